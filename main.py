@@ -1,0 +1,17 @@
+"""Train one configuration: ``python main.py model=roberta_lora data=mrpc``; ``--help`` lists the choices."""
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from src.cli import run_app
+from src.run import run_job
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+def main(cfg: DictConfig) -> float:
+    return run_job(cfg, HydraConfig.get().runtime.output_dir)
+
+
+if __name__ == "__main__":
+    run_app(main)

@@ -1,0 +1,71 @@
+"""What stands between the shell and Hydra: resolvers for folder names, and errors that a person can use."""
+
+import os
+import re
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from src.config import unknown_key
+from src.errors import UserError
+
+ROOT = Path(__file__).resolve().parent.parent
+CONF = ROOT / "conf"
+USER_ERROR = 2  # exit status
+
+# One token a process keeps two runs that start in the same second apart.
+OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
+OmegaConf.register_new_resolver("folder_name", lambda text: re.sub(r"[^\w.=,+-]", "-", str(text))[:120], replace=True)
+
+
+def run_app(main: Callable[[], Any]) -> None:
+    """Call a Hydra main; a user's mistake becomes one message on stderr and exit status 2."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing, so that the message can be ours
+    try:
+        main()
+    except (UserError, HydraException, OmegaConfBaseException) as error:
+        print(f"error: {_explain(error)}", file=sys.stderr)
+        sys.exit(USER_ERROR)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, UserError):
+        return str(error)
+    text = str(error)
+    if key := re.search(r"Could not (?:override|append to config|delete from config)[^']*'([^']+)'", text):
+        return str(unknown_key(key[1].lstrip("+~"), _valid_keys()))
+    if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
+        group, _, choice = error.missing_cfg_file.rpartition("/")
+        return f"{group}={choice}: there is no such choice; choices: {', '.join(error.options)}"
+    cause = f"\n{error.__cause__}" if error.__cause__ and str(error.__cause__) not in text else ""
+    return text + cause
+
+
+def _valid_keys() -> list[str]:
+    """Every key of the config that the command's group choices (model=..., data=...) compose."""
+    choices = [arg for arg in sys.argv[1:] if (CONF / arg.lstrip("+").partition("=")[0]).is_dir()]
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        try:
+            return list(_leaves(compose("config", overrides=choices)))
+        except HydraException:  # a sweep over choices: the defaults' keys are the best there is
+            return list(_leaves(compose("config")))
+
+
+def _leaves(node: DictConfig, prefix: str = "") -> Iterator[str]:
+    for key in node:
+        name = f"{prefix}{key}"
+        yield name
+        if OmegaConf.is_dict(child := node._get_node(key)):
+            yield from _leaves(child, f"{name}.")

@@ -1,0 +1,199 @@
+"""The adapter contract: what wraps a frozen Linear, and the low-rank shape that every method here shares."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar, final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class AdapterLinear(nn.Module):
+    """A frozen ``nn.Linear`` plus a trained update: ``y = base(x) + delta(x)``.
+
+    A method declares its tensors as parameters directly on itself (made by ``new_parameter``), initialises them in
+    ``reset_parameters`` and writes ``delta``. Everything else is final and lives here.
+
+    Args:
+        base: the Linear to adapt; it stays whole and is frozen.
+        dropout: probability of zeroing an element of the adapter's input while training.
+
+    Raises:
+        TypeError: if base is not an ``nn.Linear``.
+        ValueError: from a method's own checks; the message names value, rule and the layer's ``in -> out``.
+    """
+
+    mergeable: ClassVar[bool] = True
+    not_mergeable_because: ClassVar[str] = ""
+    frozen: ClassVar[tuple[str, ...]] = ()  # own tensors that are saved but not trained
+    routing: ClassVar[tuple[str, ...]] = ()  # own tensors that are counted as router, not as adapter
+    identity_at_start: bool = True  # False only in modes that reproduce a published non-identity start
+
+    def __init__(self, base: nn.Linear, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        if not isinstance(base, nn.Linear):
+            raise TypeError(f"an adapter wraps an nn.Linear, not {type(base).__name__}")
+        self.base = base.requires_grad_(False)
+        self.check(0 <= dropout < 1, "dropout", dropout, "0 <= dropout < 1")
+        self.dropout = dropout
+        self.enabled = True
+        self.register_buffer("unmerged_weight", None, persistent=False)
+
+    # What a method writes.
+
+    def reset_parameters(self) -> None:
+        """Initialise every own tensor; afterwards ``forward(x)`` equals ``base(x)`` exactly."""
+        raise NotImplementedError
+
+    def delta(self, x: Tensor) -> Tensor:
+        """The update of the output, ``(..., in_features) -> (..., out_features)``, scaling included.
+
+        A pure function of x and of the adapter's own tensors, so that many adapters can be stacked and vmapped.
+        """
+        raise NotImplementedError
+
+    def delta_weight(self) -> Tensor:
+        """The update of the weight, ``(out_features, in_features)``, of a mergeable method."""
+        raise NotImplementedError
+
+    @staticmethod
+    def expected_parameters(in_features: int, out_features: int, **hyperparameters) -> int:
+        """The number of trained values (router included), in closed form."""
+        raise NotImplementedError
+
+    def auxiliary_loss(self) -> Tensor | None:
+        """A weighted scalar to be added to the task's loss, or None."""
+        return None
+
+    def diagnostics(self, x: Tensor) -> dict[str, float]:
+        """Numbers worth logging about the adapter's state on the inputs x, ``(tokens, in_features)``."""
+        return {}
+
+    # What a method uses.
+
+    def new_parameter(self, *shape: int) -> nn.Parameter:
+        """An uninitialised tensor in the base weight's dtype, on its device."""
+        return nn.Parameter(torch.empty(shape, dtype=self.base.weight.dtype, device=self.base.weight.device))
+
+    def check(self, holds: bool, name: str, value: object, rule: str) -> None:
+        if not holds:
+            layer = f"{self.base.in_features} -> {self.base.out_features}"
+            raise ValueError(f"{name}={value!r} breaks the rule {rule} (on the layer {layer})")
+
+    # What everyone uses.
+
+    @final
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.base(x)
+        return y + self.delta(x) if self.enabled and not self.merged else y
+
+    @final
+    @property
+    def merged(self) -> bool:
+        return self.unmerged_weight is not None
+
+    @final
+    @torch.no_grad()
+    def merge(self) -> None:
+        """Add the update to the base's weight. A copy is kept, so that ``unmerge`` is exact to the bit."""
+        if not self.mergeable:
+            raise TypeError(f"{type(self).__name__} cannot be merged: {self.not_mergeable_because}")
+        if self.merged:
+            raise RuntimeError("the adapter is merged already")
+        self.unmerged_weight = self.base.weight.detach().clone()
+        self.base.weight += self.delta_weight()
+
+    @final
+    @torch.no_grad()
+    def unmerge(self) -> None:
+        """Put the weight from before ``merge`` back."""
+        if not self.merged:
+            raise RuntimeError("the adapter is not merged")
+        self.base.weight.copy_(self.unmerged_weight)
+        self.unmerged_weight = None
+
+    @final
+    @contextmanager
+    def disabled(self) -> Iterator[None]:
+        """Within the block ``forward`` is the base's alone. A merged adapter has to be unmerged first."""
+        if self.merged:
+            raise RuntimeError("a merged adapter cannot be disabled: unmerge it first")
+        before, self.enabled = self.enabled, False
+        try:
+            yield
+        finally:
+            self.enabled = before
+
+    @final
+    def own_parameters(self) -> dict[str, nn.Parameter]:
+        """The adapter's own tensors by name, frozen ones included, the base's left out."""
+        return dict(self.named_parameters(recurse=False))
+
+    @final
+    def trained_parameters(self) -> dict[str, nn.Parameter]:
+        """The own tensors that are trained."""
+        return {name: p for name, p in self.own_parameters().items() if name not in self.frozen}
+
+    # A Linear's attributes, for code that asks a layer for its shape, dtype or device.
+
+    @final
+    @property
+    def in_features(self) -> int:
+        return self.base.in_features
+
+    @final
+    @property
+    def out_features(self) -> int:
+        return self.base.out_features
+
+    @final
+    @property
+    def weight(self) -> Tensor:
+        """The base's weight (with the update in it only while merged)."""
+        return self.base.weight
+
+    @final
+    @property
+    def bias(self) -> Tensor | None:
+        return self.base.bias
+
+    @final
+    def extra_repr(self) -> str:
+        shapes = ", ".join(f"{name}={tuple(p.shape)}" for name, p in self.own_parameters().items())
+        return f"{shapes}, dropout={self.dropout}, merged={self.merged}"
+
+
+class LowRankAdapter(AdapterLinear):
+    """The shape that all methods here share: ``delta(x) = scaling * up @ gate(x, down @ dropout(x))``.
+
+    A method writes ``down()`` ``(h, in_features)``, ``up()`` ``(out_features, k)`` and, where the update depends on
+    the input, ``gate(x, h)``. Here ``scaling = alpha / r``.
+    """
+
+    def __init__(self, base: nn.Linear, *, r: int, alpha: float, dropout: float = 0.0) -> None:
+        super().__init__(base, dropout=dropout)
+        self.check(isinstance(r, int) and r >= 1, "r", r, "r is an integer >= 1")
+        self.check(alpha > 0, "alpha", alpha, "alpha > 0")
+        self.r = r
+        self.scaling = alpha / r
+
+    def down(self) -> Tensor:
+        raise NotImplementedError
+
+    def up(self) -> Tensor:
+        raise NotImplementedError
+
+    def gate(self, x: Tensor, h: Tensor) -> Tensor:
+        """Combine the k-wide products ``h = down @ dropout(x)`` as a function of the raw input x."""
+        return h
+
+    @final
+    def delta(self, x: Tensor) -> Tensor:
+        h = F.linear(F.dropout(x, self.dropout, self.training), self.down())
+        # The scaling multiplies k values a token rather than out_features.
+        return F.linear(self.gate(x, h) * self.scaling, self.up())
+
+    @final
+    def delta_weight(self) -> Tensor:
+        return self.scaling * (self.up() @ self.down())

@@ -1,0 +1,169 @@
+"""A backbone with its adapters, its trained parameters marked; how it is saved and rebuilt."""
+
+import fnmatch
+import functools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import get_class, get_method
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from src.errors import UserError
+from src.models.adapter import AdapterLinear
+from src.models.backbone import Backbone, load_backbone
+from src.models.inject import adapter_state, copy_state, count_parameters, inject
+from src.seeding import seeded
+
+TENSORS, DESCRIPTION = "adapter.safetensors", "adapter.json"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """An adapted model, ready to train or to use.
+
+    Attributes:
+        model: the classifier; exactly what is to be trained requires a gradient.
+        backbone: where it came from (its model is this one).
+        adapted: names of the adapted Linears.
+        description: everything needed to build it again, JSON-serialisable.
+    """
+
+    model: nn.Module
+    backbone: Backbone
+    adapted: list[str]
+    description: dict[str, Any]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Parameters by role, see ``count_parameters``."""
+        return count_parameters(self.model, self.backbone.head)
+
+    def state(self) -> dict[str, Tensor]:
+        """What the run made: every adapter's tensors, and the other parameters that were trained."""
+        trained = {name: p.detach() for name, p in self.model.named_parameters() if p.requires_grad}
+        return adapter_state(self.model) | trained | {name: self._parameter(name) for name in self.backbone.head}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Copy a saved state in; raises UserError if it does not fit."""
+        copy_state(self.state(), state)
+
+    def _parameter(self, name: str) -> Tensor:
+        return self.model.get_parameter(name).detach()
+
+
+def build_classifier(
+    model_cfg: Mapping[str, Any],
+    backbone_cfg: Mapping[str, Any],
+    *,
+    label_names: tuple[str, ...],
+    seed: int,
+    training_texts: Callable[[], Sequence[str]] | None = None,
+) -> Classifier:
+    """Load the backbone, freeze it, swap the method's adapters in and mark what is trained.
+
+    Args:
+        model_cfg: the ``model`` node as plain containers, interpolations resolved.
+        backbone_cfg: the ``backbone`` node.
+        label_names: the task's classes; empty for regression.
+        seed: the run's seed; head and adapters draw from streams of their own.
+        training_texts: asked for texts where a key of the method is ``auto``.
+
+    Raises:
+        UserError: on a target, a hyperparameter or a pattern that does not fit the model.
+    """
+    model_cfg = _resolve_auto(model_cfg, training_texts)
+    backbone = load_backbone(backbone_cfg, label_names=label_names, seed=seed)
+    model, head = backbone.model, backbone.head
+    model.requires_grad_(False)
+    adapted: list[str] = []
+    if adapter := model_cfg.get("adapter"):
+        encoder = model.base_model
+        try:
+            with seeded(seed, "adapter"):
+                adapted = inject(encoder, make_adapter(adapter), adapter["target_modules"])
+        except (ValueError, TypeError) as error:
+            raise UserError(f"model={model_cfg['name']}: {error}") from error
+    _train_parameters(model, model_cfg.get("train_parameters", []), head)
+    if model_cfg.get("head", {}).get("train", True):
+        for name in head:
+            model.get_parameter(name).requires_grad_(True)
+    description = {
+        "format_version": FORMAT_VERSION,
+        "model": {key: model_cfg[key] for key in ("name", "adapter", "train_parameters", "head") if key in model_cfg},
+        "backbone": dict(backbone_cfg),
+        "backbone_fingerprint": backbone.fingerprint,
+        "label_names": list(label_names),
+        "seed": seed,
+    }
+    return Classifier(model, backbone, adapted, description)
+
+
+def make_adapter(node: Mapping[str, Any]) -> Callable[[nn.Linear], AdapterLinear]:
+    """The constructor that a method's node describes, with its hyperparameters bound."""
+    hyperparameters = {key: value for key, value in node.items() if key not in ("_target_", "_partial_")}
+    hyperparameters.pop("target_modules", None)
+    return functools.partial(get_class(node["_target_"]), **hyperparameters)
+
+
+def _resolve_auto(
+    model_cfg: Mapping[str, Any], training_texts: Callable[[], Sequence[str]] | None
+) -> Mapping[str, Any]:
+    """Replace every ``auto`` of the method's node by what its function makes of the training text."""
+    adapter = dict(model_cfg.get("adapter") or {})
+    asked = [key for key in model_cfg.get("auto", {}) if adapter.get(key) == "auto"]
+    if not asked:
+        return model_cfg
+    if training_texts is None:
+        raise UserError(f"{', '.join(asked)}=auto needs the training text; give a number")
+    texts = training_texts()
+    for key in asked:
+        adapter[key] = get_method(model_cfg["auto"][key])(texts)
+    return {**model_cfg, "adapter": adapter}
+
+
+def _train_parameters(model: nn.Module, patterns: str | Sequence[str], head: frozenset[str]) -> None:
+    encoder_names = [name for name, _ in model.named_parameters() if name not in head]
+    for pattern in [patterns] if isinstance(patterns, str) else patterns:
+        found = fnmatch.filter(encoder_names, pattern)
+        if not found:
+            raise UserError(f"model.train_parameters={pattern!r} matches none of: {', '.join(encoder_names)}")
+        for name in found:
+            model.get_parameter(name).requires_grad_(True)
+
+
+def save_classifier(classifier: Classifier, folder: Path, state: Mapping[str, Tensor] | None = None) -> int:
+    """Write ``adapter.safetensors`` and ``adapter.json``; return the tensors' size in bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.cpu().contiguous().clone() for name, tensor in (state or classifier.state()).items()}
+    save_file(tensors, folder / TENSORS)
+    (folder / DESCRIPTION).write_text(json.dumps(classifier.description, indent=2) + "\n", encoding="utf-8")
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+
+
+def load_classifier(folder: Path) -> Classifier:
+    """Rebuild a saved classifier on its backbone, in eval mode.
+
+    Raises:
+        UserError: if the folder holds none, or the backbone's weights are not those of the training.
+    """
+    if not (folder / DESCRIPTION).is_file():
+        raise UserError(f"{folder} holds no adapter: {DESCRIPTION} is missing")
+    saved = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    classifier = build_classifier(
+        saved["model"], saved["backbone"], label_names=tuple(saved["label_names"]), seed=saved["seed"]
+    )
+    if classifier.backbone.fingerprint != saved["backbone_fingerprint"]:
+        raise UserError(
+            f"{folder} was trained on a backbone with fingerprint {saved['backbone_fingerprint']}, but "
+            f"{saved['backbone']['name']} now has {classifier.backbone.fingerprint}: its weights have changed"
+        )
+    with torch.no_grad():
+        classifier.load_state(load_file(folder / TENSORS))
+    classifier.model.eval()
+    return classifier

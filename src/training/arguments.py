@@ -1,0 +1,60 @@
+"""From ``conf/training`` to transformers.TrainingArguments."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainingArguments
+
+from src.errors import UserError
+from src.seeding import derive
+
+OURS = ("precision", "selection")
+
+
+def training_arguments(cfg: Mapping[str, Any], folder: Path, seed: int) -> TrainingArguments:
+    """The Trainer's settings: the user's, and those that the run decides.
+
+    Raises:
+        UserError: if the precision is not to be had here, or TrainingArguments refuses a value.
+    """
+    given = {key: value for key, value in cfg.items() if key not in OURS}
+    if given.pop("gradient_checkpointing", False):
+        given["activation_checkpointing"] = True  # its newer name in transformers
+        # The reentrant kind gives no gradients at all where a block's inputs need none, as over a frozen embedding.
+        given.setdefault("activation_checkpointing_kwargs", {"use_reentrant": False})
+    precision = resolve_precision(cfg.get("precision", "auto"), bool(cfg.get("use_cpu")))
+    try:
+        return TrainingArguments(
+            **given,
+            output_dir=str(folder),
+            seed=derive(seed, "dropout"),
+            data_seed=derive(seed, "data"),
+            bf16=precision == "bf16",
+            fp16=precision == "fp16",
+            eval_strategy="epoch",
+            save_strategy="no",
+            logging_nan_inf_filter=False,  # a NaN loss has to be seen
+            dataloader_pin_memory=torch.cuda.is_available(),
+        )
+    except (ValueError, TypeError, ImportError) as error:
+        raise UserError(f"training: {error}") from error
+
+
+def resolve_precision(wanted: str, use_cpu: bool = False) -> str:
+    """``fp32``, ``bf16`` or ``fp16``; ``auto`` is bf16 where a GPU supports it, else fp32.
+
+    Raises:
+        UserError: if the hardware cannot compute in the precision.
+    """
+    cuda = torch.cuda.is_available() and not use_cpu
+    gpu_bf16 = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
+    if wanted == "auto":
+        return "bf16" if gpu_bf16 else "fp32"
+    if wanted == "bf16" and not gpu_bf16 and (cuda or not torch.ops.mkldnn._is_mkldnn_bf16_supported()):
+        device = torch.cuda.get_device_name() if cuda else "this CPU"
+        raise UserError(f"training.precision=bf16: {device} does not compute in bfloat16; choices: auto, fp32")
+    if wanted == "fp16" and not cuda:
+        raise UserError("training.precision=fp16 needs a GPU, and none is used; choices: auto, fp32")
+    return wanted

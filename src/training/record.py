@@ -1,0 +1,151 @@
+"""The run's record: ``result.json``, ``history.jsonl``, ``predictions.parquet``."""
+
+import hashlib
+import json
+import math
+import os
+import platform
+import subprocess
+import traceback
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from omegaconf import DictConfig, OmegaConf
+
+SCHEMA_VERSION = 1
+RESULT, HISTORY, PREDICTIONS, SUMMARY = "result.json", "history.jsonl", "predictions.parquet", "model_summary.txt"
+PACKAGES = ("torch", "transformers", "datasets", "evaluate", "hydra-core", "accelerate", "numpy", "scikit-learn")
+# What changes neither the data nor the weights has no part in a run's identity.
+NOT_IDENTITY = {
+    "model": ("rules",),
+    "data": ("rules", "rows", "sources"),
+    "training": ("report_to", "logging_steps", "disable_tqdm", "dataloader_num_workers", "run_name", "log_level"),
+}
+
+
+class Record:
+    """The record of one run, in the run's own folder; a context manager around the run.
+
+    On entering, ``result.json`` says ``running``; on leaving, ``ok`` or, after an exception, ``failed`` with its type,
+    message and traceback. It is always written whole. In a distributed run only the first process writes.
+    """
+
+    def __init__(self, folder: Path, cfg: DictConfig) -> None:
+        self.folder = folder
+        self.writes = int(os.environ.get("RANK", "0")) == 0
+        config = OmegaConf.to_container(cfg, resolve=True)
+        assert isinstance(config, dict)
+        self.fields: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "status": "running",
+            "error": None,
+            "method": config["model"]["name"].partition("_")[2] or config["model"]["name"],
+            "backbone": config["backbone"]["name"],
+            "data": config["data"]["name"],
+            "seed": config["seed"],
+            "selection": config["training"].get("selection"),
+            "config_hash": config_hash(config),
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.update(versions=_versions(), git=_git(), hardware=_hardware())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.update(status="ok")
+        else:
+            message = str(error) or type(error).__name__
+            text = "".join(traceback.format_exception(error))
+            self.update(status="failed", error={"type": type(error).__name__, "message": message, "traceback": text})
+
+    def update(self, **fields: Any) -> None:
+        """Add fields and write ``result.json`` anew."""
+        self.fields |= fields
+        if self.writes:
+            self.write_text(RESULT, json.dumps(jsonable(self.fields), indent=2) + "\n")
+
+    def log(self, **line: Any) -> None:
+        """Append one line to ``history.jsonl``."""
+        if self.writes:
+            with (self.folder / HISTORY).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(jsonable(line)) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a file of the run's folder, whole or not at all."""
+        if self.writes:
+            path = self.folder / name
+            temporary = path.with_name(f".{name}.{os.getpid()}")
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(path)
+
+
+def config_hash(config: dict[str, Any]) -> str:
+    """Hash of what determines a run's result; spelling (``1e-4``, ``0.0001``) does not matter."""
+    relevant = {
+        group: {key: value for key, value in node.items() if key not in NOT_IDENTITY.get(group, ())}
+        if isinstance(node, dict)
+        else node
+        for group, node in config.items()
+    }
+    return hashlib.sha256(json.dumps(relevant, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def jsonable(value: Any) -> Any:
+    """Plain JSON values; a NaN or an infinity, which JSON has no word for, becomes null."""
+    if isinstance(value, dict):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _versions() -> dict[str, str | None]:
+    versions: dict[str, str | None] = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = None
+    return versions
+
+
+def _git() -> dict[str, Any]:
+    def git(*arguments: str) -> str | None:
+        try:
+            command = ["git", "-C", str(Path(__file__).parent), *arguments]
+            return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+        except (OSError, subprocess.SubprocessError):
+            return None
+
+    status = git("status", "--porcelain")
+    return {"commit": git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
+
+
+def _hardware() -> dict[str, Any]:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None
+    return {
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "cpu": _cpu_name(),
+        "cpu_cores": os.cpu_count(),
+        "memory_mb": memory and memory // 2**20,
+        "device": None,
+    }
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
