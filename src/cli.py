@@ -29,6 +29,7 @@ OmegaConf.register_new_resolver("folder_name", lambda text: re.sub(r"[^\w.=,+-]"
 def run_app(main: Callable[[], Any]) -> None:
     """Call a Hydra main; a user's mistake becomes one message on stderr and exit status 2."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing, so that the message can be ours
+    sys.argv[1:] = [_open_training(argument) for argument in sys.argv[1:]]
     try:
         main()
     except (UserError, HydraException, OmegaConfBaseException) as error:
@@ -37,6 +38,16 @@ def run_app(main: Callable[[], Any]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def _open_training(argument: str) -> str:
+    """Let ``training.KEY=`` name any field of TrainingArguments, also one that conf/training does not list.
+
+    Hydra asks for a ``+`` before a key that the YAML lacks; whether the key exists is checked by ``validate``.
+    """
+    key = argument.partition("=")[0].removeprefix("training.")
+    listed = OmegaConf.load(CONF / "training" / "default.yaml")
+    return f"++{argument}" if argument.startswith("training.") and key not in listed else argument
 
 
 def _explain(error: Exception) -> str:

@@ -22,8 +22,8 @@ def inject(
     Args:
         model: any module; changed in place.
         make_adapter: takes the Linear, gives the adapter, ``partial(LoRALinear, r=8, alpha=16)`` for one.
-        target_modules: ``all-linear``, or names: a Linear matches by its full dotted name or the end of it
-            (``query``, ``attention.self.query``); ``*`` and ``?`` are wildcards.
+        target_modules: ``all-linear``, or names: the full dotted name of one Linear, or else the end of the names of
+            many (``query``, ``attention.self.query``); ``*`` and ``?`` are wildcards.
 
     Returns:
         The names of the adapted Linears, in the model's order.
@@ -64,7 +64,8 @@ def match_targets(model: nn.Module, target_modules: str | Sequence[str]) -> list
     targets = [target_modules] if isinstance(target_modules, str) else list(target_modules)
     matched: set[str] = set()
     for target in targets:
-        found = {name for name in linears if target == ALL_LINEAR or _matches(name, target)}
+        exact = {target} & set(linears)
+        found = exact or {name for name in linears if target == ALL_LINEAR or _matches(name, target)}
         if not found:
             ends = sorted({name.rpartition(".")[2] for name in linears})
             nearest = difflib.get_close_matches(target, ends, 1)
