@@ -1,9 +1,12 @@
 """What stands between the shell and Hydra: resolvers for folder names, and errors that a person can use."""
 
+import atexit
 import os
 import re
 import secrets
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,12 +27,14 @@ USER_ERROR = 2  # exit status
 # One token a process keeps two runs that start in the same second apart.
 OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
 OmegaConf.register_new_resolver("folder_name", lambda text: re.sub(r"[^\w.=,+-]", "-", str(text))[:120], replace=True)
+# ${by_model:${model.name},{roberta_full:3e-4,default:3e-3}}: a recipe's value for each method, in one line.
+OmegaConf.register_new_resolver("by_model", lambda name, values: values.get(name, values["default"]), replace=True)
 
 
 def run_app(main: Callable[[], Any]) -> None:
     """Call a Hydra main; a user's mistake becomes one message on stderr and exit status 2."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing, so that the message can be ours
-    sys.argv[1:] = [_open_training(argument) for argument in sys.argv[1:]]
+    sys.argv[1:] = [_open_training(argument) for argument in sys.argv[1:]] + _own_folder()
     try:
         main()
     except (UserError, HydraException, OmegaConfBaseException) as error:
@@ -38,6 +43,15 @@ def run_app(main: Callable[[], Any]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def _own_folder() -> list[str]:
+    """Under torchrun only the first process writes the run's folder; the others get one that is thrown away."""
+    if int(os.environ.get("RANK", "0")) == 0:
+        return []
+    folder = tempfile.mkdtemp(prefix="peft-arena-rank-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return [f"hydra.run.dir={folder}", "hydra.output_subdir=null"]
 
 
 def _open_training(argument: str) -> str:

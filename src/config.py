@@ -34,6 +34,7 @@ RULES: dict[str, dict[str, str]] = {
     },
     "model": {
         "name": "str",
+        "learning_rate": "float > 0",
         "adapter": "map | null",
         "train_parameters": "str | list[str]",
         "auto": "map",

@@ -19,6 +19,7 @@ def run_job(cfg: DictConfig, folder: str | Path) -> float:
     """
     with Record(Path(folder), cfg) as record:
         validate(cfg)
+        record.describe_environment()
         # torch and transformers are imported only now: a wrong config is refused in a second.
         from src.training.fit import fit
 

@@ -2,17 +2,19 @@
 
 import logging
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from datasets import Dataset
 from omegaconf import DictConfig, OmegaConf
-from torch import nn
-from transformers import DataCollatorWithPadding, PrinterCallback
+from torch import Tensor, nn
+from transformers import DataCollatorWithPadding, PrinterCallback, ProgressCallback, TrainingArguments
 
 from src.data.encode import encode
 from src.data.load import TaskData, load_data
+from src.data.task import Task
 from src.errors import UserError
 from src.metrics import make_compute
 from src.models.classifier import Classifier, build_classifier, load_classifier, save_classifier
@@ -33,6 +35,25 @@ ADAPTER_FOLDER = "adapter"
 RELOAD_TOLERANCE = 1e-4  # of a logit: a GPU may choose another kernel for the same product
 
 
+@dataclass(frozen=True)
+class Job:
+    """Everything a run needs, loaded and checked."""
+
+    config: dict[str, Any]
+    args: TrainingArguments
+    data: TaskData
+    classifier: Classifier
+    rows: dict[str, Dataset]  # tokenised: train, holdout if used, every evaluation split
+
+    @property
+    def task(self) -> Task:
+        return self.data.task
+
+    @property
+    def evaluation_rows(self) -> dict[str, Dataset]:
+        return {split: rows for split, rows in self.rows.items() if split != "train"}
+
+
 def fit(cfg: DictConfig, record: Record) -> float:
     """Train, select, save, check and record.
 
@@ -45,156 +66,129 @@ def fit(cfg: DictConfig, record: Record) -> float:
 
     Raises:
         UserError: on a mistake that only data or model reveal, and on a diverged training.
+        RuntimeError: if the saved adapter does not give the trained model's logits again.
     """
     started = time.perf_counter()
-    config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
-    training, seed = config["training"], config["seed"]
-    args = training_arguments(training, record.folder, seed)
-    data = load_data(cfg.data, holdout=training["selection"] == "holdout")
-    task = data.task
-    classifier = build_classifier(
-        config["model"],
-        config["backbone"],
-        label_names=task.label_names,
-        seed=seed,
-        training_texts=lambda: _texts(data),
-    )
-    encoded = {
-        split: rows if split == "train" else _longest_first(rows)
-        for split, rows in encode(data, classifier.backbone.tokenizer, config["data"]["max_length"]).items()
-        if split in ("train", HOLDOUT, *task.evaluation_splits)
-    }
-    _describe(record, classifier, data, encoded)
-
-    selector = Selector(training["selection"], task.primary_metric, task.evaluation_splits[0])
-    kept: dict[str, torch.Tensor] = {}
+    job = prepare(cfg, record)
+    _describe(record, job)
+    task, classifier = job.task, job.classifier
+    selector = Selector(job.config["training"]["selection"], task.primary_metric, task.evaluation_splits[0])
+    kept: dict[str, Tensor] = {}
     collator = DataCollatorWithPadding(classifier.backbone.tokenizer)
-    evaluation_sets = {split: rows for split, rows in encoded.items() if split != "train"}
-    probe = _batch(evaluation_sets[task.evaluation_splits[0]], collator, args.per_device_eval_batch_size)
+    probe = _batch(job.rows[selector.split], collator, job.args.per_device_eval_batch_size)
 
     def on_evaluation(evaluation: Evaluation) -> None:
-        for split, metrics in evaluation.metrics.items():
-            record.log(event="eval", split=split, step=evaluation.step, epoch=evaluation.epoch, **metrics)
-            shown = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
-            log.info("epoch %g, %s: %s", round(evaluation.epoch, 2), split, shown)
-        if numbers := diagnose(classifier.model, probe):
-            record.log(event="diagnostics", step=evaluation.step, epoch=evaluation.epoch, **numbers)
+        _record_evaluation(record, evaluation, diagnose(classifier.model, probe))
         if selector.add(evaluation):
-            kept.clear()
             kept.update({name: tensor.to("cpu", copy=True) for name, tensor in classifier.state().items()})
 
     compute = make_compute(task.metrics, task.regression)
     trainer = ArenaTrainer(
         model=classifier.model,
-        args=args,
+        args=job.args,
         head=classifier.backbone.head,
-        head_learning_rate=config["model"]["head"]["learning_rate"],
+        head_learning_rate=job.config["model"]["head"]["learning_rate"],
         on_evaluation=on_evaluation,
         on_log=lambda line: record.log(event="train", **line),
-        train_dataset=encoded["train"],
-        eval_dataset=evaluation_sets,
+        train_dataset=job.rows["train"],
+        eval_dataset=job.evaluation_rows,
         data_collator=collator,
         compute_metrics=lambda output: compute(output.predictions, output.label_ids),
-        callbacks=[] if args.disable_tqdm else [_bar(config, task)],
     )
     trainer.remove_callback(PrinterCallback)
-    for callback in [c for c in trainer.callback_handler.callbacks if type(c).__name__ == "ProgressCallback"]:
-        trainer.remove_callback(callback)
+    trainer.remove_callback(ProgressCallback)
+    if not job.args.disable_tqdm:
+        title = f"{job.config['model']['name']} {task.name}"
+        trainer.add_callback(ProgressBar(title, task.primary_metric, selector.split))
     memory.reset_peak()
     trainer.train()
-    record.update(memory=memory.peak())
-    assert selector.selected and selector.last and selector.best
-
-    value = selector.selected.metrics[selector.split][task.primary_metric]
     record.update(
-        metrics={
-            name: _metrics(getattr(selector, name), task.evaluation_splits) for name in ("last", "best", "selected")
-        }
-        | ({HOLDOUT: selector.selected.metrics[HOLDOUT]} if HOLDOUT in selector.selected.metrics else {}),
-        epochs={name: getattr(selector, name).epoch for name in ("last", "best", "selected")},
-        primary_metric={"name": task.primary_metric, "value": value, "split": selector.split},
-        flags=_flags(selector.selected, selector.split, value, task.regression),
+        memory=memory.peak(),
+        time=trainer.meter.times(),
         batches_fingerprint=trainer.meter.batches.hexdigest()[:16],
     )
+    value = _record_scores(record, selector, task)
     if record.writes:
-        folder = record.folder / ADAPTER_FOLDER
-        index = {split: evaluation_sets[split]["idx"] for split in task.evaluation_splits}
-        write_predictions(record.folder / PREDICTIONS, selector.selected, index, task.regression)
-        size = save_classifier(classifier, folder, kept)
-        classifier.load_state(kept)
-        difference = reload_difference(classifier.model, load_classifier(folder).model, probe)
-        if not difference <= RELOAD_TOLERANCE:
-            raise RuntimeError(
-                f"the adapter loaded from {folder} gives other logits than the trained model: they differ by "
-                f"{difference:.3g}, and at most {RELOAD_TOLERANCE:g} is allowed"
-            )
-        record.update(adapter_bytes=size, reload_max_difference=difference)
-    record.update(time={**trainer.meter.times(), "total_s": time.perf_counter() - started})
-    log.info(
-        "%s %s = %.4f on %s (epoch %g)",
-        record.folder,
-        task.primary_metric,
-        value,
-        selector.split,
-        selector.selected.epoch,
-    )
+        _save(record, job, selector, kept, probe)
+    record.update(time=trainer.meter.times() | {"total_s": time.perf_counter() - started})
     return value
 
 
-def _describe(record: Record, classifier: Classifier, data: TaskData, encoded: dict[str, Dataset]) -> None:
+def prepare(cfg: DictConfig, record: Record) -> Job:
+    """Load data and model; what is cheap to check comes first."""
+    config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    args = training_arguments(config["training"], record.folder, config["seed"])
+    data = load_data(cfg.data, holdout=config["training"]["selection"] == "holdout")
+    classifier = build_classifier(
+        config["model"],
+        config["backbone"],
+        label_names=data.task.label_names,
+        seed=config["seed"],
+        training_texts=lambda: _texts(data),
+    )
+    used = [split for split in ("train", HOLDOUT, *data.task.evaluation_splits) if split in data.splits]
+    rows = encode(data, classifier.backbone.tokenizer, config["data"]["max_length"], used)
+    rows |= {split: _longest_first(rows[split]) for split in used if split != "train"}
+    return Job(config, args, data, classifier, rows)
+
+
+def _describe(record: Record, job: Job) -> None:
     """Record what is known before training, so that a failed run says as much as possible."""
+    classifier = job.classifier
     summary = model_summary(classifier)
     record.write_text(SUMMARY, summary)
-    log.info("%s", "\n".join(summary.splitlines()[-6:]))
-    loud = [name for name, adapter in adapters(classifier.model) if not adapter.identity_at_start]
-    if loud:
-        log.warning("%d layers do not start at the base's output: a published non-identity start", len(loud))
-    cuda = torch.cuda.is_available()
-    record.fields["hardware"] |= {
-        "device": torch.cuda.get_device_name() if cuda else "cpu",
-        "torch_threads": torch.get_num_threads(),
-    }
+    for line in summary.rpartition("\n\n")[2].splitlines():
+        log.info("%s", line)
     if not classifier.counts["trainable"]:
         raise UserError("nothing is trained: model.head.train=false, and the method trains no parameter")
+    identity = all(adapter.identity_at_start for _, adapter in adapters(classifier.model))
+    if not identity:
+        log.warning("the adapted layers do not start at the base's output: a published non-identity start")
+    device = torch.cuda.get_device_name() if job.args.device.type == "cuda" else job.args.device.type
+    precision = "bf16" if job.args.bf16 else "fp16" if job.args.fp16 else "fp32"
     record.update(
         params=classifier.counts,
         adapted_modules=classifier.adapted,
-        identity_at_start=not loud,
         adapter_config=classifier.description["model"].get("adapter"),
-        rows={split: len(rows) for split, rows in encoded.items()},
-        data_fingerprint=data.fingerprint,
+        identity_at_start=identity,
+        training=job.config["training"] | {"precision": precision},
+        max_length=job.config["data"]["max_length"],
+        rows={split: len(rows) for split, rows in job.rows.items()},
+        data_fingerprint=job.data.fingerprint,
         backbone_fingerprint=classifier.backbone.fingerprint,
+        hardware=record.fields["hardware"] | {"device": device, "torch_threads": torch.get_num_threads()},
     )
 
 
-@torch.no_grad()
-def reload_difference(trained: nn.Module, reloaded: nn.Module, batch: dict[str, torch.Tensor]) -> float:
-    """Largest difference between the two models' logits on a batch, in eval mode."""
-    device = next(trained.parameters()).device
-    trained.eval()
-    inputs = {name: tensor.to(device) for name, tensor in batch.items() if name != "labels"}
-    return float((trained(**inputs).logits - reloaded.to(device)(**inputs).logits).abs().max())
+def _record_evaluation(record: Record, evaluation: Evaluation, diagnostics: dict[str, float]) -> None:
+    when = {"step": evaluation.step, "epoch": evaluation.epoch}
+    for split, metrics in evaluation.metrics.items():
+        record.log(event="eval", split=split, **when, **metrics)
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+        log.info("epoch %.3g, %s: %s", evaluation.epoch, split, shown)
+    if diagnostics:
+        record.log(event="diagnostics", **when, **diagnostics)
 
 
-def _batch(rows: Dataset, collator: DataCollatorWithPadding, size: int) -> dict[str, torch.Tensor]:
-    names = [name for name in rows.column_names if name not in ("idx", "length")]
-    return dict(collator([{name: row[name] for name in names} for row in rows.select(range(min(size, len(rows))))]))
-
-
-def _longest_first(rows: Dataset) -> Dataset:
-    """Evaluation batches of similar lengths waste no padding, and the largest comes first, so memory fails early."""
-    return rows.select(np.argsort(-np.asarray(rows["length"]), kind="stable"))
-
-
-def _texts(data: TaskData) -> list[str]:
-    rows = data.splits["train"]
-    if "text_pair" not in rows.column_names:
-        return list(rows["text"])
-    return [f"{a} {b}" for a, b in zip(rows["text"], rows["text_pair"], strict=True)]
-
-
-def _bar(config: dict[str, Any], task: Any) -> ProgressBar:
-    return ProgressBar(f"{config['model']['name']} {task.name}", task.primary_metric, task.evaluation_splits[0])
+def _record_scores(record: Record, selector: Selector, task: Task) -> float:
+    """Record the last, best and selected epoch's scores; return the selected primary metric."""
+    chosen = {"last": selector.last, "best": selector.best, "selected": selector.selected}
+    found = {name: evaluation for name, evaluation in chosen.items() if evaluation is not None}
+    selected = found["selected"]
+    value = selected.metrics[selector.split][task.primary_metric]
+    metrics = {name: _metrics(evaluation, task.evaluation_splits) for name, evaluation in found.items()}
+    if HOLDOUT in selected.metrics:
+        metrics[HOLDOUT] = selected.metrics[HOLDOUT]
+    record.update(
+        metrics=metrics,
+        epochs={name: evaluation.epoch for name, evaluation in found.items()},
+        primary_metric={"name": task.primary_metric, "value": value, "split": selector.split},
+        flags=_flags(selected, selector.split, value, task.regression),
+    )
+    log.info(
+        "%s %.4f on %s at epoch %.3g: %s", task.primary_metric, value, selector.split, selected.epoch, record.folder
+    )
+    return value
 
 
 def _metrics(evaluation: Evaluation, splits: tuple[str, ...]) -> dict[str, float]:
@@ -209,9 +203,47 @@ def _flags(evaluation: Evaluation, split: str, value: float, regression: bool) -
     """What should keep a run's score from being averaged without a look."""
     logits = evaluation.logits[split].reshape(len(evaluation.labels[split]), -1)
     predictions = logits[:, 0] if regression else logits.argmax(-1)
-    flags = []
-    if not np.isfinite(value):
-        flags.append("metric_is_nan")
-    if np.unique(predictions).size == 1:
-        flags.append("constant_predictions")
-    return flags
+    flags = [] if np.isfinite(value) else ["metric_is_nan"]
+    return flags + (["constant_predictions"] if np.unique(predictions).size == 1 else [])
+
+
+def _save(record: Record, job: Job, selector: Selector, kept: dict[str, Tensor], probe: dict[str, Tensor]) -> None:
+    """Write predictions and adapter of the selected epoch; then prove that the saved adapter is the trained one."""
+    assert selector.selected is not None
+    index = {split: list(job.rows[split]["idx"]) for split in job.task.evaluation_splits}
+    write_predictions(record.folder / PREDICTIONS, selector.selected, index, job.task.regression)
+    folder = record.folder / ADAPTER_FOLDER
+    size = save_classifier(job.classifier, folder, kept)
+    job.classifier.load_state(kept)
+    difference = reload_difference(job.classifier.model, load_classifier(folder).model, probe)
+    if not difference <= RELOAD_TOLERANCE:
+        raise RuntimeError(
+            f"the adapter loaded from {folder} gives other logits than the trained model: they differ by "
+            f"{difference:.3g}, and at most {RELOAD_TOLERANCE:g} is allowed"
+        )
+    record.update(adapter_bytes=size, reload_max_difference=difference)
+
+
+@torch.no_grad()
+def reload_difference(trained: nn.Module, reloaded: nn.Module, batch: dict[str, Tensor]) -> float:
+    """Largest difference between the two models' logits on a batch, in eval mode."""
+    trained.eval()
+    device = next(trained.parameters()).device
+    inputs = {name: tensor.to(device) for name, tensor in batch.items() if name != "labels"}
+    return float((trained(**inputs).logits - reloaded.to(device).eval()(**inputs).logits).abs().max())
+
+
+def _batch(rows: Dataset, collator: DataCollatorWithPadding, size: int) -> dict[str, Tensor]:
+    columns = [name for name in rows.column_names if name not in ("idx", "length")]
+    return dict(collator(list(rows.select_columns(columns).select(range(min(size, len(rows)))))))
+
+
+def _longest_first(rows: Dataset) -> Dataset:
+    """Evaluation batches of similar lengths waste no padding, and the largest comes first, so memory fails early."""
+    return rows.select(np.argsort(-np.asarray(rows["length"]), kind="stable"))
+
+
+def _texts(data: TaskData) -> list[str]:
+    rows = data.splits["train"]
+    pairs = rows["text_pair"] if "text_pair" in rows.column_names else [""] * len(rows)
+    return [f"{text} {pair}".strip() for text, pair in zip(rows["text"], pairs, strict=True)]

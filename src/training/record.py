@@ -53,7 +53,7 @@ class Record:
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.update(versions=_versions(), git=_git(), hardware=_hardware())
+        self.update()
         return self
 
     def __exit__(
@@ -65,6 +65,10 @@ class Record:
             message = str(error) or type(error).__name__
             text = "".join(traceback.format_exception(error))
             self.update(status="failed", error={"type": type(error).__name__, "message": message, "traceback": text})
+
+    def describe_environment(self) -> None:
+        """Add versions, commit and hardware."""
+        self.update(versions=_versions(), git=_git(), hardware=_hardware())
 
     def update(self, **fields: Any) -> None:
         """Add fields and write ``result.json`` anew."""

@@ -1,0 +1,29 @@
+"""``python -m src COMMAND``: everything but training."""
+
+import importlib
+import sys
+
+from src.errors import UserError
+
+COMMANDS = {"compare": ("src.compare.command", "tabulate any set of run folders")}
+
+
+def main() -> int:
+    command, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("--help", [])
+    if command in ("-h", "--help"):
+        print("usage: python -m src COMMAND [ARGUMENTS]; python -m src COMMAND --help\n")
+        print("\n".join(f"  {name:<10} {text}" for name, (_, text) in COMMANDS.items()))
+        return 0
+    if command not in COMMANDS:
+        print(f"error: {command}: no such command; choices: {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    try:
+        importlib.import_module(COMMANDS[command][0]).main(arguments)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
