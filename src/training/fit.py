@@ -210,7 +210,7 @@ def _flags(evaluation: Evaluation, split: str, value: float, regression: bool) -
 def _save(record: Record, job: Job, selector: Selector, kept: dict[str, Tensor], probe: dict[str, Tensor]) -> None:
     """Write predictions and adapter of the selected epoch; then prove that the saved adapter is the trained one."""
     assert selector.selected is not None
-    index = {split: list(job.rows[split]["idx"]) for split in job.task.evaluation_splits}
+    index = {split: job.rows[split]["idx"][:] for split in job.task.evaluation_splits}
     write_predictions(record.folder / PREDICTIONS, selector.selected, index, job.task.regression)
     folder = record.folder / ADAPTER_FOLDER
     size = save_classifier(job.classifier, folder, kept)
@@ -240,7 +240,7 @@ def _batch(rows: Dataset, collator: DataCollatorWithPadding, size: int) -> dict[
 
 def _longest_first(rows: Dataset) -> Dataset:
     """Evaluation batches of similar lengths waste no padding, and the largest comes first, so memory fails early."""
-    return rows.select(np.argsort(-np.asarray(rows["length"]), kind="stable"))
+    return rows.select(np.argsort(-np.asarray(rows["length"][:]), kind="stable"))
 
 
 def _texts(data: TaskData) -> list[str]:

@@ -104,7 +104,7 @@ class ArenaTrainer(Trainer):
                 return SequentialSampler(dataset)
             case "group_by_length":  # the lengths are gone from `dataset`: the model takes no such column
                 size = self.args.train_batch_size * self.args.gradient_accumulation_steps
-                return LengthGroupedSampler(size, lengths=list(self.train_dataset["length"]), generator=generator)
+                return LengthGroupedSampler(size, lengths=self.train_dataset["length"][:], generator=generator)
         return RandomSampler(dataset, generator=generator)
 
     def training_step(self, model: nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Tensor:

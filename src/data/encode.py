@@ -1,0 +1,120 @@
+"""Text to token numbers: once per data, tokenizer and length, then from a file that all processes share."""
+
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from datasets import Dataset, Features, List, Value
+
+from src.cache import cache_dir
+from src.data.load import TaskData
+from src.data.splits import fingerprint
+from src.data.task import is_test
+from src.errors import UserError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
+
+CHUNK = 8192  # rows tokenised at a time: bounds the memory that Python lists take
+VERSION = 1  # part of the cache key; raise it when the layout below changes
+
+
+def encode(
+    data: TaskData, tokenizer: "PreTrainedTokenizerBase", max_length: int, splits: Iterable[str] | None = None
+) -> dict[str, Dataset]:
+    """Tokenise splits, without padding (the collator pads each batch to its longest row).
+
+    Args:
+        data: a loaded task.
+        tokenizer: the backbone's tokenizer.
+        max_length: tokens per example, special tokens included; of a pair, the longer text is cut first.
+        splits: which splits; by default all but the test splits, which no run scores.
+
+    Returns:
+        Per split, the columns ``input_ids``, ``attention_mask``, ``token_type_ids`` if the tokenizer makes them,
+        ``labels`` (int64 or float32; absent without labels), ``idx`` and ``length`` (in tokens).
+
+    Raises:
+        UserError: a ``max_length`` that the tokenizer cannot keep.
+    """
+    _check_length(max_length, tokenizer, pair=len(data.task.text) == 2)
+    # Workers of a DataLoader never tokenise; without this, each of them would print a warning about the fork.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    key = f"{_tokenizer_key(tokenizer)}-{max_length}-{VERSION}"
+    if splits is None:
+        splits = [name for name in data.splits if not is_test(name) or name in data.task.evaluation_splits]
+    return {name: _encode_split(data.splits[name], tokenizer, max_length, key) for name in splits}
+
+
+def _encode_split(data: Dataset, tokenizer: "PreTrainedTokenizerBase", max_length: int, key: str) -> Dataset:
+    name = hashlib.sha256(f"{fingerprint(data)}-{data.features}-{key}".encode()).hexdigest()[:32]
+    path = cache_dir("tokenized") / f"{name}.arrow"
+    try:
+        return Dataset.from_file(str(path))
+    except FileNotFoundError:
+        pass
+    except (pa.ArrowInvalid, OSError) as error:
+        log.warning("%s cannot be read and is made again: %s", path, error)
+    _write(_tokenise(data, tokenizer, max_length), path)
+    return Dataset.from_file(str(path))
+
+
+def _tokenise(data: Dataset, tokenizer: "PreTrainedTokenizerBase", max_length: int) -> pa.Table:
+    types: dict[str, Any] = {}
+    chunks = []
+    for start in range(0, len(data), CHUNK):
+        rows = data[start : start + CHUNK]
+        pair = [rows["text_pair"]] if "text_pair" in rows else []
+        columns = dict(tokenizer(rows["text"], *pair, truncation=True, max_length=max_length))
+        columns |= {"idx": rows["idx"], "length": [len(ids) for ids in columns["input_ids"]]}
+        if "label" in rows:
+            columns["labels"] = rows["label"]
+        types = types or {name: _feature(name, values[0]) for name, values in columns.items()}
+        schema = Features(types).arrow_schema
+        chunks.append(pa.table([pa.array(columns[name], schema.field(name).type) for name in types], schema=schema))
+    return pa.concat_tables(chunks)
+
+
+def _feature(name: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return List(Value("int32" if name == "input_ids" else "int8"))
+    return Value("float32" if isinstance(value, float) else "int64")
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    """Write under another name, then rename: a process that races with this one sees a whole file or none."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+            writer.write_table(table)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _tokenizer_key(tokenizer: "PreTrainedTokenizerBase") -> str:
+    """Hash what decides the tokens."""
+    if tokenizer.is_fast:
+        backend = tokenizer.backend_tokenizer
+        backend.no_padding()  # both are left over from the last call, and set anew by the next
+        backend.no_truncation()
+        state = backend.to_str()
+    else:
+        state = repr((sorted(tokenizer.get_vocab().items()), sorted(tokenizer.init_kwargs.items(), key=str)))
+    call = (type(tokenizer).__qualname__, tokenizer.model_input_names, tokenizer.truncation_side)
+    return hashlib.sha256(f"{state} {call}".encode()).hexdigest()
+
+
+def _check_length(max_length: int, tokenizer: "PreTrainedTokenizerBase", *, pair: bool) -> None:
+    least = tokenizer.num_special_tokens_to_add(pair=pair) + (2 if pair else 1)
+    most = tokenizer.model_max_length
+    if not least <= max_length <= most:
+        raise UserError(f"data.max_length={max_length}: this backbone's tokenizer takes {least} to {most} tokens")

@@ -1,0 +1,134 @@
+"""From the `data` config to the splits of one task. Knows no task and no source by name."""
+
+import functools
+import hashlib
+import inspect
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from datasets import ClassLabel, Dataset
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from src.data.splits import fingerprint, split_off, subset
+from src.data.task import Task
+from src.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """A task and its rows.
+
+    ``splits`` holds ``train``, ``holdout`` if it was asked for, each evaluation split, and the source's other splits.
+    ``fingerprint`` names the rows of train, holdout and evaluation splits, and which rows are in which.
+    """
+
+    task: Task
+    splits: dict[str, Dataset]
+    fingerprint: str
+
+
+def load_data(cfg: Mapping[str, Any] | DictConfig, *, holdout: bool) -> TaskData:
+    """Load the task that the `data` config describes; a second call with equal arguments returns the same object.
+
+    Args:
+        cfg: the config's ``data`` node.
+        holdout: split ``holdout_fraction`` of train off (at most ``holdout_max`` rows; stratified by class). The rows
+            are the same for every method and seed.
+
+    Raises:
+        UserError: an unknown source, a split or column that is missing, or a malformed row.
+    """
+    node = OmegaConf.to_container(_rooted(cfg), resolve=True)
+    assert isinstance(node, dict)
+    node.pop("max_length", None)  # tokenisation's business: it would split the memory below for nothing
+    return _load(json.dumps(node, default=str), holdout)
+
+
+def _rooted(cfg: Mapping[str, Any] | DictConfig) -> DictConfig:
+    """Return the node under a root named as in the whole config, so that ``${data.dir}`` means something."""
+    if isinstance(cfg, DictConfig) and cfg._get_parent() is not None:
+        return cfg
+    return OmegaConf.create({"data": cfg}).data
+
+
+@functools.lru_cache(maxsize=8)
+def _load(config: str, holdout: bool) -> TaskData:
+    cfg = json.loads(config)
+    splits = _read(cfg)
+    task = _task(cfg, splits)
+    needed = ["train", *task.evaluation_splits]
+    if missing := [split for split in needed if split not in splits]:
+        raise UserError(
+            f"data={task.name}: no split {', '.join(missing)} in source {cfg['source']!r}; it has {', '.join(splits)}"
+        )
+    if unlabelled := [split for split in needed if "label" not in splits[split].column_names]:
+        raise UserError(f"data={task.name}: the {unlabelled[0]} split has no labels in source {cfg['source']!r}")
+    _compare_row_counts(task, splits, cfg.get("rows") or {})
+
+    splits["train"] = subset(splits["train"], cfg.get("max_train_samples"))
+    for split in task.evaluation_splits:
+        splits[split] = subset(splits[split], cfg.get("max_eval_samples"))
+    if holdout:
+        splits["train"], splits["holdout"] = split_off(
+            splits["train"], cfg["holdout_fraction"], cfg["holdout_max"], stratify=not task.regression
+        )
+        needed.append("holdout")
+    digest = hashlib.sha256(repr([(split, fingerprint(splits[split])) for split in needed]).encode())
+    return TaskData(task, splits, digest.hexdigest())
+
+
+def _read(cfg: Mapping[str, Any]) -> dict[str, Dataset]:
+    """Call the loader of the chosen source."""
+    sources, source = cfg["sources"], cfg["source"]
+    if source not in sources:
+        near = get_close_matches(str(source), sources, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UserError(f"data.source={source}: {hint}data={cfg['name']} can be read from {', '.join(sources)}")
+    # Partial, then called here: instantiate would wrap a loader's UserError in an exception of its own.
+    load = instantiate(sources[source], _partial_=True, _convert_="all")
+    try:
+        inspect.signature(load.func).bind(**load.keywords)
+    except TypeError as error:
+        raise UserError(f"data.sources.{source}: {error}; see {load.func.__module__}.{load.func.__name__}") from None
+    return dict(load())
+
+
+def _task(cfg: Mapping[str, Any], splits: Mapping[str, Dataset]) -> Task:
+    names = cfg["label_names"]
+    if names is None:  # the loader found the classes in the data
+        feature = splits["train"].features["label"]
+        names = feature.names if isinstance(feature, ClassLabel) else []
+    return Task(
+        name=cfg["name"],
+        text=tuple(cfg["text"]),
+        label=cfg["label"],
+        label_names=tuple(str(name) for name in names),
+        metrics=tuple(cfg["metrics"]),
+        primary_metric=cfg["primary_metric"],
+        evaluation_splits=tuple(cfg["evaluation_splits"]),
+    )
+
+
+def _compare_row_counts(task: Task, splits: Mapping[str, Dataset], published: Mapping[str, int]) -> None:
+    """Say so when a split is not the published one: scores on it cannot be compared with the literature."""
+    for split, expected in published.items():
+        if split in splits and len(splits[split]) != expected:
+            log.warning(
+                "data=%s: the %s split has %d rows, the published one %d",
+                task.name,
+                split,
+                len(splits[split]),
+                expected,
+            )
+
+
+def forget() -> None:
+    """Drop what `load_data` keeps in memory, so that changed files are read again."""
+    _load.cache_clear()

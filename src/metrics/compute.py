@@ -1,0 +1,57 @@
+"""From logits and labels to named numbers."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from src.cache import cache_dir
+from src.errors import UserError
+from src.metrics.names import check_metrics, metric_files
+
+ComputeFunction = Callable[[np.ndarray, np.ndarray], dict[str, float]]
+
+
+def make_compute(metric_names: Sequence[str], regression: bool) -> ComputeFunction:
+    """Return ``f(logits, labels) -> {metric name: value}``.
+
+    ``logits`` is ``(n, classes)`` for classification (the largest wins) and ``(n,)`` or ``(n, 1)`` for regression.
+    A metric without a defined value (Pearson of constant predictions) is nan, and logits that are not finite make every
+    metric nan: argmax would turn a diverged model's nan into an innocent-looking class 0.
+
+    Raises:
+        UserError: an unknown metric, or one of the other kind.
+    """
+    check_metrics(metric_names, num_labels=1 if regression else None)
+    files = metric_files(1 if regression else None)
+    if not regression and (other := [name for name in metric_names if name in metric_files(1)]):
+        check_metrics(other, num_labels=2)  # raises: a regression metric for classes
+    modules = {name: _load(files[name]) for name in metric_names}
+
+    def compute(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+        logits, labels = np.asarray(logits), np.asarray(labels)
+        if len(logits) != len(labels):
+            raise ValueError(f"{len(logits)} logits for {len(labels)} labels")
+        if not len(labels) or not np.isfinite(logits).all():
+            return dict.fromkeys(modules, math.nan)
+        predictions = logits.reshape(len(labels)) if regression else logits.argmax(axis=-1)
+        return {name: _value(modules[name], name, predictions, labels) for name in modules}
+
+    return compute
+
+
+def _value(module: Any, name: str, predictions: np.ndarray, labels: np.ndarray) -> float:
+    result: Mapping[str, float] = module.compute(predictions=predictions, references=labels)
+    return float(result[name])
+
+
+def _load(path: Path) -> Any:
+    """Load one module. Kept in memory, so that processes that evaluate at once share no file and wait for no lock."""
+    import evaluate
+
+    try:
+        return evaluate.load(str(path), keep_in_memory=True, cache_dir=str(cache_dir("evaluate")))
+    except OSError as error:
+        raise UserError(f"metric {path.stem!r} could not be prepared in the user's cache: {error}") from error

@@ -1,0 +1,48 @@
+"""Fixtures that run the real configs on the embedded backbone."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+# Before any library reads them: tests ask no network, and leave nothing in the user's cache.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["PEFT_ARENA_CACHE"] = tempfile.mkdtemp(prefix="peft-arena-tests-")
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from src.cli import CONF
+
+NANO = [
+    "experiment=demo",
+    "data.max_train_samples=160",
+    "data.max_eval_samples=64",
+    "training.num_train_epochs=2",
+    "training.disable_tqdm=true",
+    "training.logging_steps=2",
+]
+
+
+def compose_config(*overrides: str) -> DictConfig:
+    """The config that ``python main.py OVERRIDES`` would run."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("config", overrides=list(overrides))
+
+
+@pytest.fixture(scope="session")
+def train(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Train ``NANO`` plus overrides; the same overrides train once a session. Returns the run's folder."""
+    from src.run import run_job
+
+    done: dict[tuple[str, ...], Path] = {}
+
+    def train(*overrides: str, again: bool = False) -> Path:
+        if again or overrides not in done:
+            folder = tmp_path_factory.mktemp("run")
+            run_job(compose_config(*NANO, *overrides), folder)
+            done[overrides] = folder
+        return done[overrides]
+
+    return train
