@@ -34,7 +34,7 @@ OmegaConf.register_new_resolver("by_model", lambda name, values: values.get(name
 def run_app(main: Callable[[], Any]) -> None:
     """Call a Hydra main; a user's mistake becomes one message on stderr and exit status 2."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing, so that the message can be ours
-    sys.argv[1:] = [_open_training(argument) for argument in sys.argv[1:]] + _own_folder()
+    sys.argv[1:] = [open_training(argument) for argument in sys.argv[1:]] + _own_folder()
     try:
         main()
     except (UserError, HydraException, OmegaConfBaseException) as error:
@@ -54,7 +54,7 @@ def _own_folder() -> list[str]:
     return [f"hydra.run.dir={folder}", "hydra.output_subdir=null"]
 
 
-def _open_training(argument: str) -> str:
+def open_training(argument: str) -> str:
     """Let ``training.KEY=`` name any field of TrainingArguments, also one that conf/training does not list.
 
     Hydra asks for a ``+`` before a key that the YAML lacks; whether the key exists is checked by ``validate``.

@@ -21,6 +21,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from src.errors import UserError
+from src.metrics.names import check_metrics
 
 TARGETS = "str | list[str]"
 
@@ -168,6 +169,7 @@ def validate(cfg: DictConfig) -> None:
         raise UserError(
             f"data.source={data['source']} is not a source of {data['name']}; choices: {', '.join(data['sources'])}"
         )
+    check_metrics(data["metrics"], None if data["label_names"] is None else len(data["label_names"]) or 1)
     if data["primary_metric"] not in data["metrics"]:
         raise UserError(f"data.primary_metric={data['primary_metric']} is none of data.metrics={data['metrics']}")
 

@@ -13,7 +13,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from src.cli import CONF
+from src.cli import CONF, open_training
 
 NANO = [
     "experiment=demo",
@@ -28,7 +28,7 @@ NANO = [
 def compose_config(*overrides: str) -> DictConfig:
     """The config that ``python main.py OVERRIDES`` would run."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("config", overrides=list(overrides))
+        return compose("config", overrides=[open_training(override) for override in overrides])
 
 
 @pytest.fixture(scope="session")

@@ -131,6 +131,8 @@ WRONG = {
     "scheduler": (["training.lr_scheduler_type=zigzag"], "zigzag"),
     "negative seed": (["seed=-1"], "seed=-1 breaks the rule: int >= 0"),
     "metric": (["data.primary_metric=bleu"], "data.primary_metric=bleu"),
+    "unknown metric": (["data.metrics=[acuracy]"], "did you mean 'accuracy'"),
+    "metric of the other kind": (["data=stsb", "data.metrics=[accuracy]"], "does not fit regression"),
     "max_length": (["data.max_length=0"], "data.max_length=0"),
     "holdout": (["data.holdout_fraction=1.5"], "0 < float < 1"),
     "head": (["model.head.learning_rate=-1"], "model.head.learning_rate=-1"),

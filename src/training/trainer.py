@@ -107,6 +107,10 @@ class ArenaTrainer(Trainer):
                 return LengthGroupedSampler(size, lengths=self.train_dataset["length"][:], generator=generator)
         return RandomSampler(dataset, generator=generator)
 
+    def _get_eval_sampler(self, eval_dataset) -> Sampler:
+        """The rows in their order, always: predictions are written next to their row numbers."""
+        return SequentialSampler(eval_dataset)
+
     def training_step(self, model: nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Tensor:
         self.meter.tokens += int(inputs["attention_mask"].sum())
         self.meter.samples += len(inputs["labels"])
