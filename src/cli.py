@@ -90,7 +90,8 @@ def _valid_keys() -> list[str]:
 
 def _leaves(node: DictConfig, prefix: str = "") -> Iterator[str]:
     for key in node:
-        name = f"{prefix}{key}"
+        name = f"{prefix}{key!s}"
         yield name
-        if OmegaConf.is_dict(child := node._get_node(key)):
+        child = node._get_node(key)
+        if isinstance(child, DictConfig) and not child._is_none():
             yield from _leaves(child, f"{name}.")

@@ -149,8 +149,7 @@ def validate(cfg: DictConfig) -> None:
     Raises:
         UserError: naming key, value, rule and the nearest valid name, for the first thing that is wrong.
     """
-    config = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(config, dict)
+    config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     model = config["model"]
     method = _method_node(model)
     rules = {path: dict(table) for path, table in RULES.items()}

@@ -190,7 +190,10 @@ def test_what_needs_no_model_is_refused_before_torch_is_imported(case, tmp_path)
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"]])
 def test_help_and_config_need_no_torch(arguments):
-    script = "import sys, main\nfrom src.cli import run_app\ntry:\n    run_app(main.main)\nfinally:\n    sys.stderr.write(str('torch' in sys.modules))"
+    script = (
+        "import sys, main\nfrom src.cli import run_app\n"
+        "try:\n    run_app(main.main)\nfinally:\n    sys.stderr.write(str('torch' in sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, cwd=ROOT)
     assert done.stderr.endswith("False") and "roberta_lora" in done.stdout
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import torch
 import torch.nn.functional as F
@@ -28,6 +28,7 @@ class AdapterLinear(nn.Module):
     not_mergeable_because: ClassVar[str] = ""
     frozen: ClassVar[tuple[str, ...]] = ()  # own tensors that are saved but not trained
     routing: ClassVar[tuple[str, ...]] = ()  # own tensors that are counted as router, not as adapter
+    unmerged_weight: Tensor | None  # the base's weight from before merge()
     identity_at_start: bool = True  # False only in modes that reproduce a published non-identity start
 
     def __init__(self, base: nn.Linear, *, dropout: float = 0.0) -> None:
@@ -58,8 +59,11 @@ class AdapterLinear(nn.Module):
         raise NotImplementedError
 
     @staticmethod
-    def expected_parameters(in_features: int, out_features: int, **hyperparameters) -> int:
-        """The number of trained values (router included), in closed form."""
+    def expected_parameters(*args: Any, **kwargs: Any) -> int:
+        """The number of trained values (router included), in closed form.
+
+        A method writes it as ``(in_features, out_features, **hyperparameters)``.
+        """
         raise NotImplementedError
 
     def auxiliary_loss(self) -> Tensor | None:
@@ -84,7 +88,7 @@ class AdapterLinear(nn.Module):
     # What everyone uses.
 
     @final
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[misc]
         y = self.base(x)
         return y + self.delta(x) if self.enabled and not self.merged else y
 
@@ -108,7 +112,7 @@ class AdapterLinear(nn.Module):
     @torch.no_grad()
     def unmerge(self) -> None:
         """Put the weight from before ``merge`` back."""
-        if not self.merged:
+        if self.unmerged_weight is None:
             raise RuntimeError("the adapter is not merged")
         self.base.weight.copy_(self.unmerged_weight)
         self.unmerged_weight = None

@@ -79,7 +79,7 @@ def load_backbone(cfg: Mapping[str, Any], *, label_names: tuple[str, ...], seed:
         raise
     except (OSError, ValueError, ImportError, KeyError) as error:
         raise UserError(f"the backbone {source} could not be loaded: {error}") from error
-    encoder = model.base_model
+    encoder: Any = model.base_model
     prefix = f"{model.base_model_prefix}." if encoder is not model else ""
     encoder_names = {f"{prefix}{name}" for name, _ in encoder.named_parameters()}
     names = {name for name, _ in model.named_parameters()}
@@ -137,5 +137,5 @@ def fingerprint(model: nn.Module, head: frozenset[str]) -> str:
     for name, parameter in sorted(model.named_parameters()):
         if name not in head:
             digest.update(f"{name}{tuple(parameter.shape)}".encode())
-            digest.update(parameter.detach().contiguous().numpy())
+            digest.update(parameter.detach().contiguous().numpy().data)
     return digest.hexdigest()[:16]

@@ -83,7 +83,7 @@ def build_classifier(
     model.requires_grad_(False)
     adapted: list[str] = []
     if adapter := model_cfg.get("adapter"):
-        encoder = model.base_model
+        encoder: Any = model.base_model
         try:
             with seeded(seed, "adapter"):
                 adapted = inject(encoder, make_adapter(adapter), adapter["target_modules"])

@@ -38,6 +38,7 @@ def inject(
     for name in names:
         parent, _, attribute = name.rpartition(".")
         linear = model.get_submodule(name)
+        assert isinstance(linear, nn.Linear)
         if isinstance(linear, NonDynamicallyQuantizableLinear):
             raise UserError(
                 f"target {name!r} is the output projection of nn.MultiheadAttention, which uses its weight without "

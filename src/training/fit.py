@@ -10,6 +10,7 @@ import torch
 from datasets import Dataset
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
+from tqdm.contrib.logging import logging_redirect_tqdm
 from transformers import DataCollatorWithPadding, PrinterCallback, ProgressCallback, TrainingArguments
 
 from src.data.encode import encode
@@ -101,7 +102,8 @@ def fit(cfg: DictConfig, record: Record) -> float:
         title = f"{job.config['model']['name']} {task.name}"
         trainer.add_callback(ProgressBar(title, task.primary_metric, selector.split))
     memory.reset_peak()
-    trainer.train()
+    with logging_redirect_tqdm():  # log lines go above the progress bar
+        trainer.train()
     record.update(
         memory=memory.peak(),
         time=trainer.meter.times(),

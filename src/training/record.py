@@ -36,8 +36,7 @@ class Record:
     def __init__(self, folder: Path, cfg: DictConfig) -> None:
         self.folder = folder
         self.writes = int(os.environ.get("RANK", "0")) == 0
-        config = OmegaConf.to_container(cfg, resolve=True)
-        assert isinstance(config, dict)
+        config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
         self.fields: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "status": "running",

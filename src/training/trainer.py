@@ -32,8 +32,12 @@ class Evaluation:
 
 @dataclass
 class Meter:
-    """What training cost: seconds, tokens and samples, evaluation apart; and which batches it saw."""
+    """What training cost: seconds, tokens and samples, evaluation apart; and which batches it saw.
 
+    Each process counts its own; rates are of all ``processes`` together.
+    """
+
+    processes: int = 1
     train_s: float = 0.0
     eval_s: float = 0.0
     tokens: int = 0
@@ -42,7 +46,7 @@ class Meter:
     batches: Any = field(default_factory=hashlib.sha256)
 
     def times(self) -> dict[str, float]:
-        rate = 1 / self.train_s if self.train_s else 0.0
+        rate = self.processes / self.train_s if self.train_s else 0.0
         return {
             "train_s": self.train_s,
             "eval_s": self.eval_s,
@@ -63,6 +67,8 @@ class ArenaTrainer(Trainer):
         kwargs: transformers.Trainer's; ``eval_dataset`` is a dict of splits.
     """
 
+    optimizer: Any
+
     def __init__(self, *, head: frozenset[str], head_learning_rate: float | None, on_evaluation, on_log, **kwargs):
         self.head, self.head_learning_rate = head, head_learning_rate
         self.on_evaluation, self.on_log = on_evaluation, on_log
@@ -70,6 +76,7 @@ class ArenaTrainer(Trainer):
         self._outputs: dict[str, Any] = {}
         self._auxiliary: list[Tensor] = []
         super().__init__(**kwargs)
+        self.meter.processes = self.args.world_size
         self._adapters: list[AdapterLinear] = [adapter for _, adapter in adapters(self.model)]
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
