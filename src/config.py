@@ -185,8 +185,8 @@ def _check_reporters(report_to: str | list[str] | None) -> None:
 
 def _method_node(model: Mapping[str, Any]) -> str | None:
     """The name of the node with the method's own keys: the one that ``model.adapter`` is an alias of."""
-    own = [key for key, value in model.items() if key not in RULES["model"] and isinstance(value, dict)]
-    return own[0] if own else None
+    own = (key for key, value in model.items() if key not in RULES["model"] and value == model["adapter"])
+    return next(own, None)
 
 
 def _check_node(path: str, node: Mapping[str, Any], table: Mapping[str, str]) -> None:

@@ -14,7 +14,7 @@ WAYS_OUT = (
 OFFLINE_VARIABLES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
 
 
-def require_hub(what: str, timeout: float = 8.0) -> None:
+def require_hub(what: str, timeout: float = 5.0) -> None:
     """Raise a UserError, within ``timeout`` seconds, unless the hub answers.
 
     Left alone, the libraries retry for 23 s on a data set and 47 s on a model, and print ten warnings.

@@ -99,7 +99,7 @@ WRONG = {
     "unknown top-level key": (["+sed=3"], "sed is not a key of the config; did you mean seed"),
     "unknown training key": (["training.learnin_rate=1"], "did you mean training.learning_rate"),
     "another method's key": (["model=roberta_lora", "+model.lora.init=svd"], "model.lora.init is not a key"),
-    "another method's node": (["model=roberta_full", "+model.lora.r=3"], "not a key"),
+    "another method's node": (["model=roberta_full", "+model.lora.r=3"], "model.lora is not a key"),
     "r = 0": (["model.lora.r=0"], "model.lora.r=0 breaks the rule: int >= 1"),
     "r is a float": (["model.lora.r=2.5"], "model.lora.r=2.5 breaks the rule"),
     "r is a word": (["model.lora.r=many"], "model.lora.r='many' breaks the rule"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from src.errors import UserError
 
 FOLDER = Path(__file__).parent
+LOWER_IS_BETTER = frozenset({"mse", "mae"})
 
 
 def metric_files(num_labels: int | None = None) -> dict[str, Path]:

@@ -87,8 +87,8 @@ class AdapterLinear(nn.Module):
 
     # What everyone uses.
 
-    @final
-    def forward(self, x: Tensor) -> Tensor:  # type: ignore[misc]
+    @final  # type: ignore[misc]
+    def forward(self, x: Tensor) -> Tensor:
         y = self.base(x)
         return y + self.delta(x) if self.enabled and not self.merged else y
 

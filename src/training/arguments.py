@@ -25,6 +25,8 @@ def training_arguments(cfg: Mapping[str, Any], folder: Path, seed: int) -> Train
         # The reentrant kind gives no gradients at all where a block's inputs need none, as over a frozen embedding.
         given.setdefault("activation_checkpointing_kwargs", {"use_reentrant": False})
     precision = resolve_precision(cfg.get("precision", "auto"), bool(cfg.get("use_cpu")))
+    if precision == "bf16" and not torch.cuda.is_available():
+        given["use_cpu"] = True  # TrainingArguments asks for the word
     try:
         return TrainingArguments(
             **given,
@@ -52,9 +54,14 @@ def resolve_precision(wanted: str, use_cpu: bool = False) -> str:
     gpu_bf16 = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
     if wanted == "auto":
         return "bf16" if gpu_bf16 else "fp32"
-    if wanted == "bf16" and not gpu_bf16 and (cuda or not torch.ops.mkldnn._is_mkldnn_bf16_supported()):
+    if wanted == "bf16" and not gpu_bf16 and (cuda or not cpu_computes_bf16()):
         device = torch.cuda.get_device_name() if cuda else "this CPU"
         raise UserError(f"training.precision=bf16: {device} does not compute in bfloat16; choices: auto, fp32")
     if wanted == "fp16" and not cuda:
         raise UserError("training.precision=fp16 needs a GPU, and none is used; choices: auto, fp32")
     return wanted
+
+
+def cpu_computes_bf16() -> bool:
+    """Whether the processor has bfloat16 or AVX-512 instructions; without them bf16 is emulated, at a loss."""
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported()

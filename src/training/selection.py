@@ -3,6 +3,7 @@
 import math
 from typing import Literal
 
+from src.metrics.names import LOWER_IS_BETTER
 from src.training.trainer import Evaluation
 
 Selection = Literal["holdout", "best", "last"]
@@ -43,4 +44,4 @@ class Selector:
 
     def _score(self, evaluation: Evaluation, split: str) -> float:
         value = evaluation.metrics[split][self.metric]
-        return -math.inf if math.isnan(value) else value
+        return -math.inf if math.isnan(value) else -value if self.metric in LOWER_IS_BETTER else value
