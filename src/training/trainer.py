@@ -182,6 +182,8 @@ class ArenaTrainer(Trainer):
         started = time.perf_counter()
         result = super().train(*args, **kwargs)
         self.meter.train_s = time.perf_counter() - started - self.meter.eval_s
+        # Under mixed precision accelerate leaves its autocast around the model's forward; what comes after is exact.
+        self.accelerator.unwrap_model(self.model_wrapped, keep_fp32_wrapper=False)
         return result
 
 
