@@ -26,7 +26,9 @@ USER_ERROR = 2  # exit status
 
 # One token a process keeps two runs that start in the same second apart.
 OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
-OmegaConf.register_new_resolver("folder_name", lambda text: re.sub(r"[^\w.=,+-]", "-", str(text))[:120], replace=True)
+OmegaConf.register_new_resolver(
+    "folder_name", lambda text: re.sub(r"[^\w.=,-]", "", str(text).replace("/", "-"))[:120], replace=True
+)
 # ${by_model:${model.name},{roberta_full:3e-4,default:3e-3}}: a recipe's value for each method, in one line.
 OmegaConf.register_new_resolver("by_model", lambda name, values: values.get(name, values["default"]), replace=True)
 
@@ -34,7 +36,7 @@ OmegaConf.register_new_resolver("by_model", lambda name, values: values.get(name
 def run_app(main: Callable[[], Any]) -> None:
     """Call a Hydra main; a user's mistake becomes one message on stderr and exit status 2."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing, so that the message can be ours
-    sys.argv[1:] = [open_training(argument) for argument in sys.argv[1:]] + _own_folder()
+    sys.argv[1:] = _overrides_last(sys.argv[1:]) + _own_folder()
     try:
         main()
     except (UserError, HydraException, OmegaConfBaseException) as error:
@@ -52,6 +54,12 @@ def _own_folder() -> list[str]:
     folder = tempfile.mkdtemp(prefix="peft-arena-rank-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return [f"hydra.run.dir={folder}", "hydra.output_subdir=null"]
+
+
+def _overrides_last(arguments: list[str]) -> list[str]:
+    """Let flags and overrides come in any order: argparse takes no override after ``model=x --multirun``."""
+    flags = [argument for argument in arguments if argument.startswith("-") or "=" not in argument]
+    return flags + [open_training(argument) for argument in arguments if argument not in flags]
 
 
 def open_training(argument: str) -> str:

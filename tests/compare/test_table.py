@@ -31,7 +31,7 @@ def shown(*roots) -> str:
 def test_the_columns(tmp_path):
     write(tmp_path / "a")
     row = next(line for line in shown(tmp_path).splitlines() if "lora" in line)
-    for cell in ("0.8750 accuracy", "1,024", "500", "10.00 %", "12.3 s", "700 MB"):
+    for cell in ("0.8750", "1,024", "500", "10.00 %", "12.3 s", "700 MB"):
         assert cell in row
 
 

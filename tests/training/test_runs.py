@@ -290,3 +290,42 @@ def test_the_adapter_file_holds_no_frozen_weight_of_the_backbone(train):
 def test_the_primary_metric_is_returned(tmp_path):
     value = run_job(compose_config(*NANO, "training.max_steps=1"), tmp_path)
     assert value == record(tmp_path)["primary_metric"]["value"] and math.isfinite(value)
+
+
+def test_mnli_reports_matched_and_mismatched(train, tmp_path_factory):
+    """From GLUE's own layout, in small: the first evaluation split by name, the second behind a slash."""
+    glue = tmp_path_factory.mktemp("glue")
+    (glue / "MNLI").mkdir()
+    header = "index promptID pairID genre sentence1_binary_parse sentence2_binary_parse sentence1_parse sentence2_parse"
+    labels = ("entailment", "neutral", "contradiction")
+
+    def write(name: str, rows: int, *, annotators: int) -> None:
+        columns = [
+            *header.split(),
+            "sentence1",
+            "sentence2",
+            *(f"label{i + 1}" for i in range(annotators)),
+            "gold_label",
+        ]
+        lines = ["\t".join(columns)]
+        for i in range(rows):
+            label = labels[i % 3]
+            texts = [f"The {i} men walk .", f"Some {label} walk ."]
+            lines.append(
+                "\t".join([str(i), "p", "q", "fiction", "(", "(", "(", "(", *texts, *[label] * (annotators + 1)])
+            )
+        (glue / "MNLI" / name).write_text("\n".join(lines) + "\n")
+
+    write("train.tsv", 90, annotators=1)
+    write("dev_matched.tsv", 12, annotators=5)
+    write("dev_mismatched.tsv", 15, annotators=5)
+    write("test_matched.tsv", 3, annotators=1)
+    write("test_mismatched.tsv", 3, annotators=1)
+    folder = train("data=mnli", "data.source=tsv", f"data.dir={glue}", "training.num_train_epochs=1")
+    result = record(folder)
+    assert {"accuracy", "loss", "accuracy/validation_mismatched"} <= set(result["metrics"]["selected"])
+    assert result["primary_metric"]["split"] == "validation_matched"
+    assert predictions(folder).groupby("split").size().to_dict() == {
+        "validation_matched": 12,
+        "validation_mismatched": 15,
+    }
