@@ -53,13 +53,13 @@ def _own_folder() -> list[str]:
         return []
     folder = tempfile.mkdtemp(prefix="peft-arena-rank-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return [f"hydra.run.dir={folder}", "hydra.output_subdir=null"]
+    return [f"hydra.run.dir={folder}", f"hydra.sweep.dir={folder}", "hydra.output_subdir=null"]
 
 
 def _overrides_last(arguments: list[str]) -> list[str]:
     """Let flags and overrides come in any order: argparse takes no override after ``model=x --multirun``."""
-    flags = [argument for argument in arguments if argument.startswith("-") or "=" not in argument]
-    return flags + [open_training(argument) for argument in arguments if argument not in flags]
+    overrides = [text for text in arguments if text.startswith("~") or ("=" in text and not text.startswith("-"))]
+    return [text for text in arguments if text not in overrides] + [open_training(text) for text in overrides]
 
 
 def open_training(argument: str) -> str:

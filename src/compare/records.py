@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-RESULT = "result.json"
-SCHEMA_VERSION = 1
+from src.training.record import RESULT, SCHEMA_VERSION
 
 
 @dataclass(frozen=True)

@@ -84,9 +84,11 @@ def build_classifier(
     adapted: list[str] = []
     if adapter := model_cfg.get("adapter"):
         encoder: Any = model.base_model
+        # What the checkpoint lacks of the encoder (BERT's pooler) is trained whole, as head: it needs no adapter.
+        new = {name for name, module in encoder.named_modules() if _owns_any(module, model, head)}
         try:
             with seeded(seed, "adapter"):
-                adapted = inject(encoder, make_adapter(adapter), adapter["target_modules"])
+                adapted = inject(encoder, make_adapter(adapter), adapter["target_modules"], exclude=new)
         except (ValueError, TypeError) as error:
             raise UserError(f"model={model_cfg['name']}: {error}") from error
     _train_parameters(model, model_cfg.get("train_parameters", []), head)
@@ -102,6 +104,11 @@ def build_classifier(
         "seed": seed,
     }
     return Classifier(model, backbone, adapted, description)
+
+
+def _owns_any(module: nn.Module, model: nn.Module, names: frozenset[str]) -> bool:
+    """Whether one of the module's direct parameters is a named one of the model."""
+    return any(p is model.get_parameter(name) for p in module.parameters(recurse=False) for name in names)
 
 
 def make_adapter(node: Mapping[str, Any]) -> Callable[[nn.Linear], AdapterLinear]:

@@ -2,7 +2,7 @@
 
 import difflib
 import fnmatch
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 from torch import Tensor, nn
@@ -15,7 +15,10 @@ ALL_LINEAR = "all-linear"
 
 
 def inject(
-    model: nn.Module, make_adapter: Callable[[nn.Linear], AdapterLinear], target_modules: str | Sequence[str]
+    model: nn.Module,
+    make_adapter: Callable[[nn.Linear], AdapterLinear],
+    target_modules: str | Sequence[str],
+    exclude: Collection[str] = (),
 ) -> list[str]:
     """Freeze the model and replace every Linear that is a target by its adapter.
 
@@ -24,6 +27,7 @@ def inject(
         make_adapter: takes the Linear, gives the adapter, ``partial(LoRALinear, r=8, alpha=16)`` for one.
         target_modules: ``all-linear``, or names: the full dotted name of one Linear, or else the end of the names of
             many (``query``, ``attention.self.query``); ``*`` and ``?`` are wildcards.
+        exclude: full names of Linears that are no target, whatever they match.
 
     Returns:
         The names of the adapted Linears, in the model's order.
@@ -33,7 +37,7 @@ def inject(
     """
     if next(adapters(model), None):
         raise UserError("the model has adapters already; inject once into a fresh model")
-    names = match_targets(model, target_modules)
+    names = match_targets(model, target_modules, exclude)
     model.requires_grad_(False)
     for name in names:
         parent, _, attribute = name.rpartition(".")
@@ -59,9 +63,9 @@ def _no_fast_path(module: nn.Module, args: tuple) -> None:
     and would never call the adapter, but it leaves that path where a hook is attached."""
 
 
-def match_targets(model: nn.Module, target_modules: str | Sequence[str]) -> list[str]:
+def match_targets(model: nn.Module, target_modules: str | Sequence[str], exclude: Collection[str] = ()) -> list[str]:
     """The names of the Linears that ``target_modules`` means; see ``inject``."""
-    linears = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    linears = [name for name, module in model.named_modules() if isinstance(module, nn.Linear) and name not in exclude]
     targets = [target_modules] if isinstance(target_modules, str) else list(target_modules)
     matched: set[str] = set()
     for target in targets:

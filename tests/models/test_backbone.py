@@ -78,8 +78,15 @@ def test_a_part_missing_in_the_checkpoint_counts_as_head(tmp_path):
     torch.manual_seed(0)
     BertModel(BertConfig(**SMALL), add_pooling_layer=False).save_pretrained(tmp_path)
     AutoTokenizer.from_pretrained(NANO).save_pretrained(tmp_path)
-    head = load_backbone({"name": "x", "path": str(tmp_path)}, label_names=("a", "b"), seed=0).head
+    backbone_cfg = {"name": "x", "path": str(tmp_path)}
+    head = load_backbone(backbone_cfg, label_names=("a", "b"), seed=0).head
     assert {"bert.pooler.dense.weight", "bert.pooler.dense.bias", "classifier.weight"} <= head
+    lora = {"_target_": "src.models.lora.LoRALinear", "r": 2, "alpha": 2, "target_modules": "all-linear"}
+    built = build_classifier(
+        {"name": "x", "adapter": lora, "head": {"train": True}}, backbone_cfg, label_names=("a", "b"), seed=0
+    )
+    assert len(built.adapted) == 2 * 6 and not [name for name in built.adapted if "pooler" in name]
+    assert built.counts["head"] == 32 * 32 + 32 + 2 * 32 + 2
 
 
 def test_regression_has_one_output():
