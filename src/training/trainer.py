@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import RandomSampler, Sampler, SequentialSampler
 from transformers import Trainer
-from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from src.errors import UserError
 from src.models.adapter import AdapterLinear
 from src.models.inject import adapters
+from src.training.sampler import LengthGroupedSampler
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,9 @@ class ArenaTrainer(Trainer):
         self._auxiliary: list[Tensor] = []
         super().__init__(**kwargs)
         self.meter.processes = self.args.world_size
+        # Classification losses are means and ignore the item count that the Trainer would pass them. Left to believe
+        # otherwise, it does not divide by the accumulation steps: the gradient is that many times too large.
+        self.model_accepts_loss_kwargs = False
         self._adapters: list[AdapterLinear] = [adapter for _, adapter in adapters(self.model)]
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
@@ -110,8 +113,8 @@ class ArenaTrainer(Trainer):
             case "sequential":
                 return SequentialSampler(dataset)
             case "group_by_length":  # the lengths are gone from `dataset`: the model takes no such column
-                size = self.args.train_batch_size * self.args.gradient_accumulation_steps
-                return LengthGroupedSampler(size, lengths=self.train_dataset["length"][:], generator=generator)
+                size = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
+                return LengthGroupedSampler(self.train_dataset["length"][:], size, generator)
         return RandomSampler(dataset, generator=generator)
 
     def _get_eval_sampler(self, eval_dataset) -> Sampler:

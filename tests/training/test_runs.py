@@ -117,7 +117,8 @@ def test_counts_are_those_of_the_definition(train, model):
     if cfg.model.adapter:
         options = {k: v for k, v in cfg.model.adapter.items() if k not in ("_target_", "_partial_", "target_modules")}
         per_layer = make_adapter(cfg.model.adapter).func.expected_parameters(128, 128, **options)
-        assert params["adapter"] + params["router"] == 4 * 2 * per_layer
+        layers = load_backbone(cfg.backbone, label_names=("a", "b"), seed=0).model.config.num_hidden_layers
+        assert params["adapter"] + params["router"] == layers * 2 * per_layer
     summary = (train(f"model={model}") / "model_summary.txt").read_text()
     assert f"{params['trainable']:,}" in summary and "classifier.out_proj.weight" in summary
     trained = [line.split()[2] for line in summary.splitlines() if " trained " in line]
@@ -179,20 +180,14 @@ def test_methods_with_one_seed_start_from_the_same_head():
 )
 @pytest.mark.parametrize("model", ["roberta_lora", "roberta_lsr", "roberta_svd_lorafa", "roberta_hydralora"])
 def test_memory_savers_train_to_the_same_weights(train, model, options):
-    """One step, so that rounding cannot grow: the same gradient, computed with less memory."""
-    one_step = [f"model={model}", "training.max_steps=1", "training.train_sampling_strategy=sequential"]
-    dropout_free = ["training.lr_scheduler_type=constant", "training.warmup_steps=0"]
-    plain = load_classifier(train(*one_step, *dropout_free, "training.selection=last") / "adapter").state()
-    saver = load_classifier(train(*one_step, *dropout_free, "training.selection=last", *options) / "adapter").state()
+    """One step of plain gradient descent: the same gradient, computed with less memory."""
+    one_step = [f"model={model}", "training.max_steps=1", "training.optim=sgd", "training.learning_rate=0.1"]
+    fixed = ["training.train_sampling_strategy=sequential", "training.selection=last", "training.warmup_steps=0"]
+    plain = load_classifier(train(*one_step, *fixed) / "adapter").state()
+    saver = load_classifier(train(*one_step, *fixed, *options) / "adapter").state()
     start = build_start(model)
     assert any(not torch.equal(plain[name], start[name]) for name in plain)
-    if "accumulation" in options[0]:
-        # Dropout draws other masks for two halves than for the whole, so only the size of the step can be compared.
-        moved = {name: (plain[name] - start[name]).norm() for name in plain}
-        for name, distance in moved.items():
-            assert (saver[name] - start[name]).norm() == pytest.approx(distance.item(), rel=0.2, abs=1e-6)
-    else:
-        assert all(torch.allclose(plain[name], saver[name], atol=1e-5) for name in plain)
+    assert all(torch.allclose(plain[name], saver[name], atol=1e-6) for name in plain)
 
 
 def build_start(model: str) -> dict[str, torch.Tensor]:
@@ -234,7 +229,7 @@ def test_auto_experts_come_from_the_training_text(train):
     result = record(train("model=roberta_hydralora", "model.hydralora.num_experts=auto", "training.max_steps=2"))
     n = result["adapter_config"]["num_experts"]
     assert isinstance(n, int) and 2 <= n <= 8
-    assert result["params"]["router"] == 8 * n * 128
+    assert result["params"]["router"] == len(result["adapted_modules"]) * n * 128
 
 
 def test_router_diagnostics_are_logged(train):
