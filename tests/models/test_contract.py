@@ -231,7 +231,7 @@ def test_repr_shows_the_tensors(name):
 
 
 @pytest.mark.slow
-@each_method
+@pytest.mark.parametrize("name", ["lora", "lsr_product", "lsr_sum", "lorafa_svd", "hydralora"])  # every forward
 def test_torch_compile_gives_the_same_output_and_gradients(name):
     layer, x = perturb(make(name)), torch.randn(4, 48)
     compiled = torch.compile(layer, fullgraph=True)
