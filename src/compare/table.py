@@ -26,16 +26,15 @@ def print_table(runs: Iterable[Run], where: Path | None = None, console: Console
     comparable = sorted((run for run in runs if run.problem is None), key=lambda run: (_group(run), _rank(run)))
     for (data, backbone, metric), rows in groupby(comparable, key=_group):
         table = Table(title=Text(f"{data} on {backbone}"), box=box.SIMPLE_HEAD, title_justify="left")
-        for column in ("method", "seed", metric, "adapter", "head", "trainable", "train time", "peak memory"):
-            table.add_column(
-                Text(column), justify="left" if column == "method" else "right", no_wrap=column == "method"
-            )
+        table.padding = (0, 1, 0, 0)  # so that RoBERTa's counts fit 80 columns
+        for column in ("method", "seed", metric, "adapter", "head", "trainable", "train\ntime", "peak\nmemory"):
+            table.add_column(Text(column), justify="left" if column == "method" else "right", no_wrap=True)
         for run in rows:
             table.add_row(*(Text(cell) for cell in _row(run)))
         console.print(table)
     if comparable:
-        console.print("Scores are of the evaluation split, at the epoch that training.selection picked; adapter")
-        console.print("counts the values trained outside the head, routers among them.")
+        console.print("Scores: evaluation split, at the epoch picked by training.selection.")
+        console.print("Adapter: values trained outside the head, routers among them.")
     for run in comparable:
         if flags := run.record.get("flags"):
             console.print(Text(f"take care: {run.name}: {', '.join(flags).replace('_', ' ')}"))
