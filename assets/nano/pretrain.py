@@ -8,9 +8,9 @@ label of a task is seen. Two objectives share it:
 masked-language modelling   as RoBERTa's, read from the last layer and from the one below
 replaced-token detection    as ELECTRA's, read from the layer below the last: which words have been tampered with?
 
-The second makes a model of this size compare two sentences word by word, which on masked words alone takes far longer.
-The layer below the last serves both because a classifier's <s> must still be able to look at what they find. Everything
-is drawn from one seed; the weights repeat on the same machine with the same number of threads.
+The second makes a model of this size compare two sentences word by word, which masked words alone did not. The layer
+below the last serves both because a classifier's <s> must still be able to look at what they find. Everything is drawn
+from one seed; the weights repeat on the same machine with the same number of threads.
 """
 
 import argparse
