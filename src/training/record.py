@@ -47,6 +47,7 @@ class Record:
             "seed": config["seed"],
             "selection": config["training"].get("selection"),
             "config_hash": config_hash(config),
+            "config": identity(config),
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
         }
 
@@ -90,15 +91,19 @@ class Record:
             temporary.replace(path)
 
 
-def config_hash(config: dict[str, Any]) -> str:
-    """Hash of what determines a run's result; spelling (``1e-4``, ``0.0001``) does not matter."""
-    relevant = {
+def identity(config: dict[str, Any]) -> dict[str, Any]:
+    """The part of a resolved config that determines a run's result."""
+    return {
         group: {key: value for key, value in node.items() if key not in NOT_IDENTITY.get(group, ())}
         if isinstance(node, dict)
         else node
         for group, node in config.items()
     }
-    return hashlib.sha256(json.dumps(relevant, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def config_hash(config: dict[str, Any]) -> str:
+    """Hash of what determines a run's result; spelling (``1e-4``, ``0.0001``) does not matter."""
+    return hashlib.sha256(json.dumps(identity(config), sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def jsonable(value: Any) -> Any:
