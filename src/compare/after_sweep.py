@@ -1,4 +1,4 @@
-"""A Hydra callback: after a multirun, its table."""
+"""After a multirun: its comparison."""
 
 from pathlib import Path
 from typing import Any
@@ -7,12 +7,17 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 
+def after_sweep(folder: Path) -> None:
+    """Print the comparison of the sweep's runs."""
+    from src.compare.comparison import compare_runs
+    from src.compare.records import find_runs
+    from src.compare.table import print_comparison
+
+    print_comparison(compare_runs(find_runs([folder])), where=folder)
+
+
 class PrintTable(Callback):
     """Print the table of the sweep's folder when the last job has ended."""
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        from src.compare.records import find_runs
-        from src.compare.table import print_table
-
-        folder = Path(config.hydra.sweep.dir)
-        print_table(find_runs([folder]), where=folder)
+        after_sweep(Path(config.hydra.sweep.dir))

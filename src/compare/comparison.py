@@ -94,6 +94,7 @@ class Matrix:
 
     backbone: str
     tasks: list[str]
+    lower_is_better: list[bool]
     rows: list[tuple[str, list[float | None], float | None]]
 
 
@@ -358,4 +359,4 @@ def _matrix(backbone: str, tasks: Mapping[str, Table]) -> Matrix:
         complete = averaged and len(found) == len(names)
         rows.append((label, [found.get(task) for task in names], fmean(found.values()) if complete else None))
     rows.sort(key=lambda row: (row[2] is None, -(row[2] or 0), row[0]))
-    return Matrix(backbone, names, rows)
+    return Matrix(backbone, names, [tasks[task].lower_is_better for task in names], rows)
