@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tidy", type=Path, metavar="FILE", help="write one row per run to a .csv or .parquet file")
     parser.add_argument("--pscp", action="store_true", help="add PEFT-Bench's efficiency-aware score")
     parser.add_argument("--resamples", type=_positive, metavar="N", help="of the bootstrap and the permutation test "
-                        "(default: 10,000; fewer in tables of more than 20 rows)")  # fmt: skip
+                        "(default: 10,000; fewer for more than 20 configurations)")  # fmt: skip
     parser.add_argument("--no-cache", action="store_true", help="read and compute everything anew")
     return parser
 

@@ -12,7 +12,7 @@ from src.compare.columns import EXPLANATION, Column, columns, score_cells
 from src.compare.comparison import Comparison, Matrix, Table
 from src.compare.words import sentences
 
-MOST_LEFT_OUT = 20  # lines
+MOST_ROWS, MOST_LEFT_OUT = 40, 20  # lines
 GAP = 2  # blanks after a column: its padding and the line that is not drawn
 
 
@@ -46,9 +46,11 @@ def _print_table(table: Table, console: Console, with_pscp: bool) -> None:
     console.print(Text(table.title, style="bold"))
     for block in _blocks(table, columns(table, with_pscp), console.width):
         console.print(block)
+    if (more := len(table.rows) - MOST_ROWS) > 0:
+        console.print(f"{more} more rows, none of them better: --format csv")
     for sentence in sentences(table):
         console.print(Text(sentence))
-    for row in table.rows:
+    for row in table.rows[:MOST_ROWS]:
         for note in row.notes:
             if not note.endswith("no claim"):  # said once for all rows
                 console.print(Text(f"take care: {row.label}: {note}"))
@@ -74,7 +76,7 @@ def _blocks(table: Table, shown: list[Column], width: int) -> list[RichTable]:
 
 def _width(table: Table, column: Column) -> int:
     """Of the widest cell; a heading is broken between words."""
-    return max(len(text) for text in (*column.heading.split(), *(column.text(row) for row in table.rows)))
+    return max(len(text) for text in (*column.heading.split(), *(column.text(row) for row in table.rows[:MOST_ROWS])))
 
 
 def _grid(table: Table, label: Column, block: list[Column], widths: dict[str, int]) -> RichTable:
@@ -82,7 +84,7 @@ def _grid(table: Table, label: Column, block: list[Column], widths: dict[str, in
     for column in (label, *block):
         justify: Literal["left", "right"] = "left" if column is label else "right"
         grid.add_column(Text(column.heading), justify=justify, overflow="fold", width=widths[column.heading])
-    for row in table.rows:
+    for row in table.rows[:MOST_ROWS]:
         grid.add_row(*(Text(column.text(row)) for column in (label, *block)))
     return grid
 
@@ -91,6 +93,6 @@ def _matrix(matrix: Matrix) -> RichTable:
     grid = RichTable(title=Text(f"All tasks on {matrix.backbone}"), box=box.SIMPLE_HEAD, title_justify="left")
     for heading in ("method", *matrix.tasks, "average"):
         grid.add_column(Text(heading), justify="left" if heading == "method" else "right")
-    for label, scores, average in matrix.rows:
+    for label, scores, average in matrix.rows[:MOST_ROWS]:
         grid.add_row(*(Text(cell) for cell in (label, *map(score_cells, scores), score_cells(average))))
     return grid

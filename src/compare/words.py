@@ -47,7 +47,7 @@ def _differences(table: Table) -> list[str]:
         rows = [row for row in table.rows if verdict(row, table.lower_is_better) == kind]
         if rows:
             lead = f"{kind.capitalize()} than" if kind in ("better", "worse") else "No difference shown to"
-            found.append(f"{lead} {table.baseline}: {'; '.join(_difference(row) for row in rows)}.")
+            found.append(f"{lead} {table.baseline}: {_listed([_difference(row) for row in rows], '; ')}.")
     return found
 
 
@@ -76,9 +76,9 @@ def _power(table: Table) -> list[str]:
     ]
 
 
-def _listed(names: Sequence[str], most: int = 6) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+def _listed(parts: Sequence[str], between: str = ", ", most: int = 12) -> str:
+    more = f" and {len(parts) - most} more" if len(parts) > most else ""
+    return between.join(parts[:most]) + more
 
 
 def _value(value: object) -> str:

@@ -5,25 +5,25 @@ import pytest
 from scipy import stats
 
 from src.compare import statistics
-from src.compare.scorer import make_scorer
+from src.compare.panel import make_panel
 
 
 def runs(rng, seeds, examples, metric="accuracy", shift=0.0, seed_spread=0.1, method_spread=0.3):
-    """Scorers of two methods' runs: correct where skill + the example's ease + noise is positive."""
+    """Panels of two methods' runs: correct where skill + the example's ease + noise is positive."""
     labels = (rng.random(examples) < 0.6).astype(int)
     ease = rng.normal(0, 1, examples)
     sides = []
     for skill in (1.0 + shift, 1.0):
         for_method = ease + rng.normal(0, method_spread, examples)
         latent = skill + rng.normal(0, seed_spread, (seeds, 1)) + for_method + rng.normal(0, 1, (seeds, examples))
-        sides.append([make_scorer(metric, labels, np.where(row > 0, labels, 1 - labels), 2) for row in latent])
+        sides.append(make_panel(metric, labels, np.where(latent > 0, labels, 1 - labels), 2))
     return sides
 
 
 def compared(sides, resamples=300):
-    k = len(sides[0])
-    drawn = statistics.resample_examples(sides[0] + sides[1], resamples)
-    return statistics.compare(*sides, (drawn[:, :k], drawn[:, k:]), resamples)
+    ours, theirs = sides
+    drawn = statistics.resample_examples(ours, resamples) - statistics.resample_examples(theirs, resamples)
+    return statistics.compare(ours, theirs, drawn, resamples)
 
 
 def test_mean_squares_by_the_definition():
@@ -59,17 +59,15 @@ def test_examples_that_do_not_differ_leave_students_test_over_seeds():
 
 
 def test_draws_of_examples_agree_with_scipys_bootstrap():
-    (scorer, *_), _ = runs(np.random.default_rng(2), 1, 150, metric="f1")
-    labels_predictions = scorer.features.argmax(1)  # cells of label against prediction
+    panel, _ = runs(np.random.default_rng(2), 1, 150, metric="f1")
+    cells = 2 * panel.labels + panel.predictions[0]  # of label against prediction
 
     def f1(cells, axis=-1):
         hits, wrong = (cells == 3).sum(axis), ((cells == 1) | (cells == 2)).sum(axis)
         return 2 * hits / (2 * hits + wrong)
 
-    expected = stats.bootstrap(
-        (labels_predictions,), f1, n_resamples=20_000, method="percentile", rng=np.random.default_rng(3)
-    )
-    found = statistics.resample_examples([scorer], 20_000)[:, 0]
+    expected = stats.bootstrap((cells,), f1, n_resamples=20_000, method="percentile", rng=np.random.default_rng(3))
+    found = statistics.resample_examples(panel, 20_000)[:, 0]
     assert found.std() == pytest.approx(expected.standard_error, rel=0.03)
     interval = (expected.confidence_interval.low, expected.confidence_interval.high)
     assert np.quantile(found, [0.025, 0.975]) == pytest.approx(interval, abs=0.006)
@@ -78,13 +76,13 @@ def test_draws_of_examples_agree_with_scipys_bootstrap():
 
 def test_the_permutations_agree_with_scipys_paired_permutation_test():
     ours, theirs = runs(np.random.default_rng(4), 1, 120, shift=0.3)
-    hits = [side[0].influence().round() for side in (ours, theirs)]
+    hits = [(panel.predictions[0] == panel.labels).astype(float) for panel in (ours, theirs)]
     expected = stats.permutation_test(
         hits, lambda a, b, axis: (a - b).mean(axis), permutation_type="samples", vectorized=True, n_resamples=20_000,
         rng=np.random.default_rng(5),
     )  # fmt: skip
     null = statistics.permuted_differences(ours, theirs, 20_000)
-    difference = ours[0].value - theirs[0].value
+    difference = float(ours.values[0] - theirs.values[0])
     assert difference == pytest.approx(expected.statistic)
     assert null.std() == pytest.approx(expected.null_distribution.std(), rel=0.03)
     p = (1 + (np.abs(null) >= abs(difference) - 1e-9).sum()) / 20_001

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from sklearn import metrics as sk
 
-from src.compare.scorer import METRICS, make_scorer
+from src.compare.panel import METRICS, make_panel
 from src.metrics import metric_names
 
 N = 60
@@ -38,15 +38,15 @@ def example(metric: str, classes: int, seed: int) -> tuple[np.ndarray, np.ndarra
 
 def test_every_metric_of_the_repository_can_be_resampled():
     assert set(REFERENCES) == set(metric_names()) == {*METRICS, "spearmanr"}
-    assert make_scorer("of_my_own", np.zeros(2), np.zeros(2), 2) is None
+    assert make_panel("of_my_own", np.zeros(2), np.zeros((1, 2)), 2) is None
 
 
 @pytest.mark.parametrize(("metric", "classes"), CASES)
 def test_the_value(metric, classes):
     labels, predictions, count = example(metric, classes, seed=0)
-    assert make_scorer(metric, labels, predictions, count).value == pytest.approx(
-        REFERENCES[metric](labels, predictions)
-    )
+    panel = make_panel(metric, labels, np.stack([predictions, labels]), count)
+    expected = [REFERENCES[metric](labels, predictions), REFERENCES[metric](labels, labels)]
+    assert panel.values == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("metric", "classes"), CASES)
@@ -55,40 +55,45 @@ def test_a_resample_is_the_metric_of_the_examples_drawn(metric, classes):
     drawn = np.random.default_rng(2).integers(0, N, (5, N))
     weights = np.stack([np.bincount(row, minlength=N) for row in drawn]).astype(np.float32)
     expected = [REFERENCES[metric](labels[row], predictions[row]) for row in drawn]
-    found = make_scorer(metric, labels, predictions, count).resampled(weights)
+    found = make_panel(metric, labels, predictions[None], count).resampled(weights)[:, 0]
     assert found == pytest.approx(expected, abs=1e-5)
     assert np.ptp(found) > 0
 
 
 @pytest.mark.parametrize(("metric", "classes"), [case for case in CASES if case[0] != "spearmanr"])
-def test_a_swap_takes_the_other_runs_predictions(metric, classes):
+def test_an_exchange_gives_each_the_others_predictions(metric, classes):
     labels, ours, count = example(metric, classes, seed=3)
     theirs = np.random.default_rng(4).permutation(ours)
     swaps = np.random.default_rng(5).integers(0, 2, (5, N)).astype(np.float32)
-    expected = [REFERENCES[metric](labels, np.where(row == 1, theirs, ours)) for row in swaps]
-    a, b = (make_scorer(metric, labels, predictions, count) for predictions in (ours, theirs))
-    assert a.swapped(b, swaps) == pytest.approx(expected, abs=1e-5)
+    score = REFERENCES[metric]
+    expected = [
+        score(labels, np.where(row == 1, theirs, ours)) - score(labels, np.where(row == 1, ours, theirs))
+        for row in swaps
+    ]
+    a, b = (make_panel(metric, labels, predictions[None], count) for predictions in (ours, theirs))
+    assert a.exchanged(b, swaps)[:, 0] == pytest.approx(expected, abs=1e-5)
+    assert np.ptp(expected) > 0
 
 
 @pytest.mark.parametrize(("metric", "classes"), [case for case in CASES if case[0] != "spearmanr"])
 def test_pseudo_values_are_the_derivative_by_an_examples_weight(metric, classes):
     labels, predictions, count = example(metric, classes, seed=6)
-    scorer = make_scorer(metric, labels, predictions, count)
+    panel = make_panel(metric, labels, predictions[None], count)
     step = 1e-2
     weights = np.ones((2 * N, N)) + step * np.concatenate([np.eye(N), -np.eye(N)])
-    up, down = np.split(scorer.resampled(weights), 2)
-    pseudo_values = scorer.influence()
-    assert pseudo_values == pytest.approx(scorer.value + N * (up - down) / (2 * step), abs=1e-3)
-    assert pseudo_values.mean() == pytest.approx(scorer.value, abs=1e-6)
+    up, down = np.split(panel.resampled(weights)[:, 0], 2)
+    (pseudo_values,) = panel.influence()
+    assert pseudo_values == pytest.approx(panel.values[0] + N * (up - down) / (2 * step), abs=1e-3)
+    assert pseudo_values.mean() == pytest.approx(panel.values[0], abs=1e-6)
 
 
 def test_pseudo_values_of_accuracy_are_hits_and_misses():
     labels, predictions, count = example("accuracy", 3, seed=7)
-    pseudo_values = make_scorer("accuracy", labels, predictions, count).influence()
+    (pseudo_values,) = make_panel("accuracy", labels, predictions[None], count).influence()
     assert pseudo_values == pytest.approx((labels == predictions).astype(float), abs=1e-6)
 
 
 def test_predictions_of_one_class_alone_count_nothing_for_matthews():
     labels = np.array([0, 1, 1, 0])
-    scorer = make_scorer("matthews_correlation", labels, np.ones(4, int), 2)
-    assert scorer.value == 0 and np.isfinite(scorer.influence()).all()
+    panel = make_panel("matthews_correlation", labels, np.ones((1, 4), int), 2)
+    assert panel.values == 0 and np.isfinite(panel.influence()).all()
