@@ -33,7 +33,11 @@ RULES: dict[str, dict[str, str]] = {
         "data": "map",
         "training": "map",
         "checkpoint": "map",
+        "budget": "map",
+        "sweep": "map",
     },
+    "budget": {"adapter_params": "int >= 0 | null", "match": "str | null"},
+    "sweep": {"dir": "str", "on_conflict": "error | rerun | keep", "fail_fast": "bool", "plan": "bool"},
     "checkpoint": {"every": "epoch | never | int >= 1"},
     "model": {
         "name": "str",
@@ -42,6 +46,7 @@ RULES: dict[str, dict[str, str]] = {
         "train_parameters": "str | list[str]",
         "auto": "map",
         "rules": "map",
+        "budget": "map",
         "head": "map",
     },
     "model.head": {"train": "bool", "learning_rate": "float > 0 | null"},
@@ -173,6 +178,11 @@ def validate(cfg: DictConfig) -> None:
     check_metrics(data["metrics"], None if data["label_names"] is None else len(data["label_names"]) or 1)
     if data["primary_metric"] not in data["metrics"]:
         raise UserError(f"data.primary_metric={data['primary_metric']} is none of data.metrics={data['metrics']}")
+
+
+def check_node(path: str, node: Mapping[str, Any]) -> None:
+    """Check one node of the closed part alone; raises like ``validate``."""
+    _check_node(path, dict(node), RULES[path])
 
 
 def _check_reporters(report_to: str | list[str] | None) -> None:

@@ -25,10 +25,27 @@ def run_job(cfg: DictConfig, folder: str | Path) -> float:
     with interruptible(), Record(folder, cfg) as record:
         validate(cfg)
         record.describe_environment()
+        resolved = resolve(cfg)
+        record.identify(resolved)
         # torch and transformers are imported only now: a wrong config is refused in a second.
         from src.training.fit import fit
+        from src.training.isolation import isolated
 
-        value = fit(cfg, record)
+        with isolated():
+            value = fit(resolved, record)
     if record.writes:  # the record says "ok" now
         (folder / CHECKPOINT).unlink(missing_ok=True)
     return value
+
+
+def resolve(cfg: DictConfig) -> DictConfig:
+    """The config with its budget, if it has one, turned into a value of the method's own knob.
+
+    Raises:
+        UserError: if the method cannot keep the budget.
+    """
+    if cfg.budget.adapter_params is None and cfg.budget.match is None:
+        return cfg
+    from src.sweep.budget import apply_budget  # needs torch
+
+    return apply_budget(cfg)

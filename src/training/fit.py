@@ -30,7 +30,7 @@ from src.training.progress import ProgressBar
 from src.training.record import ADAPTER, PREDICTIONS, SUMMARY, Record
 from src.training.selection import HOLDOUT, Selector
 from src.training.summary import model_summary
-from src.training.trainer import ArenaTrainer, Evaluation
+from src.training.trainer import DIVERGED, ArenaTrainer, Evaluation
 
 log = logging.getLogger(__name__)
 
@@ -238,6 +238,8 @@ def _flags(evaluation: Evaluation, split: str, value: float, regression: bool) -
 def _save(record: Record, job: Job, selector: Selector, kept: dict[str, Tensor], probe: dict[str, Tensor]) -> None:
     """Write predictions and adapter of the selected epoch; then prove that the saved adapter is the trained one."""
     assert selector.selected is not None
+    if not all(tensor.isfinite().all() for tensor in kept.values()):
+        raise UserError(f"the trained weights are not finite numbers: {DIVERGED}")
     index = {split: job.rows[split]["idx"][:] for split in job.task.evaluation_splits}
     write_predictions(record.folder / PREDICTIONS, selector.selected, index, job.task.regression)
     folder = record.folder / ADAPTER

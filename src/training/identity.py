@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-# What changes neither the data nor the weights has no part in a run's identity. A budget has: by what it made of a knob.
+# What changes neither the data nor the weights has no part in a run's identity. A budget acts through its knob.
 NOT_IDENTITY = {
     "model": ("rules", "budget"),
     "data": ("rules", "rows", "sources"),

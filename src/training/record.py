@@ -7,6 +7,7 @@ import platform
 import shutil
 import subprocess
 import traceback
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -35,7 +36,6 @@ class Record:
         self.folder = folder
         self.writes = int(os.environ.get("RANK", "0")) == 0
         config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
-        same = identity(config)
         self.fields: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "status": "running",
@@ -45,9 +45,8 @@ class Record:
             "data": config["data"]["name"],
             "seed": config["seed"],
             "selection": config["training"].get("selection"),
-            "config_hash": same["config"],
-            "identity": same,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            **_identity(config),
         }
 
     def __enter__(self) -> Self:
@@ -66,6 +65,12 @@ class Record:
             status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             self.update(status=status, error={"type": type(error).__name__, "message": message, "traceback": text})
 
+    def identify(self, cfg: DictConfig) -> None:
+        """Record the identity of the config as it is run, and the budget that it keeps."""
+        config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+        budget = config["budget"] if config["budget"].get("size") is not None else None
+        self.update(budget=budget, **_identity(config))
+
     def describe_environment(self) -> None:
         """Add versions, commit and hardware."""
         self.update(versions=_versions(), git=_git(), hardware=_hardware())
@@ -74,7 +79,7 @@ class Record:
         """Add fields and write ``result.json`` anew."""
         self.fields |= fields
         if self.writes:
-            self.write_text(RESULT, json.dumps(jsonable(self.fields), indent=2) + "\n")
+            write_whole(self.folder / RESULT, self.fields)
 
     def history_size(self) -> int:
         """Bytes of ``history.jsonl`` so far."""
@@ -99,10 +104,23 @@ class Record:
     def write_text(self, name: str, text: str) -> None:
         """Write a file of the run's folder, whole or not at all."""
         if self.writes:
-            path = self.folder / name
-            temporary = path.with_name(f".{name}.{os.getpid()}")
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(path)
+            _write_text(self.folder / name, text)
+
+
+def write_whole(path: Path, fields: Mapping[str, Any]) -> None:
+    """Write a record as JSON, whole or not at all."""
+    _write_text(path, json.dumps(jsonable(dict(fields)), indent=2) + "\n")
+
+
+def _write_text(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def _identity(config: dict[str, Any]) -> dict[str, Any]:
+    same = identity(config)
+    return {"config_hash": same["config"], "identity": same}
 
 
 def jsonable(value: Any) -> Any:

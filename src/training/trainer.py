@@ -23,6 +23,10 @@ from src.models.inject import adapters
 from src.training.checkpoint import CheckpointCallback, Checkpoints, rng_state, set_rng_state
 from src.training.sampler import LengthGroupedSampler
 
+DIVERGED = (
+    "training diverged; try a lower training.learning_rate, more training.warmup_steps or training.precision=fp32"
+)
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -170,10 +174,7 @@ class ArenaTrainer(Trainer):
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         if not math.isfinite(logs.get("loss", 0.0)):
-            raise UserError(
-                f"the training loss is {logs['loss']} at step {self.state.global_step}: training diverged; "
-                "try a lower training.learning_rate, more training.warmup_steps or training.precision=fp32"
-            )
+            raise UserError(f"the training loss is {logs['loss']} at step {self.state.global_step}: {DIVERGED}")
         if "loss" in logs and self._auxiliary:
             logs["auxiliary_loss"] = float(torch.stack(self._auxiliary).mean())
             self._auxiliary.clear()

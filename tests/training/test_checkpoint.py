@@ -14,7 +14,7 @@ from src.training.trainer import ArenaTrainer
 from tests.conftest import NANO, compose_config
 from tests.training.test_runs import history, record
 
-DROPOUT = ["model.lora.dropout=0.1", "training.num_train_epochs=2", "training.logging_steps=2"]
+DROPOUT = ["model.lora.dropout=0.1", "data.max_train_samples=100", "data.max_eval_samples=16"]  # 3 steps an epoch
 
 
 def same(one, other) -> None:
@@ -26,7 +26,7 @@ def same(one, other) -> None:
     assert pq.read_table(one / "predictions.parquet").equals(pq.read_table(other / "predictions.parquet"))
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for the end of the process: nothing after it is written."""
 
 
@@ -48,12 +48,12 @@ def test_a_killed_training_goes_on_with_the_same_bits(at, options, train, tmp_pa
 
     def killed(self, *args, **kwargs):
         if self.state.global_step >= at:
-            raise Killed
+            raise KilledError
         return step(self, *args, **kwargs)
 
     with monkeypatch.context() as patch:
         patch.setattr(ArenaTrainer, "training_step", killed)
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             run_job(compose_config(*NANO, *options), tmp_path)
     assert record(tmp_path)["status"] == "failed" and (tmp_path / CHECKPOINT).exists()
     run_job(compose_config(*NANO, *options), tmp_path)
@@ -91,13 +91,13 @@ def test_a_checkpoint_of_another_config_is_not_continued(tmp_path, monkeypatch):
 
     def killed(self, *args, **kwargs):
         if self.state.global_step >= 2:
-            raise Killed
+            raise KilledError
         return step(self, *args, **kwargs)
 
     options = ["checkpoint.every=1", "training.max_steps=3"]
     with monkeypatch.context() as patch:
         patch.setattr(ArenaTrainer, "training_step", killed)
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             run_job(compose_config(*NANO, *options), tmp_path)
     run_job(compose_config(*NANO, *options, "seed=1"), tmp_path)
     assert record(tmp_path)["continued_from_step"] is None
