@@ -96,11 +96,11 @@ def adapter_size(model_cfg: Mapping[str, Any], skeleton: Skeleton) -> int:
             if any(p is skeleton.model.get_parameter(h) for p in module.parameters(recurse=False) for h in names)
         }
         hyperparameters = {key: value for key, value in adapter.items() if not key.startswith("_")}
-        expected = get_class(adapter["_target_"]).expected_parameters
+        cls: Any = get_class(adapter["_target_"])
         try:
             for name in match_targets(encoder, hyperparameters.pop("target_modules"), new):
                 linear = encoder.get_submodule(name)
-                total += expected(linear.in_features, linear.out_features, **hyperparameters)
+                total += cls.expected_parameters(linear.in_features, linear.out_features, **hyperparameters)
         except (ValueError, TypeError) as error:
             raise UserError(f"model={model_cfg['name']}: {error}") from error
     patterns = model_cfg.get("train_parameters", [])

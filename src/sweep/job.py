@@ -81,7 +81,7 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 def task_config(config: DictConfig) -> DictConfig:
     """A job's config without Hydra's own node."""
-    cfg = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    cfg = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     OmegaConf.copy_cache(config, cfg)
     return cfg
 

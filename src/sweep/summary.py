@@ -13,7 +13,7 @@ from src.sweep.job import Outcome, SweepJob
 def print_summary(jobs: Sequence[SweepJob], outcomes: Sequence[Outcome]) -> None:
     """One line with the counts, and one for every job that did not end well."""
     console = Console()
-    counts = Counter(outcome.status for outcome in outcomes)
+    counts: Counter[str] = Counter(outcome.status for outcome in outcomes)
     shown = ", ".join(f"{counts[status]} {status}" for status in ("ok", "failed", "interrupted", "skipped"))
     console.print(Text(f"\n{len(jobs)} jobs: {shown}"), soft_wrap=True)
     for job, outcome in zip(jobs, outcomes, strict=True):

@@ -137,7 +137,7 @@ def _outcome(result: JobReturn) -> Outcome:
     return Outcome("failed", str(value).partition("\n")[0])
 
 
-def _refuse_conflicts(jobs: list[SweepJob], states: list[str], on_conflict: str) -> None:
+def _refuse_conflicts(jobs: list[SweepJob], states: Sequence[str], on_conflict: str) -> None:
     found = [job for job, state in zip(jobs, states, strict=True) if state == "conflict"]
     if found and on_conflict == "error":
         lines = "".join(f"\n  {job.folder}: other {', '.join(job.differences())}" for job in found[:10])

@@ -238,8 +238,8 @@ def _flags(evaluation: Evaluation, split: str, value: float, regression: bool) -
 def _save(record: Record, job: Job, selector: Selector, kept: dict[str, Tensor], probe: dict[str, Tensor]) -> None:
     """Write predictions and adapter of the selected epoch; then prove that the saved adapter is the trained one."""
     assert selector.selected is not None
-    if not all(tensor.isfinite().all() for tensor in kept.values()):
-        raise UserError(f"the trained weights are not finite numbers: {DIVERGED}")
+    if not all(np.isfinite(logits).all() for logits in selector.selected.logits.values()):
+        raise UserError(f"the trained model's logits are not finite: {DIVERGED}")
     index = {split: job.rows[split]["idx"][:] for split in job.task.evaluation_splits}
     write_predictions(record.folder / PREDICTIONS, selector.selected, index, job.task.regression)
     folder = record.folder / ADAPTER
