@@ -41,10 +41,9 @@ def apply_budget(cfg: DictConfig) -> DictConfig:
             f"budget of {limit:,} adapter parameters: model={cfg.model.name} cannot keep it; the nearest possible is "
             + (f"{size:,}, with model.{knob['key']}={value}" if knob else f"{size:,}: it has no knob to turn")
         )
+    turned = {"key": f"model.{knob['key']}", "value": value} if knob else {}
     with open_dict(cfg):
-        cfg.budget = {"adapter_params": limit, "match": budget.match, "size": size}
-        if knob:
-            cfg.budget |= {"key": f"model.{knob['key']}", "value": value}
+        cfg.budget = {"adapter_params": limit, "match": budget.match, "size": size} | turned
     return cfg
 
 
