@@ -69,7 +69,8 @@ def _data_version(data: Mapping[str, Any]) -> str:
     if source.get("dir"):
         folder = Path(str(source["dir"])).expanduser()
         folders += [folder, folder / str(source.get("folder", ""))]
-    files = {(folder / Path(text).expanduser()).resolve() for folder in folders for text in texts if text}
+    texts = [str(Path.home()) + text[1:] if text.startswith("~/") else text for text in texts if text]
+    files = {(folder / text).resolve() for folder in folders for text in texts}
     contents = sorted(_file_hash(file) for file in files if file.is_file())
     settings = {key: value for key, value in source.items() if key != "dir"}
     return _short(json.dumps([settings, contents], sort_keys=True, default=str))

@@ -69,7 +69,7 @@ def ray_cluster(folder: Path) -> Iterator[dict[str, str]]:
             [f"--address=127.0.0.1:{port}", "--num-cpus=1"],
             [f"--address=127.0.0.1:{port}", "--num-cpus=1"],
         ):
-            options += ["--object-store-memory=80000000"]
+            options += ["--object-store-memory=80000000", "--node-ip-address=127.0.0.1"]
             processes.append(subprocess.Popen([*ray, *options], stdout=log, stderr=log, env=os.environ | quiet))
             time.sleep(10)
         yield {"RAY_ADDRESS": f"127.0.0.1:{port}"}

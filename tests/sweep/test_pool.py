@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -85,6 +86,30 @@ def test_a_killed_job_fails_and_the_next_one_runs(tmp_path):
     assert process.returncode == 2 and "2 jobs: 1 ok, 1 failed" in output
     assert "its process ended with signal SIGKILL; the system may have run out of memory" in output
     assert statuses(tmp_path / "sweep") == {0: "failed", 1: "ok"}
+
+
+@pytest.mark.slow
+def test_a_sweep_killed_ten_times_ends_as_an_undisturbed_one(tmp_path):
+    """Twelve jobs; kill -9 at random moments and the same command again."""
+    swept = ["model=roberta_lora,roberta_hydralora,roberta_lsr,roberta_bitfit", "seed=range(3)"]
+    started = time.monotonic()
+    finish(start(tmp_path / "calm", *swept))
+    whole, moments = time.monotonic() - started, random.Random(0)
+    for _ in range(10):
+        process = start(tmp_path / "sweep", *swept)
+        try:
+            process.communicate(timeout=moments.uniform(0.2, 0.5) * whole)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+    process = start(tmp_path / "sweep", *swept)
+    output = finish(process)
+    assert process.returncode == 0 and "12 jobs:" in output and " 0 failed" in output
+    folders = [path.parent for path in (tmp_path / "calm").glob("*/result.json")]
+    assert len(folders) == 12
+    for folder in folders:
+        same(tmp_path / "sweep" / folder.name, folder)
 
 
 def test_slots(monkeypatch):
