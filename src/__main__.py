@@ -5,7 +5,10 @@ import sys
 
 from src.errors import UserError
 
-COMMANDS = {"compare": ("src.compare.command", "tabulate any set of run folders")}
+COMMANDS = {
+    "compare": ("src.compare.command", "tabulate any set of run folders"),
+    "predict": ("src.deploy.predict", "use a trained run: on a text, a file, or GLUE's test sets"),
+}
 
 
 def main() -> int:

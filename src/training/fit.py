@@ -155,6 +155,7 @@ def _describe(record: Record, job: Job) -> None:
         identity_at_start=identity,
         training=job.config["training"] | {"precision": precision},
         max_length=job.config["data"]["max_length"],
+        text=list(job.task.text),
         rows={split: len(rows) for split, rows in job.rows.items()},
         data_fingerprint=job.data.fingerprint,
         backbone_fingerprint=classifier.backbone.fingerprint,
