@@ -134,7 +134,6 @@ def load_run(path: str | Path) -> TrainedRun:
     """
     folder, record = open_run(path)
     classifier = load_classifier(folder / ADAPTER_FOLDER)
-    classifier.model.requires_grad_(False)
     classifier.model.to("cuda" if torch.cuda.is_available() else "cpu")
     return TrainedRun(folder, record, classifier)
 
