@@ -149,6 +149,7 @@ class ArenaTrainer(Trainer):
             )
         if "loss" in logs and self._auxiliary:
             logs["auxiliary_loss"] = float(torch.stack(self._auxiliary).mean())
+            logs["task_loss"] = logs["loss"] - logs["auxiliary_loss"]
             self._auxiliary.clear()
         super().log(logs, *args, **kwargs)
         if "loss" in logs:
