@@ -97,6 +97,7 @@ def config_hash(config: dict[str, Any]) -> str:
         if isinstance(node, dict)
         else node
         for group, node in config.items()
+        if node is not None  # a top-level key that is not used leaves the hashes of older runs as they were
     }
     return hashlib.sha256(json.dumps(relevant, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
