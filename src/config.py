@@ -12,6 +12,7 @@ import ast
 import difflib
 import functools
 import importlib.util
+import json
 import operator
 import re
 from collections.abc import Iterable, Mapping
@@ -28,6 +29,7 @@ TARGETS = "str | list[str]"
 RULES: dict[str, dict[str, str]] = {
     "": {
         "seed": "int >= 0",
+        "init_from": "str | null",
         "model": "map",
         "backbone": "map",
         "data": "map",
@@ -170,6 +172,7 @@ def validate(cfg: DictConfig) -> None:
         node = functools.reduce(lambda node, key: node[key], path.split(".") if path else [], config)
         _check_node(path, node, table)
     _check_reporters(config["training"].get("report_to"))
+    _check_start(config.get("init_from"))
     data = config["data"]
     if data["source"] not in data["sources"]:
         raise UserError(
@@ -183,6 +186,18 @@ def validate(cfg: DictConfig) -> None:
 def check_node(path: str, node: Mapping[str, Any]) -> None:
     """Check one node of the closed part alone; raises like ``validate``."""
     _check_node(path, dict(node), RULES[path])
+
+
+def _check_start(run: str | None) -> None:
+    if run is None:
+        return
+    path = Path(run).expanduser() / "result.json"
+    try:
+        status = json.loads(path.read_text(encoding="utf-8"))["status"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"init_from={run} is not a run folder: {path} cannot be read ({error})") from error
+    if status != "ok":
+        raise UserError(f"init_from={run}: that run's status is {status!r}; only a finished run has an adapter")
 
 
 def _check_reporters(report_to: str | list[str] | None) -> None:

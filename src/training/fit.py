@@ -21,6 +21,7 @@ from src.errors import UserError
 from src.metrics import make_compute
 from src.models.classifier import Classifier, build_classifier, load_classifier, save_classifier
 from src.models.inject import adapters
+from src.models.start import start_from
 from src.training import interrupt, memory
 from src.training.arguments import training_arguments
 from src.training.checkpoint import Checkpoints
@@ -154,6 +155,8 @@ def prepare(cfg: DictConfig, record: Record) -> Job:
         seed=config["seed"],
         training_texts=lambda: _texts(data),
     )
+    if start := start_from(classifier, config.get("init_from")):
+        record.update(init_from=start)
     used = [split for split in ("train", HOLDOUT, *data.task.evaluation_splits) if split in data.splits]
     rows = encode(data, classifier.backbone.tokenizer, config["data"]["max_length"], used)
     rows |= {split: _longest_first(rows[split]) for split in used if split != "train"}
@@ -171,7 +174,9 @@ def _describe(record: Record, job: Job) -> None:
         raise UserError("nothing is trained: model.head.train=false, and the method trains no parameter")
     identity = all(adapter.identity_at_start for _, adapter in adapters(classifier.model))
     if not identity:
-        log.warning("the adapted layers do not start at the base's output: a published non-identity start")
+        log.warning(
+            "the adapted layers do not start at the base's output: a published start of that kind, or init_from"
+        )
     device = torch.cuda.get_device_name() if job.args.device.type == "cuda" else job.args.device.type
     precision = "bf16" if job.args.bf16 else "fp16" if job.args.fp16 else "fp32"
     record.update(
@@ -181,6 +186,7 @@ def _describe(record: Record, job: Job) -> None:
         identity_at_start=identity,
         training=job.config["training"] | {"precision": precision},
         max_length=job.config["data"]["max_length"],
+        text=list(job.task.text),
         rows={split: len(rows) for split, rows in job.rows.items()},
         data_fingerprint=job.data.fingerprint,
         backbone_fingerprint=classifier.backbone.fingerprint,

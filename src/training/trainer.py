@@ -177,6 +177,7 @@ class ArenaTrainer(Trainer):
             raise UserError(f"the training loss is {logs['loss']} at step {self.state.global_step}: {DIVERGED}")
         if "loss" in logs and self._auxiliary:
             logs["auxiliary_loss"] = float(torch.stack(self._auxiliary).mean())
+            logs["task_loss"] = logs["loss"] - logs["auxiliary_loss"]
             self._auxiliary.clear()
         super().log(logs, *args, **kwargs)
         if "loss" in logs:
