@@ -6,6 +6,7 @@ import sys
 from src.errors import UserError
 
 COMMANDS = {
+    "tune": ("src.tune.command", "tune every method with the same number of trials, then compare the winners"),
     "compare": ("src.compare.command", "tabulate any set of run folders"),
     "predict": ("src.deploy.predict", "use a trained run: on a text, a file, or GLUE's test sets"),
     "merge": ("src.deploy.merge", "write a trained run as a plain transformers model"),

@@ -72,6 +72,25 @@ class ResumingSweeper(Sweeper):
         return self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
 
 
+class TuningSweeper(ResumingSweeper):
+    """All combinations of the overrides, each of them tuned, see src/tune/tune.py."""
+
+    def sweep(self, arguments: list[str]) -> Any:
+        from src.config import check_node
+        from src.sweep.sweep import refuse_torchrun
+        from src.training.interrupt import interruptible
+        from src.tune.tune import tune
+
+        refuse_torchrun()
+        configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
+        check_node("sweep", self.config.sweep)
+        check_node("tune", self.config.tune)
+        folder = Path(self.config.hydra.sweep.dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        with interruptible():
+            tune(self._combinations(arguments), self._compose, self.launcher, folder, self.config)
+
+
 class PoolLauncher(Launcher):
     """Jobs in worker processes of this machine, see src/sweep/pool.py.
 

@@ -66,7 +66,7 @@ def _few_seeds(table: Table) -> list[str]:
 
 
 def _power(table: Table) -> list[str]:
-    gaps = [row.difference.detectable for row in table.rows if row.difference and row.difference.detectable is not None]
+    gaps = [row.difference.detectable for row in table.rows if row.difference and row.difference.detectable]
     if not gaps:
         return []
     smallest = f"{min(gaps):.4f}" if max(gaps) - min(gaps) < 5e-5 else f"{min(gaps):.4f} to {max(gaps):.4f}"

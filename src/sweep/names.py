@@ -14,7 +14,15 @@ from src.training.identity import NO_PART, NOT_IDENTITY
 
 MAX_LENGTH = 120
 CONF = Path(__file__).resolve().parents[2] / "conf"
-HIDDEN = ("model.rules", "model.auto", "model.budget", "data.rules", "data.sources", "data.rows")  # not for overriding
+HIDDEN = (
+    "model.rules",
+    "model.auto",
+    "model.budget",
+    "model.search",
+    "data.rules",
+    "data.sources",
+    "data.rows",
+)  # not for overriding
 
 
 def job_name(overrides: Sequence[str], cfg: DictConfig) -> str:

@@ -94,6 +94,16 @@ def run_sweep(jobs: list[SweepJob], launcher: Launcher, folder: Path, settings: 
     return [outcome.value for outcome in found]
 
 
+def finish(jobs: list[SweepJob], launcher: Launcher, settings: DictConfig) -> dict[str, Outcome]:
+    """Run those jobs that are not done; every job's outcome by its name."""
+    outcomes = {job.name: _seen(job) for job in jobs if job.state() == "done"}
+    todo = [job for job in jobs if job.name not in outcomes]
+    _run_all(todo, launcher, outcomes, settings)
+    for job in todo:
+        outcomes.setdefault(job.name, _seen(job))
+    return outcomes
+
+
 def _run_all(todo: list[SweepJob], launcher: Launcher, outcomes: dict[str, Outcome], settings: DictConfig) -> None:
     """Launch until every job has an outcome. A launcher that breaks down loses the jobs that it had not started."""
     for _ in range(ROUNDS):

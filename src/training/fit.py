@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 from tqdm.contrib.logging import logging_redirect_tqdm
@@ -80,10 +81,14 @@ def fit(cfg: DictConfig, record: Record) -> float:
     collator = DataCollatorWithPadding(classifier.backbone.tokenizer)
     probe = _batch(job.rows[selector.split], collator, job.args.per_device_eval_batch_size)
 
+    watch = instantiate(cfg.watch) if cfg.watch is not None else None
+
     def on_evaluation(evaluation: Evaluation) -> None:
         _record_evaluation(record, evaluation, diagnose(classifier.model, probe))
         if selector.add(evaluation):
             kept.update({name: tensor.to("cpu", copy=True) for name, tensor in classifier.state().items()})
+        if watch is not None and HOLDOUT in evaluation.metrics:
+            watch(evaluation.epoch, evaluation.metrics[HOLDOUT][task.primary_metric])
 
     def collect() -> dict[str, Any]:
         return {

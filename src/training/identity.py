@@ -11,11 +11,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 # What changes neither the data nor the weights has no part in a run's identity. A budget acts through its knob.
 NOT_IDENTITY = {
-    "model": ("rules", "budget"),
+    "model": ("rules", "budget", "search"),
     "data": ("rules", "rows", "sources"),
     "training": ("report_to", "logging_steps", "disable_tqdm", "dataloader_num_workers", "run_name", "log_level"),
 }
-NO_PART = ("sweep", "budget", "checkpoint")
+NO_PART = ("sweep", "budget", "checkpoint", "tune", "watch")
 # A run's numbers depend on these folders and files of src, and on these packages.
 CODE = ("data", "metrics", "models", "training", "run.py", "seeding.py")
 PACKAGES = ("torch", "transformers")
@@ -43,7 +43,7 @@ def relevant(config: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(node, dict)
         else node
         for group, node in config.items()
-        if group not in NO_PART
+        if group not in NO_PART and node is not None  # a key that is not used leaves the hash as it was
     }
 
 
