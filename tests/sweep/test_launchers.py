@@ -82,6 +82,7 @@ def ray_cluster(folder: Path) -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif("PEFT_ARENA_LONG" not in os.environ, reason="many minutes: set PEFT_ARENA_LONG=1 to run it")
 @pytest.mark.parametrize("launcher", [name for name in LAUNCHERS if name not in ("serial", "submitit_slurm")])
 def test_a_launcher_gives_the_serial_numbers(launcher, serial, tmp_path, monkeypatch):
     if reason := missing(launcher):
