@@ -34,7 +34,13 @@ RULES: dict[str, dict[str, str]] = {
         "backbone": "map",
         "data": "map",
         "training": "map",
+        "checkpoint": "map",
+        "budget": "map",
+        "sweep": "map",
     },
+    "budget": {"adapter_params": "int >= 0 | null", "match": "str | null"},
+    "sweep": {"dir": "str", "on_conflict": "error | rerun | keep", "fail_fast": "bool", "plan": "bool"},
+    "checkpoint": {"every": "epoch | never | int >= 1"},
     "model": {
         "name": "str",
         "learning_rate": "float > 0",
@@ -42,6 +48,7 @@ RULES: dict[str, dict[str, str]] = {
         "train_parameters": "str | list[str]",
         "auto": "map",
         "rules": "map",
+        "budget": "map",
         "head": "map",
     },
     "model.head": {"train": "bool", "learning_rate": "float > 0 | null"},
@@ -102,8 +109,8 @@ DECIDED_BY_THE_RUN = {
     "metric_for_best_model": "use data.primary_metric",
     "greater_is_better": "use data.primary_metric",
     "eval_strategy": "every epoch is evaluated",
-    "save_strategy": "the selected epoch is saved",
-    "resume_from_checkpoint": "checkpoints are not kept",
+    "save_strategy": "the selected epoch is saved; for what a killed run goes on from, use checkpoint.every",
+    "resume_from_checkpoint": "a run in the folder of an unfinished one goes on from its checkpoint by itself",
     "remove_unused_columns": "the framework prepares the columns",
     "label_names": "use data.label_names",
     "do_train": "a run trains",
@@ -174,6 +181,11 @@ def validate(cfg: DictConfig) -> None:
     check_metrics(data["metrics"], None if data["label_names"] is None else len(data["label_names"]) or 1)
     if data["primary_metric"] not in data["metrics"]:
         raise UserError(f"data.primary_metric={data['primary_metric']} is none of data.metrics={data['metrics']}")
+
+
+def check_node(path: str, node: Mapping[str, Any]) -> None:
+    """Check one node of the closed part alone; raises like ``validate``."""
+    _check_node(path, dict(node), RULES[path])
 
 
 def _check_start(run: str | None) -> None:

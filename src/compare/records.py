@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src.training.record import RESULT, SCHEMA_VERSION
+from src.compare.store import Store
+from src.training.record import PREDICTIONS, RESULT, SCHEMA_VERSION
+
+# A folder's state as far as a comparison goes: time of change and size of its record and its predictions.
+Stamp = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -17,33 +21,106 @@ class Run:
     folder: Path
     record: dict[str, Any]
     problem: str | None
+    stamp: Stamp = ()
 
     @property
     def name(self) -> str:
         return self.folder.name
 
+    @property
+    def method(self) -> str:
+        return str(self.record["method"])
 
-def find_runs(roots: Iterable[Path]) -> list[Run]:
-    """Every run below the roots, in the order of their paths, each once; unreadable ones with their problem."""
-    folders = {folder.resolve(): folder for root in roots for folder in _run_folders(Path(root))}
-    return [read_run(folder) for _, folder in sorted(folders.items())]
+    @property
+    def seed(self) -> int:
+        return int(self.record["seed"])
+
+    @property
+    def params(self) -> dict[str, int]:
+        return self.record["params"]
+
+    @property
+    def adapter_parameters(self) -> int:
+        """Values trained outside the head, routers among them."""
+        return self.params["adapter"] + self.params["router"]
+
+    @property
+    def trains_everything(self) -> bool:
+        return self.params["trainable"] == self.params["total"]
+
+    @property
+    def peak_mb(self) -> float | None:
+        memory = self.record.get("memory") or {}
+        return memory.get("peak_device_mb") or memory.get("peak_rss_mb")
+
+    def score(self, metric: str, when: str = "selected") -> float | None:
+        """A metric at the ``selected``, ``best`` or ``last`` epoch."""
+        return ((self.record.get("metrics") or {}).get(when) or {}).get(metric)
 
 
-def _run_folders(root: Path) -> Iterator[Path]:
-    for folder, _, files in os.walk(root):  # links are not followed, so loops end
-        if RESULT in files:
-            yield Path(folder)
+def find_runs(roots: Iterable[Path], store: Store | None = None) -> list[Run]:
+    """Every run below the roots, in the order of their paths, each once; unreadable ones with their problem.
+
+    Links are followed; a folder reached twice, also by a loop of links, is read once. Nothing below a run's own folder
+    is looked at.
+    """
+    seen: set[tuple[int, int]] = set()
+    folders = {folder.resolve(): folder for root in roots for folder in _run_folders(Path(root), seen)}
+    found = [(folder, resolved, _stamp(folder)) for resolved, folder in sorted(folders.items())]
+    known = store.records(found) if store else {}
+    runs = [read_run(folder, known.get(str(resolved)), stamp) for folder, resolved, stamp in found]
+    if store:
+        fresh = [(str(resolved), stamp) for _, resolved, stamp in found if str(resolved) not in known]
+        texts = {str(run.folder.resolve()): run.record for run in runs if run.record}
+        store.keep_records([(path, stamp, texts[path]) for path, stamp in fresh if path in texts])
+    return runs
 
 
-def read_run(folder: Path) -> Run:
-    """Read one record; never raises for what a file may hold."""
-    try:
-        record = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        return Run(folder, {}, f"unreadable: {error}")
+def _run_folders(root: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            status = folder.stat()
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(folder) as entries:
+                names = list(entries)
+            if any(entry.name == RESULT for entry in names):
+                yield folder
+            else:
+                waiting += [folder / entry.name for entry in names if entry.is_dir()]
+        except OSError:  # no permission, or gone since it was listed
+            continue
+
+
+def _stamp(folder: Path) -> Stamp:
+    stamp: list[int] = []
+    for name in (RESULT, PREDICTIONS):
+        try:
+            status = (folder / name).stat()
+            stamp += [status.st_mtime_ns, status.st_size]
+        except OSError:
+            stamp += [0, 0]
+    return tuple(stamp)
+
+
+def read_run(folder: Path, record: dict[str, Any] | None = None, stamp: Stamp | None = None) -> Run:
+    """Read one record, or take the one that is known; never raises for what a file may hold."""
+    stamp = _stamp(folder) if stamp is None else stamp
+    if record is None:
+        try:
+            record = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            return Run(folder, {}, f"unreadable: {error}", stamp)
     if not isinstance(record, dict):
-        return Run(folder, {}, "unreadable: not a record")
-    return Run(folder, record, _problem(record))
+        return Run(folder, {}, "unreadable: not a record", stamp)
+    try:
+        problem = _problem(record)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        problem = f"unreadable: {type(error).__name__}: {error} where the record's field should be"
+    return Run(folder, record, problem, stamp)
 
 
 def _problem(record: dict[str, Any]) -> str | None:
@@ -57,4 +134,16 @@ def _problem(record: dict[str, Any]) -> str | None:
         return f"status {status!r}: not finished"
     if (record.get("primary_metric") or {}).get("value") is None:
         return "no score: " + ", ".join(record.get("flags") or ["the metric is missing"])
+    _check_types(record)
     return None
+
+
+def _check_types(record: dict[str, Any]) -> None:
+    """Touch what a comparison will use, so that a record with holes is named before the table is drawn."""
+    float(record["primary_metric"]["value"]), str(record["primary_metric"]["name"]), int(record["seed"])
+    str(record["method"]), str(record["data"]), str(record["backbone"])
+    for key in ("adapter", "router", "head", "trainable", "total"):
+        int(record["params"][key])
+    float(record["time"]["train_s"])
+    for key in ("memory", "training", "metrics"):
+        dict(record.get(key) or {})

@@ -1,5 +1,6 @@
 """One run, from config to scores: data, model, training, selection, and what is kept of it."""
 
+import json
 import logging
 import time
 from dataclasses import dataclass
@@ -21,19 +22,19 @@ from src.metrics import make_compute
 from src.models.classifier import Classifier, build_classifier, load_classifier, save_classifier
 from src.models.inject import adapters
 from src.models.start import start_from
-from src.training import memory
+from src.training import interrupt, memory
 from src.training.arguments import training_arguments
+from src.training.checkpoint import Checkpoints
 from src.training.diagnostics import diagnose
 from src.training.predictions import write_predictions
 from src.training.progress import ProgressBar
-from src.training.record import PREDICTIONS, SUMMARY, Record
+from src.training.record import ADAPTER, PREDICTIONS, SUMMARY, Record
 from src.training.selection import HOLDOUT, Selector
 from src.training.summary import model_summary
-from src.training.trainer import ArenaTrainer, Evaluation
+from src.training.trainer import DIVERGED, ArenaTrainer, Evaluation
 
 log = logging.getLogger(__name__)
 
-ADAPTER_FOLDER = "adapter"
 RELOAD_TOLERANCE = 1e-4  # of a logit: a GPU may choose another kernel for the same product
 
 
@@ -84,6 +85,29 @@ def fit(cfg: DictConfig, record: Record) -> float:
         if selector.add(evaluation):
             kept.update({name: tensor.to("cpu", copy=True) for name, tensor in classifier.state().items()})
 
+    def collect() -> dict[str, Any]:
+        return {
+            "model": dict(classifier.state()),
+            "selector": selector.state(),
+            "kept": kept,
+            "history": record.history_size(),
+            "total_s": time.perf_counter() - started,
+        }
+
+    def restore(state: dict[str, Any] | None) -> None:
+        nonlocal started
+        record.start_over(0 if state is None else state["history"])
+        if state is None:
+            return
+        with torch.no_grad():
+            classifier.load_state(state["model"])
+        selector.load_state(state["selector"])
+        kept.update(state["kept"])
+        started -= state["total_s"]
+
+    checkpoints = Checkpoints(
+        record.folder, job.config["checkpoint"]["every"], record.fields["identity"], collect, restore
+    )
     compute = make_compute(task.metrics, task.regression)
     trainer = ArenaTrainer(
         model=classifier.model,
@@ -92,6 +116,7 @@ def fit(cfg: DictConfig, record: Record) -> float:
         head_learning_rate=job.config["model"]["head"]["learning_rate"],
         on_evaluation=on_evaluation,
         on_log=lambda line: record.log(event="train", **line),
+        checkpoints=checkpoints,
         train_dataset=job.rows["train"],
         eval_dataset=job.evaluation_rows,
         data_collator=collator,
@@ -103,12 +128,13 @@ def fit(cfg: DictConfig, record: Record) -> float:
         title = f"{job.config['model']['name']} {task.name}"
         trainer.add_callback(ProgressBar(title, task.primary_metric, selector.split))
     memory.reset_peak()
-    with logging_redirect_tqdm():  # log lines go above the progress bar
+    with logging_redirect_tqdm(), interrupt.deferred():  # log lines go above the progress bar
         trainer.train()
     record.update(
         memory=memory.peak(),
         time=trainer.meter.times(),
-        batches_fingerprint=trainer.meter.batches.hexdigest()[:16],
+        batches_fingerprint=trainer.meter.batches[:16],
+        continued_from_step=trainer.continued and json.loads(trainer.continued["state"])["global_step"],
     )
     value = _record_scores(record, selector, task)
     if record.writes:
@@ -218,9 +244,11 @@ def _flags(evaluation: Evaluation, split: str, value: float, regression: bool) -
 def _save(record: Record, job: Job, selector: Selector, kept: dict[str, Tensor], probe: dict[str, Tensor]) -> None:
     """Write predictions and adapter of the selected epoch; then prove that the saved adapter is the trained one."""
     assert selector.selected is not None
+    if not all(np.isfinite(logits).all() for logits in selector.selected.logits.values()):
+        raise UserError(f"the trained model's logits are not finite: {DIVERGED}")
     index = {split: job.rows[split]["idx"][:] for split in job.task.evaluation_splits}
     write_predictions(record.folder / PREDICTIONS, selector.selected, index, job.task.regression)
-    folder = record.folder / ADAPTER_FOLDER
+    folder = record.folder / ADAPTER
     size = save_classifier(job.classifier, folder, kept)
     job.classifier.load_state(kept)
     difference = reload_difference(job.classifier.model, load_classifier(folder).model, probe)

@@ -1,0 +1,81 @@
+"""What an earlier comparison has read and computed, kept in the user's cache so that the next one is quick."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+VERSION = 1  # raise it when the meaning of what is kept changes
+
+
+class Store:
+    """Records by folder and stamp, results by key, in one SQLite file.
+
+    A file that cannot be opened or is damaged costs time, never the comparison: everything is then worked out anew.
+
+    Args:
+        path: the file; its folder is made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._database: sqlite3.Connection | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(path, timeout=10)
+            with self._database:
+                self._database.execute(
+                    "CREATE TABLE IF NOT EXISTS records (path TEXT PRIMARY KEY, stamp TEXT, body TEXT)"
+                )
+                self._database.execute("CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, body TEXT)")
+        except (OSError, sqlite3.Error):
+            self._database = None
+
+    def records(self, found: Iterable[tuple[Path, Path, tuple[int, ...]]]) -> dict[str, dict[str, Any]]:
+        """The kept records of those (folder, resolved folder, stamp) whose stamp has not changed."""
+        stamps = {str(resolved): _text(stamp) for _, resolved, stamp in found}
+        rows = self._query("SELECT path, stamp, body FROM records", ())
+        return {path: json.loads(body) for path, stamp, body in rows if stamps.get(path) == stamp}
+
+    def keep_records(self, rows: Sequence[tuple[str, tuple[int, ...], dict[str, Any]]]) -> None:
+        self._write(
+            "INSERT OR REPLACE INTO records VALUES (?, ?, ?)",
+            [(path, _text(stamp), json.dumps(record)) for path, stamp, record in rows],
+        )
+
+    def results(self, keys: Sequence[str]) -> dict[str, Any]:
+        """What is kept under the keys."""
+        found: dict[str, Any] = {}
+        for start in range(0, len(keys), 500):
+            part = keys[start : start + 500]
+            marks = ",".join("?" * len(part))
+            rows = self._query(f"SELECT key, body FROM results WHERE key IN ({marks})", part)
+            found |= {key: json.loads(body) for key, body in rows}
+        return found
+
+    def keep_results(self, results: dict[str, Any]) -> None:
+        rows = [(key, json.dumps(value)) for key, value in results.items()]
+        self._write("INSERT OR REPLACE INTO results VALUES (?, ?)", rows)
+
+    def _query(self, sql: str, values: Sequence[str]) -> list[tuple[str, ...]]:
+        if self._database is None:
+            return []
+        try:
+            with closing(self._database.execute(sql, values)) as cursor:
+                return cursor.fetchall()
+        except sqlite3.Error:
+            return []
+
+    def _write(self, sql: str, rows: Sequence[tuple[str, ...]]) -> None:
+        if self._database is None or not rows:
+            return
+        try:
+            with self._database:
+                self._database.executemany(sql, rows)
+        except sqlite3.Error:
+            return
+
+
+def _text(stamp: tuple[int, ...]) -> str:
+    return f"{VERSION}:" + ":".join(map(str, stamp))
