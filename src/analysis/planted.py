@@ -99,7 +99,7 @@ def plant(linear: nn.Linear, inputs: Tensor, planted: str, budget: int, seed: in
         for name, parameter in teacher.own_parameters().items():
             parameter.normal_()
             if name in teacher.routing:  # logits of about 3: the experts are told apart, none is all there is
-                parameter *= 3 / inputs.norm(dim=-1).mean()
+                parameter.mul_(3 / inputs.norm(dim=-1).mean())
     teacher.scaling *= float(linear(inputs).std() / teacher.delta(inputs).std())
     return teacher.requires_grad_(False)
 
@@ -210,7 +210,8 @@ def main(arguments: list[str]) -> None:
 def table_of(backbone: str, layers: list[str], *, rank: int, steps: int, seed: int) -> list[Recovery]:
     """Every planted update against every method, on every layer of a backbone."""
     loaded = load_backbone({"name": backbone, "path": backbone}, label_names=("0", "1"), seed=seed)
-    encoder: Any = loaded.model.base_model.eval().requires_grad_(False)
+    encoder: Any = loaded.model.base_model
+    encoder.eval().requires_grad_(False)
     names = match_targets(encoder, layers)
     inputs = layer_inputs(encoder, names, 8192, seed)
     cases = [(name, planted, method) for name in names for planted in PLANTED for method in METHODS]

@@ -11,7 +11,7 @@ from src.config import validate
 from src.errors import UserError
 from src.models.classifier import build_classifier
 from src.models.start import start_from
-from src.training.record import config_hash
+from src.training.identity import config_hash
 from tests.conftest import NANO, compose_config
 
 FIRST = ["model=roberta_lora", "data.max_train_samples=64", "training.max_steps=3"]
