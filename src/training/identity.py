@@ -44,7 +44,7 @@ def relevant(config: Mapping[str, Any]) -> dict[str, Any]:
         else node
         for group, node in config.items()
         if group not in NO_PART
-        and node is not None  # a top-level key not in use leaves older runs' hashes as they were
+        and node is not None  # an unused top-level key leaves older hashes alone
     }
 
 
