@@ -43,8 +43,7 @@ def relevant(config: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(node, dict)
         else node
         for group, node in config.items()
-        if group not in NO_PART
-        and node is not None  # an unused top-level key leaves older hashes alone
+        if group not in NO_PART and node is not None  # an unused top-level key leaves older hashes alone
     }
 
 
