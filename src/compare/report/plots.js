@@ -142,7 +142,7 @@ function forest(group, number, node) {
   const { text } = colors(node);
   const zero = { type: "line", yref: "paper", x0: 0, x1: 0, y0: 0, y1: 1, line: { width: 1.5, color: text } };
   return [traces, layout(node,
-    { title: title(`difference to ${shorten(group.baseline, length)}`), tickformat: "+,", nticks: 6 },
+    { title: title(`difference to ${shorten(group.baseline, length)}`), tickformat: ",", nticks: 6 },
     { tickmode: "array", tickvals: rows.map((_, at) => at), range: [-0.7, rows.length - 0.3],
       ticktext: rows.map((row) => plain(shorten(row.label, length))), showgrid: false },
     { shapes: [zero], height: Math.max(340, 90 + 22 * rows.length) })];
