@@ -5,7 +5,14 @@ import sys
 
 from src.errors import UserError
 
-COMMANDS = {"compare": ("src.compare.command", "tabulate any set of run folders")}
+COMMANDS = {
+    "tune": ("src.tune.command", "tune every method with the same number of trials, then compare the winners"),
+    "compare": ("src.compare.command", "tabulate any set of run folders"),
+    "predict": ("src.deploy.predict", "use a trained run: on a text, a file, or GLUE's test sets"),
+    "merge": ("src.deploy.merge", "write a trained run as a plain transformers model"),
+    "export": ("src.deploy.export", "write a trained run in the peft library's format, or read one of its"),
+    "planted": ("src.analysis.planted", "which method recovers which known update, at an equal budget"),
+}
 
 
 def main() -> int:

@@ -5,8 +5,10 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,9 +28,10 @@ USER_ERROR = 2  # exit status
 
 # One token a process keeps two runs that start in the same second apart.
 OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
-OmegaConf.register_new_resolver(
-    "folder_name", lambda text: re.sub(r"[^\w.=,-]", "", str(text).replace("/", "-"))[:120], replace=True
-)
+# Ours stand in place of the packages' launchers of the same name, and Hydra would say so in every process.
+warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema")
+
+OmegaConf.register_new_resolver("arena_root", lambda: str(ROOT), replace=True)
 # ${by_model:${model.name},{roberta_full:3e-4,default:3e-3}}: a recipe's value for each method, in one line.
 OmegaConf.register_new_resolver("by_model", lambda name, values: values.get(name, values["default"]), replace=True)
 
@@ -42,9 +45,9 @@ def run_app(main: Callable[[], Any]) -> None:
     except (UserError, HydraException, OmegaConfBaseException) as error:
         print(f"error: {_explain(error)}", file=sys.stderr)
         sys.exit(USER_ERROR)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
+    except KeyboardInterrupt as error:
+        print(str(error) or "interrupted", file=sys.stderr)
+        sys.exit(128 + getattr(error, "signum", signal.SIGINT))
 
 
 def _own_folder() -> list[str]:

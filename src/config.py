@@ -12,6 +12,7 @@ import ast
 import difflib
 import functools
 import importlib.util
+import json
 import operator
 import re
 from collections.abc import Iterable, Mapping
@@ -28,10 +29,26 @@ TARGETS = "str | list[str]"
 RULES: dict[str, dict[str, str]] = {
     "": {
         "seed": "int >= 0",
+        "init_from": "str | null",
         "model": "map",
         "backbone": "map",
         "data": "map",
         "training": "map",
+        "checkpoint": "map",
+        "budget": "map",
+        "sweep": "map",
+        "tune": "map",
+        "watch": "map | null",
+    },
+    "budget": {"adapter_params": "int >= 0 | null", "match": "str | null"},
+    "sweep": {"dir": "str", "on_conflict": "error | rerun | keep", "fail_fast": "bool", "plan": "bool"},
+    "checkpoint": {"every": "epoch | never | int >= 1"},
+    "tune": {
+        "trials": "int >= 1",
+        "seeds": "int >= 1",
+        "sampler": "random | tpe",
+        "pruner": "none | asha | median",
+        "batch": "int >= 1",
     },
     "model": {
         "name": "str",
@@ -40,6 +57,8 @@ RULES: dict[str, dict[str, str]] = {
         "train_parameters": "str | list[str]",
         "auto": "map",
         "rules": "map",
+        "budget": "map",
+        "search": "map",
         "head": "map",
     },
     "model.head": {"train": "bool", "learning_rate": "float > 0 | null"},
@@ -100,8 +119,8 @@ DECIDED_BY_THE_RUN = {
     "metric_for_best_model": "use data.primary_metric",
     "greater_is_better": "use data.primary_metric",
     "eval_strategy": "every epoch is evaluated",
-    "save_strategy": "the selected epoch is saved",
-    "resume_from_checkpoint": "checkpoints are not kept",
+    "save_strategy": "the selected epoch is saved; for what a killed run goes on from, use checkpoint.every",
+    "resume_from_checkpoint": "a run in the folder of an unfinished one goes on from its checkpoint by itself",
     "remove_unused_columns": "the framework prepares the columns",
     "label_names": "use data.label_names",
     "do_train": "a run trains",
@@ -163,6 +182,7 @@ def validate(cfg: DictConfig) -> None:
         node = functools.reduce(lambda node, key: node[key], path.split(".") if path else [], config)
         _check_node(path, node, table)
     _check_reporters(config["training"].get("report_to"))
+    _check_start(config.get("init_from"))
     data = config["data"]
     if data["source"] not in data["sources"]:
         raise UserError(
@@ -171,6 +191,23 @@ def validate(cfg: DictConfig) -> None:
     check_metrics(data["metrics"], None if data["label_names"] is None else len(data["label_names"]) or 1)
     if data["primary_metric"] not in data["metrics"]:
         raise UserError(f"data.primary_metric={data['primary_metric']} is none of data.metrics={data['metrics']}")
+
+
+def check_node(path: str, node: Mapping[str, Any]) -> None:
+    """Check one node of the closed part alone; raises like ``validate``."""
+    _check_node(path, dict(node), RULES[path])
+
+
+def _check_start(run: str | None) -> None:
+    if run is None:
+        return
+    path = Path(run).expanduser() / "result.json"
+    try:
+        status = json.loads(path.read_text(encoding="utf-8"))["status"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"init_from={run} is not a run folder: {path} cannot be read ({error})") from error
+    if status != "ok":
+        raise UserError(f"init_from={run}: that run's status is {status!r}; only a finished run has an adapter")
 
 
 def _check_reporters(report_to: str | list[str] | None) -> None:

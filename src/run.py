@@ -5,22 +5,47 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from src.config import validate
-from src.training.record import Record
+from src.training.interrupt import interruptible
+from src.training.record import CHECKPOINT, Record
 
 
 def run_job(cfg: DictConfig, folder: str | Path) -> float:
     """Train what the config describes and leave the record in the folder.
+
+    A training of the same config, data and code that was cut short in this folder goes on from its checkpoint.
 
     Returns:
         The primary metric on the evaluation split, at the selected epoch.
 
     Raises:
         UserError: on a mistake in the config; the record's status is then ``failed``, as after any exception.
+        Interrupted: after Ctrl-C or SIGTERM; the status is then ``interrupted``.
     """
-    with Record(Path(folder), cfg) as record:
+    folder = Path(folder)
+    with interruptible(), Record(folder, cfg) as record:
         validate(cfg)
         record.describe_environment()
+        resolved = resolve(cfg)
+        record.identify(resolved)
         # torch and transformers are imported only now: a wrong config is refused in a second.
         from src.training.fit import fit
+        from src.training.isolation import isolated
 
-        return fit(cfg, record)
+        with isolated():
+            value = fit(resolved, record)
+    if record.writes:  # the record says "ok" now
+        (folder / CHECKPOINT).unlink(missing_ok=True)
+    return value
+
+
+def resolve(cfg: DictConfig) -> DictConfig:
+    """The config with its budget, if it has one, turned into a value of the method's own knob.
+
+    Raises:
+        UserError: if the method cannot keep the budget.
+    """
+    if cfg.budget.adapter_params is None and cfg.budget.match is None:
+        return cfg
+    from src.sweep.budget import apply_budget  # needs torch
+
+    return apply_budget(cfg)

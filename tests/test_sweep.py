@@ -2,15 +2,26 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 import main
+from src import reuse
 from src.cli import run_app
+from src.sweep import job
+from src.training.record import Record
 from tests.conftest import NANO
 
-SHORT = [*NANO, "training.max_steps=1", "hydra/job_logging=none"]
+TINY = [*NANO, "data.max_train_samples=40", "data.max_eval_samples=16", "training.max_steps=1"]
+SHORT = [*TINY, "hydra/job_logging=none"]
+HERE = "hydra/launcher=basic"  # Hydra's own: jobs run in this process, where torch is loaded
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_kept(monkeypatch):
+    monkeypatch.setattr(reuse, "_enabled", False)
 
 
 def call(monkeypatch, *arguments: str) -> None:
@@ -19,16 +30,23 @@ def call(monkeypatch, *arguments: str) -> None:
     run_app(main.main)
 
 
+def records(sweep: Path) -> dict[str, dict]:
+    return {path.parent.name: json.loads(path.read_text()) for path in sorted(sweep.glob("*/result.json"))}
+
+
+def statuses(sweep: Path) -> list[str]:
+    return [record["status"] for record in records(sweep).values()]
+
+
 def test_a_multirun_gives_every_job_its_folder_and_ends_with_the_table(tmp_path, monkeypatch, capsys):
     sweep = f"hydra.sweep.dir={tmp_path}/sweep"
-    call(monkeypatch, *SHORT, "--multirun", "model=roberta_lora,roberta_head", "seed=range(2)", sweep)
-    results = [json.loads(path.read_text()) for path in sorted(tmp_path.glob("sweep/*/result.json"))]
-    assert [(r["method"], r["seed"]) for r in results] == [("lora", 0), ("lora", 1), ("head", 0), ("head", 1)]
-    names = sorted(path.name for path in (tmp_path / "sweep").iterdir() if path.is_dir())
-    assert names[0].startswith("0_") and "max_steps=1" in names[0] and "+" not in names[0]
+    call(monkeypatch, *SHORT, "--multirun", HERE, "model=roberta_lora,roberta_head", "seed=range(2)", sweep)
+    results = records(tmp_path / "sweep").values()
+    assert sorted((r["method"], r["seed"]) for r in results) == [("head", 0), ("head", 1), ("lora", 0), ("lora", 1)]
     output = capsys.readouterr().out
     table = output.partition("synth_paraphrase on nano")[2]
     assert [table.count(f" {method} ") for method in ("lora", "head")] == [2, 3]  # head is a column, too
+    assert "4 jobs: 4 ok, 0 failed" in output
     assert f"The runs are in {tmp_path}/sweep" in output
 
 
@@ -45,11 +63,129 @@ def test_two_single_runs_of_one_second_have_two_folders(tmp_path, monkeypatch):
     assert len(tokens) == 2
 
 
-def test_a_job_of_a_sweep_that_fails_says_so_and_ends_with_an_error(tmp_path, monkeypatch, capsys):
+def test_a_sweep_goes_on_after_failures_and_a_second_start_runs_only_those(tmp_path, monkeypatch, capsys):
+    """One job raises, one diverges: the others finish; what is done is not touched again."""
+    sweep, train = tmp_path / "sweep", job.run_job
+    swept = [*SHORT, "--multirun", HERE, "seed=range(4)", f"sweep.dir={sweep}"]
+
+    def troubled(cfg, folder):
+        if cfg.seed == 1:
+            cfg.training.learning_rate, cfg.training.max_steps = 1e30, 3  # the first step is warm-up
+        if cfg.seed == 2:
+            with Record(folder, cfg):
+                raise RuntimeError("CUDA out of memory")
+        return train(cfg, folder)
+
+    monkeypatch.setattr(job, "run_job", troubled)
     with pytest.raises(SystemExit) as stop:
-        call(monkeypatch, *SHORT, "--multirun", "model.lora.r=4,0", f"hydra.sweep.dir={tmp_path}/sweep")
+        call(monkeypatch, *swept)
     assert stop.value.code == 2
-    results = [json.loads(path.read_text()) for path in sorted(tmp_path.glob("sweep/*/result.json"))]
-    assert [r["status"] for r in results] == ["ok", "failed"]
-    assert "model.lora.r=0 breaks the rule" in results[1]["error"]["message"]
-    assert "model.lora.r=0 breaks the rule" in capsys.readouterr().err
+    captured = capsys.readouterr()
+    assert "4 jobs: 2 ok, 2 failed, 0 interrupted, 0 skipped" in captured.out
+    assert "training diverged" in captured.out and "CUDA out of memory" in captured.out
+    assert "2 of 4 jobs failed" in captured.err and f"sweep.dir={sweep}" in captured.err
+    found = records(sweep)
+    assert [record["status"] for record in found.values()] == ["ok", "failed", "failed", "ok"]
+    assert "Traceback" in found[failed := sorted(found)[2]]["error"]["traceback"] and "seed=2" in failed
+
+    monkeypatch.setattr(job, "run_job", train)
+    done = sweep / sorted(found)[0] / "result.json"
+    before = done.read_bytes()
+    call(monkeypatch, *swept)
+    assert "4 jobs: 2 ok, 0 failed, 0 interrupted, 2 skipped" in capsys.readouterr().out
+    assert done.read_bytes() == before and statuses(sweep) == ["ok"] * 4
+
+
+def test_one_job_in_two_spellings_is_run_once(tmp_path, monkeypatch, capsys):
+    sweep = f"sweep.dir={tmp_path}/sweep"
+    call(monkeypatch, *SHORT, "--multirun", HERE, "training.learning_rate=1e-4,0.0001,1.0e-4", sweep)
+    assert statuses(tmp_path / "sweep") == ["ok"]
+    call(monkeypatch, *SHORT, "--multirun", HERE, "training.learning_rate=0.0001", sweep)
+    assert "1 jobs: 0 ok, 0 failed, 0 interrupted, 1 skipped" in capsys.readouterr().out
+
+
+def test_a_finished_job_of_other_code_is_a_conflict(tmp_path, monkeypatch, capsys):
+    sweep = tmp_path / "sweep"
+    swept = [*SHORT, "--multirun", HERE, "seed=0,1", f"sweep.dir={sweep}"]
+    call(monkeypatch, *swept)
+    path = next(iter(sorted(sweep.glob("*/result.json"))))
+    record = json.loads(path.read_text())
+    record["identity"]["code"] = "0" * 16
+    path.write_text(json.dumps(record))
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        call(monkeypatch, *swept)
+    error = capsys.readouterr().err
+    assert stop.value.code == 2 and "other code" in error and "sweep.on_conflict=rerun" in error
+    call(monkeypatch, *swept, "sweep.on_conflict=keep")
+    assert "0 ok, 0 failed, 0 interrupted, 2 skipped" in capsys.readouterr().out
+    call(monkeypatch, *swept, "sweep.on_conflict=rerun")
+    assert "1 ok, 0 failed, 0 interrupted, 1 skipped" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        call(monkeypatch, *swept, "sweep.on_conflict=overwrite")
+    assert "breaks the rule: error | rerun | keep" in capsys.readouterr().err
+
+
+def test_fail_fast_starts_nothing_after_a_failure(tmp_path, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        call(
+            monkeypatch,
+            *SHORT,
+            "--multirun",
+            HERE,
+            "model.lora.r=0,2,4",
+            "sweep.fail_fast=true",
+            f"sweep.dir={tmp_path}/sweep",
+        )
+    assert "3 jobs: 0 ok, 1 failed, 0 interrupted, 2 skipped" in capsys.readouterr().out
+    assert statuses(tmp_path / "sweep") == ["failed"]
+
+
+def test_ctrl_c_marks_the_job_and_a_second_start_goes_on(tmp_path, monkeypatch, capsys):
+    import os
+    import signal
+
+    from src.training.trainer import ArenaTrainer
+
+    sweep, step = tmp_path / "sweep", ArenaTrainer.training_step
+    swept = [*SHORT, "training.max_steps=3", "--multirun", HERE, "seed=0,1", f"sweep.dir={sweep}"]
+
+    def signalled(self, *args, **kwargs):
+        if self.state.global_step == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ArenaTrainer, "training_step", signalled)
+        with pytest.raises(SystemExit) as stop:
+            call(monkeypatch, *swept)
+    assert stop.value.code == 130
+    assert statuses(sweep) == ["interrupted"]
+    assert "0 ok, 0 failed, 1 interrupted, 1 skipped" in capsys.readouterr().out
+    call(monkeypatch, *swept)
+    assert [r["continued_from_step"] for r in records(sweep).values()] == [2, None]
+
+
+def test_the_plan_runs_nothing_and_reads_no_weight(tmp_path, monkeypatch, capsys):
+    import safetensors.torch
+    from transformers import PreTrainedModel
+
+    sweep = tmp_path / "sweep"
+    call(monkeypatch, *SHORT, "--multirun", HERE, "model.lora.r=2", f"sweep.dir={sweep}")
+    before = sorted(path for path in sweep.rglob("*"))
+    capsys.readouterr()
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("weights were loaded")
+
+    monkeypatch.setattr(PreTrainedModel, "from_pretrained", refuse)
+    monkeypatch.setattr(safetensors.torch, "load_file", refuse)
+    monkeypatch.setenv("COLUMNS", "200")
+    call(monkeypatch, *SHORT, "--multirun", HERE, "model.lora.r=2,4", f"sweep.dir={sweep}", "sweep.plan=true")
+    lines = capsys.readouterr().out.splitlines()
+    two, four = (next(line for line in lines if f"model.lora.r={r}" in line) for r in (2, 4))
+    # Five layers of two adapted 128 x 128 Linears: r * 256 values each.
+    assert "5,120" in two and "done" in two
+    assert "10,240" in four and "new" in four and "~" in four, "the finished neighbour tells the time"
+    assert "2 jobs, 1 to run" in "\n".join(lines)
+    assert sorted(path for path in sweep.rglob("*")) == before

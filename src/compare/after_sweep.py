@@ -1,18 +1,17 @@
-"""A Hydra callback: after a multirun, its table."""
+"""After a sweep: its comparison, printed and as a report in the sweep's folder."""
 
 from pathlib import Path
-from typing import Any
 
-from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+REPORT = "report.html"
 
 
-class PrintTable(Callback):
-    """Print the table of the sweep's folder when the last job has ended."""
+def after_sweep(folder: Path) -> None:
+    """Print the comparison of the sweep's runs; also when some jobs failed."""
+    from src.compare.command import open_store
+    from src.compare.comparison import compare_runs
+    from src.compare.records import find_runs
+    from src.compare.table import print_comparison
 
-    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        from src.compare.records import find_runs
-        from src.compare.table import print_table
-
-        folder = Path(config.hydra.sweep.dir)
-        print_table(find_runs([folder]), where=folder)
+    store = open_store()
+    comparison = compare_runs(find_runs([folder], store), store=store)
+    print_comparison(comparison, where=folder)

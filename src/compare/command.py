@@ -1,27 +1,71 @@
-"""``python -m src compare PATH...``: the table of any set of run folders."""
+"""``python -m src compare PATH...``: an honest table of any set of run folders."""
 
 import argparse
+import sys
 from pathlib import Path
 
+from src.cache import cache_dir
+from src.compare.comparison import Comparison, compare_runs
+from src.compare.export import FORMATS, write_tidy
 from src.compare.records import find_runs
-from src.compare.table import print_table
+from src.compare.store import Store
+from src.compare.table import print_comparison
 from src.errors import UserError
 
 
 def main(arguments: list[str]) -> None:
-    """Print the table of every run below the given folders.
+    """Compare every run below the given folders.
 
     Raises:
-        UserError: if a folder does not exist, or no run could be compared.
+        UserError: if a folder does not exist, an option makes no sense, or no run could be compared.
     """
-    parser = argparse.ArgumentParser(prog="python -m src compare", description="Tabulate runs.")
-    parser.add_argument("paths", nargs="+", type=Path, help="run folders, or folders above them")
-    paths = parser.parse_args(arguments).paths
-    for path in paths:
+    options = _parser().parse_args(arguments)
+    for path in options.paths:
         if not path.is_dir():
             raise UserError(f"{path}: no such folder")
-    runs = find_runs(paths)
+    store = None if options.no_cache else open_store()
+    runs = find_runs(options.paths, store)
     if not any(run.problem is None for run in runs):
-        reasons = "".join(f"\n  {run.folder}: {run.problem}" for run in runs)
-        raise UserError(f"no run to compare below {', '.join(map(str, paths))}{reasons}")
-    print_table(runs)
+        reasons = "".join(f"\n  {run.folder}: {run.problem}" for run in runs[:20])
+        raise UserError(f"no run to compare below {', '.join(map(str, options.paths))}{reasons}")
+    comparison = compare_runs(runs, options.baseline, options.metric, options.resamples, store)
+    if options.format == "table":
+        print_comparison(comparison, with_pscp=options.pscp)
+    else:
+        sys.stdout.write(FORMATS[options.format](comparison, options.pscp))
+    if options.tidy:
+        write_tidy(runs, options.tidy)
+    _write(comparison, options)
+
+
+def open_store() -> Store:
+    """What earlier comparisons of this user have read and computed."""
+    return Store(cache_dir("compare") / "index.sqlite")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m src compare", description="Which method is best for what, and is the difference real?"
+    )
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="run folders, or folders above them")
+    parser.add_argument("--baseline", metavar="NAME", help="method or configuration that differences are taken to "
+                        "(default: the one that trains everything, else the best)")  # fmt: skip
+    parser.add_argument("--metric", metavar="NAME", help="compare by this metric instead of each task's primary one")
+    parser.add_argument("--format", choices=["table", *FORMATS], default="table", help="what is printed")
+    parser.add_argument("--tidy", type=Path, metavar="FILE", help="write one row per run to a .csv or .parquet file")
+    parser.add_argument("--pscp", action="store_true", help="add PEFT-Bench's efficiency-aware score")
+    parser.add_argument("--resamples", type=_positive, metavar="N", help="of the bootstrap and the permutation test "
+                        "(default: 10,000; fewer for more than 20 configurations)")  # fmt: skip
+    parser.add_argument("--no-cache", action="store_true", help="read and compute everything anew")
+    return parser
+
+
+def _write(comparison: Comparison, options: argparse.Namespace) -> None:
+    """The files that were asked for."""
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 100:
+        raise argparse.ArgumentTypeError(f"{value}: at least 100 resamples are needed")
+    return value

@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 
 from src.compare.grouping import Configuration, Group, group_runs
+from src.compare.panel import Array, Panel
 from src.compare.pareto import on_front
-from src.compare.predictions import agreement, collapsed, group_scorers
+from src.compare.predictions import agreement, collapsed, group_panel
 from src.compare.pscp import pscp
 from src.compare.records import Run
-from src.compare.scorer import Array, Scorer
 from src.compare.statistics import MIN_SEEDS, Estimate, compare, estimate, holm, resample_examples, seeds_only
 from src.compare.store import VERSION, Store
 from src.errors import UserError
 from src.metrics.names import LOWER_IS_BETTER
 
 RESAMPLES = 10_000
-MANY = 20  # configurations in a group beyond which there are fewer resamples, so that large tables stay quick
+MANY = 20  # configurations beyond which there are fewer resamples, so that large comparisons stay quick
 LEAST = 1_000
 
 
@@ -94,6 +94,7 @@ class Matrix:
 
     backbone: str
     tasks: list[str]
+    lower_is_better: list[bool]
     rows: list[tuple[str, list[float | None], float | None]]
 
 
@@ -124,7 +125,7 @@ def compare_runs(
         baseline: label or method that differences are taken to; default: the configuration that trains everything, if
             there is one, else the best.
         metric: instead of each task's primary metric.
-        resamples: of the bootstrap and the permutation test; default 10,000, fewer for tables of more than 20 rows.
+        resamples: of the bootstrap and the permutation test; default 10,000, fewer for more than 20 configurations.
         store: keeps results between calls.
 
     Raises:
@@ -139,6 +140,8 @@ def compare_runs(
     left_out += [(str(run.folder), reason) for run, reason in older]
     if baseline:
         _check_baseline(groups, baseline)
+    size = sum(len(group.configurations) for group in groups)
+    resamples = resamples or (RESAMPLES if size <= MANY else max(LEAST, RESAMPLES * MANY // size))
     tables = [_table(group, baseline, resamples, store) for group in groups]
     return Comparison(tables, matrices(tables), left_out, sum(len(group.runs) for group in groups))
 
@@ -159,16 +162,14 @@ def _check_baseline(groups: Sequence[Group], baseline: str) -> None:
         raise UserError(f"--baseline {baseline}: no such method or configuration; choices: {', '.join(sorted(names))}")
 
 
-def _table(group: Group, baseline: str | None, resamples: int | None, store: Store | None) -> Table:
-    size = len(group.configurations)
-    resamples = resamples or (RESAMPLES if size <= MANY else max(LEAST, RESAMPLES * MANY // size))
+def _table(group: Group, baseline: str | None, resamples: int, store: Store | None) -> Table:
     lower = group.metric in LOWER_IS_BETTER
     scores = {entry.label: fmean(_values(entry, group.metric)) for entry in group.configurations}
     reference = _baseline(group, baseline, scores, lower)
     keys = {entry.label: _key(entry, reference, group.metric, resamples) for entry in group.configurations}
     known = store.results(list(keys.values())) if store else {}
     computed = {label: known[key] for label, key in keys.items() if key in known}
-    if len(computed) < size:
+    if len(computed) < len(keys):
         missing = [entry for entry in group.configurations if entry.label not in computed]
         fresh = _statistics(group, missing, reference, resamples)
         computed |= fresh
@@ -179,7 +180,7 @@ def _table(group: Group, baseline: str | None, resamples: int | None, store: Sto
     front = on_front([(row.adapter + row.router, row.mean if lower else -row.mean) for row in rows])
     costs = pscp(rows) if not lower else [None] * len(rows)
     rows = [replace(row, pareto=f, pscp=cost) for row, f, cost in zip(rows, front, costs, strict=True)]
-    label = reference.label if reference and size > 1 else None
+    label = reference.label if reference and len(rows) > 1 else None
     return Table(group.fixed, group.metric, lower, label, resamples, _adjusted(rows))
 
 
@@ -213,70 +214,68 @@ def _statistics(
     group: Group, entries: Sequence[Configuration], reference: Configuration | None, resamples: int
 ) -> dict[str, dict[str, Any]]:
     """What has to be computed from predictions, as plain values, by label."""
-    scorers, problems = group_scorers(group)
     wanted = [*entries, *([reference] if reference and reference not in entries else [])]
-    folders = [str(run.folder) for entry in wanted for run in entry.runs if str(run.folder) in scorers]
-    enough = any(len(entry.runs) >= MIN_SEEDS for entry in entries)
-    drawn = dict(zip(folders, _resampled([scorers[f] for f in folders], resamples).T, strict=True)) if enough else {}
-    return {entry.label: _one(group.metric, entry, reference, scorers, problems, drawn, resamples) for entry in entries}
+    panel, rows, problems = group_panel(group, [run for entry in wanted for run in entry.runs])
+    enough = panel is not None and any(len(entry.runs) >= MIN_SEEDS for entry in entries)
+    drawn = resample_examples(panel, resamples) if panel is not None and enough else np.empty((0, 0))
+    evidence = _Evidence(group.metric, panel, rows, problems, drawn, resamples)
+    return {entry.label: evidence.of(entry, reference) for entry in entries}
 
 
-def _resampled(scorers: Sequence[Scorer], resamples: int) -> Array:
-    return resample_examples(scorers, resamples) if scorers else np.empty((resamples, 0))
+@dataclass(frozen=True)
+class _Evidence:
+    """What the statistics of a group's configurations are computed from."""
 
+    metric: str
+    panel: Panel | None
+    rows: Mapping[str, int]  # of the panel, by folder
+    problems: Mapping[str, str]  # why a folder has no row
+    drawn: Array  # (R, rows) metrics on resampled examples
+    resamples: int
 
-def _one(
-    metric: str,
-    entry: Configuration,
-    reference: Configuration | None,
-    scorers: Mapping[str, Scorer],
-    problems: Mapping[str, str],
-    drawn: Mapping[str, Array],
-    resamples: int,
-) -> dict[str, Any]:
-    notes = [f"{run.name}: {problems[str(run.folder)]}" for run in entry.runs if str(run.folder) in problems]
-    folders = [str(run.folder) for run in entry.runs]
-    have = [scorers[folder] for folder in folders if folder in scorers]
-    interval = difference = None
-    if len(folders) >= MIN_SEEDS:
-        values = np.array(_values(entry, metric))
-        if len(have) == len(folders):
-            table = np.stack([scorer.influence() for scorer in have])
-            interval = estimate(table, values, np.stack([drawn[f] for f in folders], axis=1))
-        else:
-            interval = seeds_only(values)
-            notes.append("interval and p over seeds alone: predictions are missing")
-    if reference is not None and reference is not entry:
-        difference = _difference(metric, entry, reference, scorers, drawn, resamples)
-    return {
-        "interval": interval and asdict(interval),
-        "difference": difference and asdict(difference),
-        "consistency": agreement(have) if len(have) == len(folders) else None,
-        "collapsed": collapsed(have) if have and have[0].classes else None,
-        "notes": notes,
-    }
+    def of(self, entry: Configuration, reference: Configuration | None) -> dict[str, Any]:
+        own = self._panel_rows(entry.runs)
+        interval = self._interval(entry, own) if len(entry.runs) >= MIN_SEEDS else None
+        other = reference is not None and reference is not entry
+        difference = self._difference(entry, reference) if other and reference is not None else None
+        notes = [
+            f"{run.name}: {self.problems[str(run.folder)]}" for run in entry.runs if str(run.folder) in self.problems
+        ]
+        if notes and interval:
+            notes.append("interval and p over seeds alone, as predictions are missing")
+        classes = self.panel.predictions[own] if self.panel is not None and self.panel.classes and own else None
+        return {
+            "interval": interval and asdict(interval),
+            "difference": difference and asdict(difference),
+            "consistency": None if classes is None else agreement(classes),
+            "collapsed": None if classes is None else collapsed(classes),
+            "notes": notes,
+        }
 
+    def _panel_rows(self, runs: Sequence[Run]) -> list[int]:
+        """The runs' rows of the panel; none unless all have one."""
+        rows = [self.rows.get(str(run.folder)) for run in runs]
+        return [] if None in rows else [row for row in rows if row is not None]
 
-def _difference(
-    metric: str,
-    entry: Configuration,
-    reference: Configuration,
-    scorers: Mapping[str, Scorer],
-    drawn: Mapping[str, Array],
-    resamples: int,
-) -> Estimate | None:
-    ours, theirs = ({run.seed: str(run.folder) for run in each.runs} for each in (entry, reference))
-    seeds = sorted(ours.keys() & theirs.keys())
-    if len(seeds) < MIN_SEEDS:
-        return None
-    a, b = [ours[seed] for seed in seeds], [theirs[seed] for seed in seeds]
-    if all(folder in scorers for folder in a + b):
-        drawn_a, drawn_b = (np.stack([drawn[folder] for folder in side], axis=1) for side in (a, b))
-        return compare([scorers[f] for f in a], [scorers[f] for f in b], (drawn_a, drawn_b), resamples)
-    own, other = (
-        dict(zip((run.seed for run in each.runs), _values(each, metric), strict=True)) for each in (entry, reference)
-    )
-    return seeds_only(np.array([own[seed] - other[seed] for seed in seeds]))
+    def _interval(self, entry: Configuration, own: list[int]) -> Estimate:
+        values = np.array(_values(entry, self.metric))
+        if self.panel is None or not own:
+            return replace(seeds_only(values), p=None, detectable=None)
+        return estimate(self.panel.of(own).influence(), values, self.drawn[:, own])
+
+    def _difference(self, entry: Configuration, reference: Configuration) -> Estimate | None:
+        ours, theirs = ({run.seed: run for run in each.runs} for each in (entry, reference))
+        seeds = sorted(ours.keys() & theirs.keys())
+        if len(seeds) < MIN_SEEDS:
+            return None
+        a, b = (self._panel_rows([side[seed] for seed in seeds]) for side in (ours, theirs))
+        if self.panel is not None and a and b:
+            return compare(self.panel.of(a), self.panel.of(b), self.drawn[:, a] - self.drawn[:, b], self.resamples)
+        own, other = (
+            dict(zip((run.seed for run in each.runs), _values(each, self.metric), strict=True))
+            for each in (entry, reference)
+        )
+        return seeds_only(np.array([own[seed] - other[seed] for seed in seeds]))
 
 
 def _row(entry: Configuration, metric: str, computed: Mapping[str, Any]) -> Row:
@@ -358,4 +357,4 @@ def _matrix(backbone: str, tasks: Mapping[str, Table]) -> Matrix:
         complete = averaged and len(found) == len(names)
         rows.append((label, [found.get(task) for task in names], fmean(found.values()) if complete else None))
     rows.sort(key=lambda row: (row[2] is None, -(row[2] or 0), row[0]))
-    return Matrix(backbone, names, rows)
+    return Matrix(backbone, names, [tasks[task].lower_is_better for task in names], rows)

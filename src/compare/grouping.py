@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from src.compare.records import Run
@@ -17,6 +18,7 @@ NOT_HYPERPARAMETERS = frozenset(
     }
 )  # fmt: skip
 GROUPS_OF_CONFIG = ("data", "backbone")  # held fixed as a whole
+Settings = Mapping[Path, Mapping[str, Any]]  # hyperparameters by the run's folder
 
 
 @dataclass(frozen=True)
@@ -64,18 +66,20 @@ def group_runs(runs: Iterable[Run], metric: str | None = None) -> tuple[list[Gro
         The groups, and the runs that are left out with the reason: of two runs with one configuration and one seed, the
         older.
     """
+    runs = list(runs)
+    settings = {run.folder: hyperparameters(run) for run in runs}
     by_fixed: dict[str, list[Run]] = defaultdict(list)
     fixed_of: dict[str, dict[str, Any]] = {}
     for run in runs:
         fixed = held_fixed(run, metric)
         by_fixed[repr(fixed)].append(run)
         fixed_of[repr(fixed)] = fixed
-    anywhere = _varied_keys(by_fixed.values())
-    within = {key: _varied_keys([members]) for key, members in by_fixed.items()}
+    anywhere = _varied_keys(by_fixed.values(), settings)
+    within = {key: _varied_keys([members], settings) for key, members in by_fixed.items()}
     names = _short_names({key for varied in [anywhere, *within.values()] for keys in varied.values() for key in keys})
     groups, left_out = [], []
     for key in sorted(by_fixed):
-        configurations, older = _configurations(by_fixed[key], within[key], anywhere, names)
+        configurations, older = _configurations(by_fixed[key], settings, within[key], anywhere, names)
         groups.append(Group(fixed_of[key], configurations))
         left_out += older
     return groups, left_out
@@ -123,14 +127,14 @@ def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, An
             yield f"{prefix}{key}", tuple(value) if isinstance(value, list) else value
 
 
-def _varied_keys(groups: Iterable[list[Run]]) -> dict[str, list[str]]:
+def _varied_keys(groups: Iterable[list[Run]], settings: Settings) -> dict[str, list[str]]:
     """Per method, the keys that vary between runs of one group; a key that repeats another's values is left out."""
     varied: dict[str, dict[str, tuple[Any, ...]]] = defaultdict(dict)
     for runs in groups:
         for method in {run.method for run in runs}:
-            settings = [hyperparameters(run) for run in runs if run.method == method]
-            for key in sorted({key for setting in settings for key in setting}, key=_preference):
-                values = tuple(setting.get(key) for setting in settings)
+            found = [settings[run.folder] for run in runs if run.method == method]
+            for key in sorted({key for setting in found for key in setting}, key=_preference):
+                values = tuple(setting.get(key) for setting in found)
                 if len({repr(value) for value in values}) > 1:
                     varied[method].setdefault(key, ())
                     varied[method][key] += tuple(map(repr, values))
@@ -164,10 +168,14 @@ def _short_names(keys: Iterable[str]) -> dict[str, str]:
 
 
 def _configurations(
-    runs: list[Run], here: dict[str, list[str]], anywhere: dict[str, list[str]], names: dict[str, str]
+    runs: list[Run],
+    settings: Settings,
+    here: dict[str, list[str]],
+    anywhere: dict[str, list[str]],
+    names: dict[str, str],
 ) -> tuple[tuple[Configuration, ...], list[tuple[Run, str]]]:
     def shown(run: Run, keys: dict[str, list[str]]) -> dict[str, Any]:
-        setting = hyperparameters(run)
+        setting = settings[run.folder]
         return {names[key]: setting[key] for key in keys.get(run.method, ()) if key in setting}
 
     found: dict[str, dict[int, Run]] = {}

@@ -1,16 +1,16 @@
-"""Reading ``predictions.parquet`` of many runs into scorers."""
+"""Reading ``predictions.parquet`` of many runs into panels."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from src.compare.grouping import Group
+from src.compare.panel import Array, Panel, make_panel
 from src.compare.records import Run
-from src.compare.scorer import Array, Scorer, make_scorer
 from src.training.record import PREDICTIONS
 
 
@@ -27,13 +27,14 @@ def read_predictions(run: Run, split: str) -> Predictions | str:
     """One run's predictions on a split, or why there are none."""
     path = run.folder / PREDICTIONS
     try:
-        table = pq.read_table(path, columns=["split", "index", "label", "prediction"], use_threads=False)
+        with pq.ParquetFile(path) as file:  # much quicker to open than a data set of one file
+            table = file.read(columns=["split", "index", "label", "prediction"], use_threads=False)
+        rows = pc.equal(table["split"], split)
+        index, labels, predictions = (table[name].filter(rows).to_numpy() for name in ("index", "label", "prediction"))
     except FileNotFoundError:
         return f"{PREDICTIONS} is missing"
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        return f"{PREDICTIONS} is unreadable: {str(error).splitlines()[0]}"
-    rows = table["split"].to_numpy() == split
-    index, labels, predictions = (table[name].to_numpy()[rows] for name in ("index", "label", "prediction"))
+        return f"{PREDICTIONS} is unreadable: {(str(error).splitlines() or [''])[0]}"
     if not len(index):
         return f"{PREDICTIONS} holds no row of {split}"
     if not (np.isfinite(labels).all() and np.isfinite(predictions).all()):
@@ -42,40 +43,38 @@ def read_predictions(run: Run, split: str) -> Predictions | str:
     return Predictions(index[order], labels[order], predictions[order])
 
 
-def group_scorers(group: Group) -> tuple[dict[str, Scorer], dict[str, str]]:
-    """Scorers of a group's runs by folder, all on the same examples; and the runs that have none, with the reason."""
+def group_panel(group: Group, runs: Sequence[Run]) -> tuple[Panel | None, dict[str, int], dict[str, str]]:
+    """The panel of a group's runs, all on the same examples.
+
+    Returns:
+        The panel; the row in it of each run by folder; and the runs that are not in it by folder, with the reason.
+    """
     split = str(group.fixed["split"])
-    with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda run: read_predictions(run, split), group.runs))
-    good = [item for item in found if isinstance(item, Predictions)]
+    found = {str(run.folder): read_predictions(run, split) for run in runs}
+    problems = {folder: item for folder, item in found.items() if isinstance(item, str)}
+    good = {folder: item for folder, item in found.items() if isinstance(item, Predictions)}
     if not good:
-        return {}, {str(run.folder): str(item) for run, item in zip(group.runs, found, strict=True)}
-    reference = _most_common(good)
-    classes = _num_classes(good)
-    scorers, problems = {}, {}
-    for run, item in zip(group.runs, found, strict=True):
-        if isinstance(item, str):
-            problems[str(run.folder)] = item
-        elif not _same_examples(item, reference):
-            problems[str(run.folder)] = "other examples or labels than the group's other runs"
-        elif scorer := make_scorer(group.metric, item.labels, item.predictions, classes):
-            scorers[str(run.folder)] = scorer
-        else:
-            problems[str(run.folder)] = f"{group.metric} cannot be recomputed from predictions"
-    return scorers, problems
+        return None, {}, problems
+    reference = _most_common(list(good.values()))
+    for folder, item in list(good.items()):
+        if not _same_examples(item, reference):
+            problems[folder] = "other examples or labels than the group's other runs"
+            del good[folder]
+    predictions = np.stack([item.predictions for item in good.values()])
+    panel = make_panel(group.metric, reference.labels, predictions, _num_classes(reference.labels, predictions))
+    if panel is None:
+        return None, {}, problems | dict.fromkeys(good, f"{group.metric} cannot be recomputed from predictions")
+    return panel, {folder: row for row, folder in enumerate(good)}, problems
 
 
-def agreement(scorers: Sequence[Scorer]) -> float | None:
-    """Share of examples on which all runs predict the same class; None for regression, or fewer than two runs."""
-    if len(scorers) < 2 or not scorers[0].classes:
-        return None
-    first = scorers[0].predictions
-    return float(np.mean(np.all([scorer.predictions == first for scorer in scorers[1:]], axis=0)))
+def agreement(predictions: Array) -> float | None:
+    """Share of the columns of (k, n) classes that hold one value; None for fewer than two rows."""
+    return float((predictions == predictions[:1]).all(0).mean()) if len(predictions) > 1 else None
 
 
-def collapsed(scorers: Sequence[Scorer]) -> int:
-    """Number of runs that give every example the same prediction."""
-    return sum(bool(np.ptp(scorer.predictions) == 0) for scorer in scorers)
+def collapsed(predictions: Array) -> int:
+    """Number of rows of (k, n) classes that hold one value throughout."""
+    return int((np.ptp(predictions, axis=1) == 0).sum())
 
 
 def _same_examples(one: Predictions, other: Predictions) -> bool:
@@ -87,7 +86,7 @@ def _most_common(found: Sequence[Predictions]) -> Predictions:
     return found[keys.index(max(set(keys), key=keys.count))]
 
 
-def _num_classes(found: Sequence[Predictions]) -> int | None:
-    if not all(np.issubdtype(item.predictions.dtype, np.integer) for item in found):
-        return None
-    return max(2, *(int(max(item.labels.max(), item.predictions.max())) + 1 for item in found))
+def _num_classes(labels: Array, predictions: Array) -> int | None:
+    """One more than the largest class, at least 2; None for regression, whose predictions are no integers."""
+    classes = np.issubdtype(predictions.dtype, np.integer)
+    return max(2, int(labels.max()) + 1, int(predictions.max()) + 1) if classes else None

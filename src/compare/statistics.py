@@ -19,13 +19,12 @@ p           paired permutation: on each example the two methods' predictions cha
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import ndtri
-from scipy.stats import t as student
+from scipy.special import ndtri, stdtr, stdtrit
 
-from src.compare.scorer import Array, Scorer
+from src.compare.panel import Array, Panel
 
 MIN_SEEDS = 3  # fewer support no claim
 LEVEL = 0.95
@@ -79,13 +78,10 @@ def draws(rng: np.random.Generator, resamples: int, size: int) -> Iterator[Array
         yield counts.reshape(rows, size).astype(np.float32)
 
 
-def resample_examples(scorers: Sequence[Scorer], resamples: int, seed: int = 0) -> Array:
-    """(R, runs) metrics of all runs on the same draws of examples."""
+def resample_examples(panel: Panel, resamples: int, seed: int = 0) -> Array:
+    """(R, k) metrics of all runs on the same draws of examples."""
     rng = np.random.default_rng(seed)
-    size = len(scorers[0].features)
-    return np.concatenate([
-        np.stack([scorer.resampled(weights) for scorer in scorers], axis=1) for weights in draws(rng, resamples, size)
-    ])  # fmt: skip
+    return np.concatenate([panel.resampled(weights) for weights in draws(rng, resamples, len(panel.labels))])
 
 
 def estimate(table: Array, values: Array, resampled: Array, seed: int = 0) -> Estimate:
@@ -105,40 +101,34 @@ def estimate(table: Array, values: Array, resampled: Array, seed: int = 0) -> Es
     return Estimate(float(values.mean()), float(values.mean()) + low, float(values.mean()) + high, error, degrees)
 
 
-def compare(
-    ours: Sequence[Scorer], theirs: Sequence[Scorer], resampled: tuple[Array, Array], resamples: int, seed: int = 0
-) -> Estimate:
+def compare(ours: Panel, theirs: Panel, resampled: Array, resamples: int, seed: int = 0) -> Estimate:
     """The paired difference ``ours - theirs`` with interval, permutation p and what could have been detected.
 
     Args:
-        ours: scorers of one method's runs, in the order of their seeds.
+        ours: runs of one method, in the order of their seeds.
         theirs: the same seeds of the other method, on the same examples.
-        resampled: (R, k) metrics of each on the same draws of examples, from `resample_examples`.
+        resampled: (R, k) differences on the same draws of examples, from `resample_examples`.
         resamples: number of permutations.
         seed: of all draws.
     """
-    values = np.array([a.value - b.value for a, b in zip(ours, theirs, strict=True)])
-    table = np.stack([a.influence() - b.influence() for a, b in zip(ours, theirs, strict=True)])
-    found = estimate(table, values, resampled[0] - resampled[1], seed)
+    found = estimate(ours.influence() - theirs.influence(), ours.values - theirs.values, resampled, seed)
     null = permuted_differences(ours, theirs, resamples, seed)
-    return Estimate(
-        found.mean, found.low, found.high, found.standard_error, found.degrees,
+    return replace(
+        found,
         p=calibrated_p(found.mean, null, found.standard_error, found.degrees),
         detectable=detectable(found.standard_error, found.degrees),
-    )  # fmt: skip
+    )
 
 
-def permuted_differences(ours: Sequence[Scorer], theirs: Sequence[Scorer], resamples: int, seed: int = 0) -> Array:
+def permuted_differences(ours: Panel, theirs: Panel, resamples: int, seed: int = 0) -> Array:
     """(R,) mean differences, each example's predictions exchanged with probability 1/2, in all seeds alike."""
     rng = np.random.default_rng(seed + 2)
-    size = len(ours[0].features)
+    size = len(ours.labels)
     blocks = []
     for start in range(0, resamples, CHUNK):
         rows = min(CHUNK, resamples - start)
         swaps = np.unpackbits(rng.integers(0, 256, (rows, -(-size // 8)), dtype=np.uint8), axis=1)[:, :size]
-        swaps = swaps.astype(np.float32)
-        pairs = zip(ours, theirs, strict=True)
-        blocks.append(np.mean([a.swapped(b, swaps) - b.swapped(a, swaps) for a, b in pairs], axis=0))
+        blocks.append(ours.exchanged(theirs, swaps.astype(np.float32)).mean(1))
     return np.concatenate(blocks)
 
 
@@ -147,8 +137,7 @@ def calibrated_p(difference: float, null: Array, error: float, degrees: float) -
     spread = float(np.sqrt((null**2).mean()))
     if error == 0.0 or spread == 0.0:
         return 1.0 if difference == 0.0 else 1.0 / (len(null) + 1)
-    tail = student.sf(abs(difference) / error, degrees)
-    score = -ndtri(max(tail, 1e-300))
+    score = -ndtri(max(_tail(abs(difference) / error, degrees), 1e-300))
     return float((1 + (np.abs(null) >= score * spread * (1 - 1e-12)).sum()) / (len(null) + 1))
 
 
@@ -156,14 +145,14 @@ def seeds_only(values: Array) -> Estimate:
     """Mean, Student interval and p over seeds alone: where the predictions are missing, examples count as fixed."""
     k = len(values)
     mean, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(k))
-    reach = float(student.ppf((1 + LEVEL) / 2, k - 1)) * error
-    p = 2 * float(student.sf(abs(mean) / error, k - 1)) if error > 0 else float(mean == 0)
+    reach = _quantile((1 + LEVEL) / 2, k - 1) * error
+    p = 2 * _tail(abs(mean) / error, k - 1) if error > 0 else float(mean == 0)
     return Estimate(mean, mean - reach, mean + reach, error, k - 1.0, p, detectable(error, k - 1.0))
 
 
 def detectable(error: float, degrees: float) -> float:
     """Smallest true difference shown with 80 % power at the 5 % level: ``(t_0.975 + t_0.8) standard errors``."""
-    return float((student.ppf((1 + LEVEL) / 2, degrees) + student.ppf(POWER, degrees)) * error)
+    return (_quantile((1 + LEVEL) / 2, degrees) + _quantile(POWER, degrees)) * error
 
 
 def holm(ps: Sequence[float]) -> list[float]:
@@ -182,6 +171,16 @@ def _stretched(means: Array, error: float, degrees: float) -> tuple[float, float
     if error == 0.0 or spread == 0.0:
         return 0.0, 0.0
     tails = np.array([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    expansion = student.ppf(tails[1], degrees) / ndtri(tails[1])
+    expansion = _quantile(tails[1], degrees) / ndtri(tails[1])
     low, high = np.quantile((means - means.mean()) / spread, tails) * error * expansion
     return float(low), float(high)
+
+
+def _quantile(probability: float, degrees: float) -> float:
+    """Student's, from scipy.special: scipy.stats takes a millisecond a call, and wide tables make thousands."""
+    return float(ndtri(probability) if np.isinf(degrees) else stdtrit(degrees, probability))
+
+
+def _tail(value: float, degrees: float) -> float:
+    """Student's chance of more than ``value``."""
+    return float(stdtr(degrees, -value))

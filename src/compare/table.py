@@ -1,69 +1,98 @@
-"""The table of runs: what each method scored and what it cost."""
+"""The comparison in the terminal."""
 
-from collections.abc import Iterable
-from itertools import groupby
 from pathlib import Path
+from typing import Literal
 
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as RichTable
 from rich.text import Text
 
-from src.compare.records import Run
-from src.metrics.names import LOWER_IS_BETTER
+from src.compare.columns import EXPLANATION, Column, columns, score_cells
+from src.compare.comparison import Comparison, Matrix, Table
+from src.compare.words import sentences
+
+MOST_ROWS, MOST_LEFT_OUT = 40, 20  # lines
+GAP = 2  # blanks after a column: its padding and the line that is not drawn
 
 
-def print_table(runs: Iterable[Run], where: Path | None = None, console: Console | None = None) -> None:
-    """Print a table for each task and backbone, best run first, then the runs that could not be compared, and why.
+def print_comparison(
+    comparison: Comparison, console: Console | None = None, where: Path | None = None, with_pscp: bool = False
+) -> None:
+    """Print a table and its findings in words for each group, matrices over tasks, and what was left out, and why.
 
     Args:
-        runs: from ``find_runs``.
-        where: folder to be named at the end.
+        comparison: from ``compare_runs``.
         console: defaults to the terminal.
+        where: folder to be named at the end.
+        with_pscp: show the efficiency-aware score.
     """
     console = console or Console()
-    runs = list(runs)
-    comparable = sorted((run for run in runs if run.problem is None), key=lambda run: (_group(run), _rank(run)))
-    for (data, backbone, metric), rows in groupby(comparable, key=_group):
-        table = Table(title=Text(f"{data} on {backbone}"), box=box.SIMPLE_HEAD, title_justify="left")
-        table.padding = (0, 1, 0, 0)  # so that RoBERTa's counts fit 80 columns
-        for column in ("method", "seed", metric, "adapter", "head", "trainable", "train\ntime", "peak\nmemory"):
-            table.add_column(Text(column), justify="left" if column == "method" else "right", no_wrap=True)
-        for run in rows:
-            table.add_row(*(Text(cell) for cell in _row(run)))
-        console.print(table)
-    if comparable:
-        console.print("Scores: evaluation split, at the epoch picked by training.selection.")
-        console.print("Adapter: values trained outside the head, routers among them.")
-    for run in comparable:
-        if flags := run.record.get("flags"):
-            console.print(Text(f"take care: {run.name}: {', '.join(flags).replace('_', ' ')}"))
-    for run in runs:
-        if run.problem:
-            console.print(Text(f"left out: {run.name}: {run.problem.splitlines()[0]}"))
+    for table in comparison.tables:
+        _print_table(table, console, with_pscp)
+    for matrix in comparison.matrices:
+        console.print(_matrix(matrix))
+    if comparison.tables:
+        console.print(Text(EXPLANATION, style="dim"))
+    for folder, reason in comparison.left_out[:MOST_LEFT_OUT]:
+        console.print(Text(f"left out: {Path(folder).name}: {(reason.splitlines() or [''])[0]}"))
+    if (more := len(comparison.left_out) - MOST_LEFT_OUT) > 0:
+        console.print(f"left out: {more} more (--format json lists them)")
     if where is not None:
         console.print(Text(f"The runs are in {where}"), soft_wrap=True)
 
 
-def _group(run: Run) -> tuple[str, str, str]:
-    return run.record["data"], run.record["backbone"], run.record["primary_metric"]["name"]
+def _print_table(table: Table, console: Console, with_pscp: bool) -> None:
+    console.print(Text(table.title, style="bold"))
+    for block in _blocks(table, columns(table, with_pscp), console.width):
+        console.print(block)
+    if (more := len(table.rows) - MOST_ROWS) > 0:
+        console.print(f"{more} more rows, none of them better: --format csv")
+    for sentence in sentences(table):
+        console.print(Text(sentence))
+    for row in table.rows[:MOST_ROWS]:
+        for note in row.notes:
+            if not note.endswith("no claim"):  # said once for all rows
+                console.print(Text(f"take care: {row.label}: {note}"))
+    console.print()
 
 
-def _rank(run: Run) -> float:
-    metric = run.record["primary_metric"]
-    return metric["value"] if metric["name"] in LOWER_IS_BETTER else -metric["value"]
+def _blocks(table: Table, shown: list[Column], width: int) -> list[RichTable]:
+    """The columns in as many tables as the terminal's width asks for, each of them with the methods' names."""
+    label, *rest = shown
+    widths = {column.heading: _width(table, column) for column in shown}
+    name = min(widths[label.heading], width // 2)
+    blocks: list[list[Column]] = [[]]
+    room = width - name - 2 * GAP
+    for column in rest:
+        need = widths[column.heading] + GAP
+        if need > room and blocks[-1]:
+            blocks.append([])
+            room = width - name - 2 * GAP
+        blocks[-1].append(column)
+        room -= need
+    return [_grid(table, label, block, widths | {label.heading: name}) for block in blocks]
 
 
-def _row(run: Run) -> tuple[str, ...]:
-    record = run.record
-    params, memory = record["params"], record["memory"]
-    return (
-        record["method"],
-        str(record["seed"]),
-        f"{record['primary_metric']['value']:.4f}",
-        f"{params['adapter'] + params['router']:,}",
-        f"{params['head']:,}",
-        f"{100 * params['trainable'] / params['total']:.2f} %",
-        f"{record['time']['train_s']:.1f} s",
-        f"{memory['peak_device_mb'] or memory['peak_rss_mb']:,.0f} MB",
-    )
+def _width(table: Table, column: Column) -> int:
+    """Of the widest cell; a heading is broken between words."""
+    return max(len(text) for text in (*column.heading.split(), *(column.text(row) for row in table.rows[:MOST_ROWS])))
+
+
+def _grid(table: Table, label: Column, block: list[Column], widths: dict[str, int]) -> RichTable:
+    grid = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in (label, *block):
+        justify: Literal["left", "right"] = "left" if column is label else "right"
+        grid.add_column(Text(column.heading), justify=justify, overflow="fold", width=widths[column.heading])
+    for row in table.rows[:MOST_ROWS]:
+        grid.add_row(*(Text(column.text(row)) for column in (label, *block)))
+    return grid
+
+
+def _matrix(matrix: Matrix) -> RichTable:
+    grid = RichTable(title=Text(f"All tasks on {matrix.backbone}"), box=box.SIMPLE_HEAD, title_justify="left")
+    for heading in ("method", *matrix.tasks, "average"):
+        grid.add_column(Text(heading), justify="left" if heading == "method" else "right")
+    for label, scores, average in matrix.rows[:MOST_ROWS]:
+        grid.add_row(*(Text(cell) for cell in (label, *map(score_cells, scores), score_cells(average))))
+    return grid

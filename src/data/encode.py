@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from datasets import Dataset, Features, List, Value
 
+from src import reuse
 from src.cache import cache_dir
 from src.data.load import TaskData
 from src.data.splits import fingerprint
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CHUNK = 8192  # rows tokenised at a time: bounds the memory that Python lists take
+_ENCODED: reuse.Kept[tuple[Dataset, Dataset]] = reuse.Kept(12)
 VERSION = 1  # part of the cache key; raise it when the layout below changes
 
 
@@ -50,7 +52,14 @@ def encode(
     key = f"{_tokenizer_key(tokenizer)}-{max_length}-{VERSION}"
     if splits is None:
         splits = [name for name in data.splits if not is_test(name) or name in data.task.evaluation_splits]
-    return {name: _encode_split(data.splits[name], tokenizer, max_length, key) for name in splits}
+    return {
+        # The split itself is kept beside its tokens, so that no other can get its id.
+        name: _ENCODED.get(
+            (id(data.splits[name]), key),
+            lambda split=data.splits[name]: (split, _encode_split(split, tokenizer, max_length, key)),  # type: ignore[misc]
+        )[1]
+        for name in splits
+    }
 
 
 def _encode_split(data: Dataset, tokenizer: "PreTrainedTokenizerBase", max_length: int, key: str) -> Dataset:

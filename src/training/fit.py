@@ -1,5 +1,6 @@
 """One run, from config to scores: data, model, training, selection, and what is kept of it."""
 
+import json
 import logging
 import time
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 from tqdm.contrib.logging import logging_redirect_tqdm
@@ -20,19 +22,20 @@ from src.errors import UserError
 from src.metrics import make_compute
 from src.models.classifier import Classifier, build_classifier, load_classifier, save_classifier
 from src.models.inject import adapters
-from src.training import memory
+from src.models.start import start_from
+from src.training import interrupt, memory
 from src.training.arguments import training_arguments
+from src.training.checkpoint import Checkpoints
 from src.training.diagnostics import diagnose
 from src.training.predictions import write_predictions
 from src.training.progress import ProgressBar
-from src.training.record import PREDICTIONS, SUMMARY, Record
+from src.training.record import ADAPTER, PREDICTIONS, SUMMARY, Record
 from src.training.selection import HOLDOUT, Selector
 from src.training.summary import model_summary
-from src.training.trainer import ArenaTrainer, Evaluation
+from src.training.trainer import DIVERGED, ArenaTrainer, Evaluation
 
 log = logging.getLogger(__name__)
 
-ADAPTER_FOLDER = "adapter"
 RELOAD_TOLERANCE = 1e-4  # of a logit: a GPU may choose another kernel for the same product
 
 
@@ -78,11 +81,38 @@ def fit(cfg: DictConfig, record: Record) -> float:
     collator = DataCollatorWithPadding(classifier.backbone.tokenizer)
     probe = _batch(job.rows[selector.split], collator, job.args.per_device_eval_batch_size)
 
+    watch = instantiate(cfg.watch) if cfg.watch is not None else None
+
     def on_evaluation(evaluation: Evaluation) -> None:
         _record_evaluation(record, evaluation, diagnose(classifier.model, probe))
         if selector.add(evaluation):
             kept.update({name: tensor.to("cpu", copy=True) for name, tensor in classifier.state().items()})
+        if watch is not None and HOLDOUT in evaluation.metrics:
+            watch(evaluation.epoch, evaluation.metrics[HOLDOUT][task.primary_metric])
 
+    def collect() -> dict[str, Any]:
+        return {
+            "model": dict(classifier.state()),
+            "selector": selector.state(),
+            "kept": kept,
+            "history": record.history_size(),
+            "total_s": time.perf_counter() - started,
+        }
+
+    def restore(state: dict[str, Any] | None) -> None:
+        nonlocal started
+        record.start_over(0 if state is None else state["history"])
+        if state is None:
+            return
+        with torch.no_grad():
+            classifier.load_state(state["model"])
+        selector.load_state(state["selector"])
+        kept.update(state["kept"])
+        started -= state["total_s"]
+
+    checkpoints = Checkpoints(
+        record.folder, job.config["checkpoint"]["every"], record.fields["identity"], collect, restore
+    )
     compute = make_compute(task.metrics, task.regression)
     trainer = ArenaTrainer(
         model=classifier.model,
@@ -91,6 +121,7 @@ def fit(cfg: DictConfig, record: Record) -> float:
         head_learning_rate=job.config["model"]["head"]["learning_rate"],
         on_evaluation=on_evaluation,
         on_log=lambda line: record.log(event="train", **line),
+        checkpoints=checkpoints,
         train_dataset=job.rows["train"],
         eval_dataset=job.evaluation_rows,
         data_collator=collator,
@@ -102,12 +133,13 @@ def fit(cfg: DictConfig, record: Record) -> float:
         title = f"{job.config['model']['name']} {task.name}"
         trainer.add_callback(ProgressBar(title, task.primary_metric, selector.split))
     memory.reset_peak()
-    with logging_redirect_tqdm():  # log lines go above the progress bar
+    with logging_redirect_tqdm(), interrupt.deferred():  # log lines go above the progress bar
         trainer.train()
     record.update(
         memory=memory.peak(),
         time=trainer.meter.times(),
-        batches_fingerprint=trainer.meter.batches.hexdigest()[:16],
+        batches_fingerprint=trainer.meter.batches[:16],
+        continued_from_step=trainer.continued and json.loads(trainer.continued["state"])["global_step"],
     )
     value = _record_scores(record, selector, task)
     if record.writes:
@@ -128,6 +160,8 @@ def prepare(cfg: DictConfig, record: Record) -> Job:
         seed=config["seed"],
         training_texts=lambda: _texts(data),
     )
+    if start := start_from(classifier, config.get("init_from")):
+        record.update(init_from=start)
     used = [split for split in ("train", HOLDOUT, *data.task.evaluation_splits) if split in data.splits]
     rows = encode(data, classifier.backbone.tokenizer, config["data"]["max_length"], used)
     rows |= {split: _longest_first(rows[split]) for split in used if split != "train"}
@@ -145,7 +179,9 @@ def _describe(record: Record, job: Job) -> None:
         raise UserError("nothing is trained: model.head.train=false, and the method trains no parameter")
     identity = all(adapter.identity_at_start for _, adapter in adapters(classifier.model))
     if not identity:
-        log.warning("the adapted layers do not start at the base's output: a published non-identity start")
+        log.warning(
+            "the adapted layers do not start at the base's output: a published start of that kind, or init_from"
+        )
     device = torch.cuda.get_device_name() if job.args.device.type == "cuda" else job.args.device.type
     precision = "bf16" if job.args.bf16 else "fp16" if job.args.fp16 else "fp32"
     record.update(
@@ -155,6 +191,7 @@ def _describe(record: Record, job: Job) -> None:
         identity_at_start=identity,
         training=job.config["training"] | {"precision": precision},
         max_length=job.config["data"]["max_length"],
+        text=list(job.task.text),
         rows={split: len(rows) for split, rows in job.rows.items()},
         data_fingerprint=job.data.fingerprint,
         backbone_fingerprint=classifier.backbone.fingerprint,
@@ -212,9 +249,11 @@ def _flags(evaluation: Evaluation, split: str, value: float, regression: bool) -
 def _save(record: Record, job: Job, selector: Selector, kept: dict[str, Tensor], probe: dict[str, Tensor]) -> None:
     """Write predictions and adapter of the selected epoch; then prove that the saved adapter is the trained one."""
     assert selector.selected is not None
+    if not all(np.isfinite(logits).all() for logits in selector.selected.logits.values()):
+        raise UserError(f"the trained model's logits are not finite: {DIVERGED}")
     index = {split: job.rows[split]["idx"][:] for split in job.task.evaluation_splits}
     write_predictions(record.folder / PREDICTIONS, selector.selected, index, job.task.regression)
-    folder = record.folder / ADAPTER_FOLDER
+    folder = record.folder / ADAPTER
     size = save_classifier(job.classifier, folder, kept)
     job.classifier.load_state(kept)
     difference = reload_difference(job.classifier.model, load_classifier(folder).model, probe)

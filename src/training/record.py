@@ -1,12 +1,13 @@
 """The run's record: ``result.json``, ``history.jsonl``, ``predictions.parquet``."""
 
-import hashlib
 import json
 import math
 import os
 import platform
+import shutil
 import subprocess
 import traceback
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -15,22 +16,20 @@ from typing import Any, Self
 
 from omegaconf import DictConfig, OmegaConf
 
+from src.training.identity import identity, relevant
+
 SCHEMA_VERSION = 1
 RESULT, HISTORY, PREDICTIONS, SUMMARY = "result.json", "history.jsonl", "predictions.parquet", "model_summary.txt"
+ADAPTER, CHECKPOINT = "adapter", "checkpoint.pt"
 PACKAGES = ("torch", "transformers", "datasets", "evaluate", "hydra-core", "accelerate", "numpy", "scikit-learn")
-# What changes neither the data nor the weights has no part in a run's identity.
-NOT_IDENTITY = {
-    "model": ("rules",),
-    "data": ("rules", "rows", "sources"),
-    "training": ("report_to", "logging_steps", "disable_tqdm", "dataloader_num_workers", "run_name", "log_level"),
-}
 
 
 class Record:
     """The record of one run, in the run's own folder; a context manager around the run.
 
-    On entering, ``result.json`` says ``running``; on leaving, ``ok`` or, after an exception, ``failed`` with its type,
-    message and traceback. It is always written whole. In a distributed run only the first process writes.
+    On entering, ``result.json`` says ``running``; on leaving ``ok``, ``interrupted`` after Ctrl-C or SIGTERM, or
+    ``failed`` after an exception, with its type, message and traceback. It is always written whole. In a distributed
+    run only the first process writes.
     """
 
     def __init__(self, folder: Path, cfg: DictConfig) -> None:
@@ -46,9 +45,8 @@ class Record:
             "data": config["data"]["name"],
             "seed": config["seed"],
             "selection": config["training"].get("selection"),
-            "config_hash": config_hash(config),
-            "config": identity(config),
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            **_identity(config),
         }
 
     def __enter__(self) -> Self:
@@ -64,7 +62,14 @@ class Record:
         else:
             message = str(error) or type(error).__name__
             text = "".join(traceback.format_exception(error))
-            self.update(status="failed", error={"type": type(error).__name__, "message": message, "traceback": text})
+            status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            self.update(status=status, error={"type": type(error).__name__, "message": message, "traceback": text})
+
+    def identify(self, cfg: DictConfig) -> None:
+        """Record the identity of the config as it is run, and the budget that it keeps."""
+        config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+        budget = config["budget"] if config["budget"].get("size") is not None else None
+        self.update(budget=budget, **_identity(config))
 
     def describe_environment(self) -> None:
         """Add versions, commit and hardware."""
@@ -74,7 +79,21 @@ class Record:
         """Add fields and write ``result.json`` anew."""
         self.fields |= fields
         if self.writes:
-            self.write_text(RESULT, json.dumps(jsonable(self.fields), indent=2) + "\n")
+            write_whole(self.folder / RESULT, self.fields)
+
+    def history_size(self) -> int:
+        """Bytes of ``history.jsonl`` so far."""
+        path = self.folder / HISTORY
+        return path.stat().st_size if path.exists() else 0
+
+    def start_over(self, history_size: int = 0) -> None:
+        """Drop what an earlier try in this folder left behind, all but the first bytes of its history."""
+        if not self.writes:
+            return
+        (self.folder / PREDICTIONS).unlink(missing_ok=True)
+        shutil.rmtree(self.folder / ADAPTER, ignore_errors=True)
+        if self.history_size() > history_size:
+            os.truncate(self.folder / HISTORY, history_size)
 
     def log(self, **line: Any) -> None:
         """Append one line to ``history.jsonl``."""
@@ -85,25 +104,23 @@ class Record:
     def write_text(self, name: str, text: str) -> None:
         """Write a file of the run's folder, whole or not at all."""
         if self.writes:
-            path = self.folder / name
-            temporary = path.with_name(f".{name}.{os.getpid()}")
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(path)
+            _write_text(self.folder / name, text)
 
 
-def identity(config: dict[str, Any]) -> dict[str, Any]:
-    """The part of a resolved config that determines a run's result."""
-    return {
-        group: {key: value for key, value in node.items() if key not in NOT_IDENTITY.get(group, ())}
-        if isinstance(node, dict)
-        else node
-        for group, node in config.items()
-    }
+def write_whole(path: Path, fields: Mapping[str, Any]) -> None:
+    """Write a record as JSON, whole or not at all."""
+    _write_text(path, json.dumps(jsonable(dict(fields)), indent=2) + "\n")
 
 
-def config_hash(config: dict[str, Any]) -> str:
-    """Hash of what determines a run's result; spelling (``1e-4``, ``0.0001``) does not matter."""
-    return hashlib.sha256(json.dumps(identity(config), sort_keys=True, default=str).encode()).hexdigest()[:16]
+def _write_text(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def _identity(config: dict[str, Any]) -> dict[str, Any]:
+    same = identity(config)
+    return {"config_hash": same["config"], "identity": same, "config": relevant(config)}
 
 
 def jsonable(value: Any) -> Any:

@@ -1,7 +1,9 @@
 """Which epoch counts: picked on held-out training rows, on the dev set as most papers do, or simply the last."""
 
 import math
-from typing import Literal
+from typing import Any, Literal
+
+import torch
 
 from src.metrics.names import LOWER_IS_BETTER
 from src.training.trainer import Evaluation
@@ -41,6 +43,38 @@ class Selector:
         if new:
             self.selected = evaluation
         return new
+
+    def state(self) -> dict[str, Any]:
+        """All that ``load_state`` needs, in plain values and tensors."""
+        kept = [self.last, self.best, self.selected]
+        different = [e for i, e in enumerate(kept) if e is not None and not any(e is other for other in kept[:i])]
+        return {
+            "evaluations": [
+                {
+                    "epoch": e.epoch,
+                    "step": e.step,
+                    "metrics": e.metrics,
+                    "logits": {split: torch.from_numpy(array) for split, array in e.logits.items()},
+                    "labels": {split: torch.from_numpy(array) for split, array in e.labels.items()},
+                }
+                for e in different
+            ],
+            "kept": [None if e is None else next(i for i, other in enumerate(different) if other is e) for e in kept],
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what ``state`` gave."""
+        evaluations = [
+            Evaluation(
+                epoch=e["epoch"],
+                step=e["step"],
+                metrics=e["metrics"],
+                logits={split: tensor.numpy() for split, tensor in e["logits"].items()},
+                labels={split: tensor.numpy() for split, tensor in e["labels"].items()},
+            )
+            for e in state["evaluations"]
+        ]
+        self.last, self.best, self.selected = (None if i is None else evaluations[i] for i in state["kept"])
 
     def _score(self, evaluation: Evaluation, split: str) -> float:
         value = evaluation.metrics[split][self.metric]

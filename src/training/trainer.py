@@ -1,10 +1,13 @@
 """transformers.Trainer, set up for comparing adapters: seeded batches, a head of its own rate, a complete history."""
 
 import hashlib
+import json
 import math
 import statistics
+import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +15,17 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import RandomSampler, Sampler, SequentialSampler
 from transformers import Trainer
+from transformers.trainer import TRAINER_STATE_NAME
 
 from src.errors import UserError
 from src.models.adapter import AdapterLinear
 from src.models.inject import adapters
+from src.training.checkpoint import CheckpointCallback, Checkpoints, rng_state, set_rng_state
 from src.training.sampler import LengthGroupedSampler
+
+DIVERGED = (
+    "training diverged; try a lower training.learning_rate, more training.warmup_steps or training.precision=fp32"
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,11 @@ class Meter:
     tokens: int = 0
     samples: int = 0
     step_s: list[float] = field(default_factory=list)
-    batches: Any = field(default_factory=hashlib.sha256)
+    batches: str = ""  # hash of all batches so far
+
+    def see(self, batch: bytes) -> None:
+        """Chain a batch to the hash; unlike a running sha256, its state can be saved."""
+        self.batches = hashlib.sha256(bytes.fromhex(self.batches) + batch).hexdigest()
 
     def times(self) -> dict[str, float]:
         rate = self.processes / self.train_s if self.train_s else 0.0
@@ -64,15 +77,32 @@ class ArenaTrainer(Trainer):
         head_learning_rate: their learning rate; None for the common one.
         on_evaluation: called with an ``Evaluation`` after each pass over all evaluation splits.
         on_log: called with the Trainer's own log lines.
+        checkpoints: where an unfinished training is kept, and continued from.
         kwargs: transformers.Trainer's; ``eval_dataset`` is a dict of splits.
     """
 
     optimizer: Any
 
-    def __init__(self, *, head: frozenset[str], head_learning_rate: float | None, on_evaluation, on_log, **kwargs):
+    def __init__(
+        self,
+        *,
+        head: frozenset[str],
+        head_learning_rate: float | None,
+        on_evaluation,
+        on_log,
+        checkpoints: Checkpoints,
+        **kwargs,
+    ):
         self.head, self.head_learning_rate = head, head_learning_rate
         self.on_evaluation, self.on_log = on_evaluation, on_log
+        self.checkpoints = checkpoints
+        self.continued: dict[str, Any] | None = None  # the checkpoint that this training went on from
         self.meter = Meter()
+        self._order = torch.Generator()
+        self._order_of_epoch = self._order.get_state()
+        self._evaluated = -1  # the step of the last evaluation
+        self._rng_before_evaluation: dict[str, Any] = {}
+        self._clock, self._train_s_before, self._eval_s_before = 0.0, 0.0, 0.0
         self._outputs: dict[str, Any] = {}
         self._auxiliary: list[Tensor] = []
         super().__init__(**kwargs)
@@ -81,6 +111,7 @@ class ArenaTrainer(Trainer):
         # otherwise, it does not divide by the accumulation steps: the gradient is that many times too large.
         self.model_accepts_loss_kwargs = False
         self._adapters: list[AdapterLinear] = [adapter for _, adapter in adapters(self.model)]
+        self.add_callback(CheckpointCallback(self, checkpoints.every))
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """AdamW (or ``training.optim``) over groups: head or not, decayed or not (biases and LayerNorms are not)."""
@@ -108,7 +139,7 @@ class ArenaTrainer(Trainer):
     def _get_train_sampler(self, train_dataset=None) -> Sampler | None:
         """The order of the samples is a function of the seed alone, not of what the model drew before."""
         dataset = self.train_dataset if train_dataset is None else train_dataset
-        generator = torch.Generator().manual_seed(self.args.data_seed)
+        generator = self._order = torch.Generator().manual_seed(self.args.data_seed)
         match self.args.train_sampling_strategy:
             case "sequential":
                 return SequentialSampler(dataset)
@@ -124,7 +155,7 @@ class ArenaTrainer(Trainer):
     def training_step(self, model: nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Tensor:
         self.meter.tokens += int(inputs["attention_mask"].sum())
         self.meter.samples += len(inputs["labels"])
-        self.meter.batches.update(inputs["input_ids"].cpu().numpy().tobytes())
+        self.meter.see(inputs["input_ids"].cpu().numpy().tobytes())
         started = time.perf_counter()
         loss = super().training_step(model, inputs, *args, **kwargs)
         self.meter.step_s.append(time.perf_counter() - started)
@@ -143,12 +174,10 @@ class ArenaTrainer(Trainer):
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         if not math.isfinite(logs.get("loss", 0.0)):
-            raise UserError(
-                f"the training loss is {logs['loss']} at step {self.state.global_step}: training diverged; "
-                "try a lower training.learning_rate, more training.warmup_steps or training.precision=fp32"
-            )
+            raise UserError(f"the training loss is {logs['loss']} at step {self.state.global_step}: {DIVERGED}")
         if "loss" in logs and self._auxiliary:
             logs["auxiliary_loss"] = float(torch.stack(self._auxiliary).mean())
+            logs["task_loss"] = logs["loss"] - logs["auxiliary_loss"]
             self._auxiliary.clear()
         super().log(logs, *args, **kwargs)
         if "loss" in logs:
@@ -165,8 +194,10 @@ class ArenaTrainer(Trainer):
             return super().evaluate(eval_dataset, ignore_keys, metric_key_prefix)
         started = time.perf_counter()
         self._outputs.clear()
+        self._rng_before_evaluation = rng_state()
         metrics = super().evaluate(eval_dataset, ignore_keys, metric_key_prefix)
         self.meter.eval_s += time.perf_counter() - started
+        self._evaluated = self.state.global_step
         outputs = {split: self._outputs[f"{metric_key_prefix}_{split}"] for split in splits}
         self.on_evaluation(
             Evaluation(
@@ -182,12 +213,103 @@ class ArenaTrainer(Trainer):
         return metrics
 
     def train(self, *args: Any, **kwargs: Any):
-        started = time.perf_counter()
+        """Train to the end, from the run's checkpoint if there is one."""
+        self.continued = self.checkpoints.load(self)
+        self.checkpoints.restore(self.continued and self.continued["run"])
+        if self.continued is None:
+            return self._train(*args, **kwargs)
+        self.meter = Meter(**self.continued["meter"])
+        with tempfile.TemporaryDirectory() as folder:  # the Trainer wants its own state in a file
+            Path(folder, TRAINER_STATE_NAME).write_text(self.continued["state"], encoding="utf-8")
+            return self._train(*args, resume_from_checkpoint=folder, **kwargs)
+
+    def _train(self, *args: Any, **kwargs: Any):
+        self._clock = time.perf_counter()
+        self._train_s_before, self._eval_s_before = self.meter.train_s, self.meter.eval_s
         result = super().train(*args, **kwargs)
-        self.meter.train_s = time.perf_counter() - started - self.meter.eval_s
+        self.meter.train_s = self._train_s()
         # Under mixed precision accelerate leaves its autocast around the model's forward; what comes after is exact.
         self.accelerator.unwrap_model(self.model_wrapped, keep_fp32_wrapper=False)
         return result
+
+    def _train_s(self) -> float:
+        """Seconds of training, those before a continuation included, evaluation left out."""
+        evaluation = self.meter.eval_s - self._eval_s_before
+        return self._train_s_before + time.perf_counter() - self._clock - evaluation
+
+    # Checkpoints: the Trainer's own hooks for saving and loading, with ours behind them.
+
+    def training_state(self) -> dict[str, Any]:
+        """All that the Trainer itself needs to go on from this step."""
+        scaler = self.accelerator.scaler
+        return {
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.lr_scheduler.state_dict(),
+            "scaler": None if scaler is None else scaler.state_dict(),
+            "state": json.dumps(asdict(self.state)),
+            "order": self._order.get_state() if self._at_end_of_epoch() else self._order_of_epoch,
+            "meter": asdict(self.meter) | {"train_s": self._train_s()},
+            "loss": {"sum": self._tr_loss.item(), "total": self._total_loss_scalar},
+            "logged": self._globalstep_last_logged,
+            "evaluated": self._evaluated,
+            "auxiliary": [float(value) for value in self._auxiliary],
+        }
+
+    def remember_order(self) -> None:
+        """An epoch begins: what the sampler is about to draw can be drawn again."""
+        self._order_of_epoch = self._order.get_state()
+
+    def continue_training(self) -> None:
+        """Called when training begins: take up what the Trainer has no hook for, and evaluate if that was due."""
+        saved = self.continued
+        if saved is None:
+            return
+        self._order.set_state(saved["order"])
+        self._tr_loss.fill_(saved["loss"]["sum"])
+        self._total_loss_scalar = saved["loss"]["total"]
+        self._globalstep_last_logged = saved["logged"]
+        self._evaluated = saved["evaluated"]
+        self._auxiliary = [torch.tensor(value) for value in saved["auxiliary"]]
+        if saved["evaluation_pending"]:
+            self._load_rng_state(None)
+            self._evaluate(None, None)
+            saved["rng"][self.args.process_index] = rng_state()
+
+    def save_before_evaluation(self) -> None:
+        """Save while an evaluation runs, as if it had not begun."""
+        now = rng_state()
+        set_rng_state(self._rng_before_evaluation)
+        self.checkpoints.save(self, pending=True)
+        set_rng_state(now)
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        due = self._at_end_of_epoch() or self.state.global_step >= self.state.max_steps
+        self.checkpoints.save(self, pending=due and self._evaluated != self.state.global_step)
+
+    def _at_end_of_epoch(self) -> bool:
+        return float(self.state.epoch or 0).is_integer()
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        """The trained tensors are copied in by ``Checkpoints.restore``."""
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if self.continued is not None:
+            self.optimizer.load_state_dict(self.continued["optimizer"])
+            self.lr_scheduler.load_state_dict(self.continued["schedule"])
+
+    def _load_scaler(self, checkpoint: str | None) -> None:
+        if self.continued is not None and self.continued["scaler"] is not None:
+            self.accelerator.scaler.load_state_dict(self.continued["scaler"])
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        if self.continued is not None:
+            set_rng_state(self.continued["rng"][self.args.process_index])
+
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
+        if self.state.global_step >= self.state.max_steps:  # continued after its last step
+            self.control.should_training_stop = True
+            return
+        super()._run_epoch(*args, **kwargs)
 
 
 def _plain(metrics: dict[str, float], prefix: str) -> dict[str, float]:

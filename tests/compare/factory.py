@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from src.compare.scorer import make_scorer
+from src.compare.panel import make_panel
 
 STEPS_PER_EPOCH = 100
 
@@ -149,9 +149,9 @@ def _answers(task: Task, skill: float, rng: np.random.Generator) -> tuple[np.nda
 
 
 def _score(name: str, task: Task, labels: np.ndarray, answers: np.ndarray) -> float:
-    scorer = make_scorer(name, labels, answers, task.classes)
-    assert scorer, f"no scorer for {name}"
-    return scorer.value
+    panel = make_panel(name, labels, answers[None], task.classes)
+    assert panel, f"{name} cannot be recomputed"
+    return float(panel.values[0])
 
 
 def _write_history(folder: Path, curve: list[dict[str, float]], rng: np.random.Generator) -> None:

@@ -94,7 +94,7 @@ FACTS = {
             ("B",),
             identity=init != "svd_additive",
             square_only=init == "svd_additive",
-            wrong=LOW_RANK_WRONG | {"init": ("pissa",)},
+            wrong=LOW_RANK_WRONG | {"init": ("pissa",), "penalty": (-0.5,)},
         )
         for init in ("kaiming", "orthogonal", "svd", "svd_scaled", "orthogonal_scaled", "svd_additive")
     },

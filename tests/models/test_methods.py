@@ -129,6 +129,19 @@ def test_svd_additive_is_the_published_code():
         LoRAFALinear(nn.Linear(8, 6), r=2, alpha=1, init="svd_additive")
 
 
+@pytest.mark.parametrize("name", ["lorafa_svd", "lorafa_svd_additive"])
+def test_lorafa_penalty_is_the_squared_way_from_the_start(name):
+    layer = make(name, penalty=0.25, dtype=torch.float64)
+    start = layer.B.detach().clone()
+    assert layer.auxiliary_loss().item() == 0 and bool(start.any()) == (name == "lorafa_svd_additive")
+    perturb(layer)
+    loss = layer.auxiliary_loss()
+    expected = 0.25 * sum((b - b0) ** 2 for b, b0 in zip(layer.B.flatten(), start.flatten(), strict=True))
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-12) and expected > 0
+    torch.testing.assert_close(torch.autograd.grad(loss, layer.B)[0], 0.5 * (layer.B - start))
+    assert make(name).auxiliary_loss() is None
+
+
 def test_lorafa_keeps_no_input_for_backward():
     """A is frozen, so the gradient of B needs the r-wide product only."""
 

@@ -1,13 +1,14 @@
-"""A run's metric as a function of its examples: of how often each is drawn, and of whose prediction each carries.
+"""Runs' metric as a function of the examples: of how often each is drawn, and of whose prediction each carries.
 
 Every metric here but Spearman's is a smooth function of sums over examples, ``g(sum_j w_j f_j)``, where ``f_j``
 depends on the label and the prediction of example j alone: a table of label against prediction for classification,
-five moments for Pearson. Resampling the examples is then one matrix product, and the metric is recomputed, not
-approximated.
+five moments for Pearson. Resampling the examples is then one matrix product for all runs, and the metric is recomputed,
+not approximated.
 """
 
-from collections.abc import Callable
-from typing import Any
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,73 +16,99 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
-class Scorer:
-    """One run's metric on one evaluation split.
+class Panel:
+    """Runs judged by one metric on the same examples.
 
     Args:
         metric: one of ``METRICS``.
         labels: (n,) references.
-        predictions: (n,) predicted classes or values.
+        predictions: (k, n) predicted classes or values, one row per run.
         num_classes: of the task, where it is one of classification; else None.
 
     Attributes:
-        predictions: (n,) as given; ``classes`` their number, None for regression.
-        features: (n, f), one row per example.
-        value: the metric on the examples as they are.
+        predictions: (k, n) as given; ``classes`` their number, None for regression.
+        features: (n, k, f).
+        values: (k,) the metric on the examples as they are.
 
     Raises:
         KeyError: for a metric that has no entry in ``METRICS``.
     """
 
     def __init__(self, metric: str, labels: Array, predictions: Array, num_classes: int | None) -> None:
-        self.predictions, self.classes = np.asarray(predictions), num_classes
+        self.metric, self.labels, self.classes = metric, np.asarray(labels), num_classes
+        self.predictions = np.asarray(predictions)
         features, self._of_sums = METRICS[metric]
-        self.features = features(np.asarray(labels), np.asarray(predictions), num_classes).astype(np.float32)
-        self.value = float(self._of_sums(self.features.sum(0, dtype=np.float64)))
+        rows = [features(self.labels, row, num_classes).astype(np.float32) for row in self.predictions]
+        self.features = np.stack(rows, axis=1)
+        self.values = self._of_sums(self._sums)
+
+    @property
+    def _sums(self) -> Array:
+        return self.features.sum(0, dtype=np.float64)
+
+    def of(self, runs: Sequence[int]) -> Self:
+        """The panel of some of the runs, by their rows."""
+        panel = copy.copy(self)
+        rows = list(runs)
+        panel.predictions, panel.features, panel.values = (
+            self.predictions[rows],
+            self.features[:, rows],
+            self.values[rows],
+        )
+        return panel
 
     def resampled(self, weights: Array) -> Array:
-        """(R,) metrics with example j counted ``weights[r, j]`` times."""
-        return self._of_sums((weights @ self.features).astype(np.float64))
+        """(R, k) metrics with example j counted ``weights[r, j]`` times."""
+        return self._of_sums(_product(weights, self.features))
 
-    def swapped(self, other: "Scorer", swaps: Array) -> Array:
-        """(R,) metrics with the prediction of example j taken from ``other`` where ``swaps[r, j]`` is 1."""
-        own = self.features.sum(0, dtype=np.float64)
-        return self._of_sums(own + swaps @ (other.features - self.features))
+    def exchanged(self, other: Self, swaps: Array) -> Array:
+        """(R, k) metrics minus the other panel's after the two swapped predictions where ``swaps[r, j]`` is 1."""
+        moved = _product(swaps, other.features - self.features)
+        return self._of_sums(self._sums + moved) - self._of_sums(other._sums - moved)
 
     def influence(self) -> Array:
-        """(n,) pseudo-values: their mean is the metric, their spread its sampling error (the infinitesimal jackknife).
+        """(k, n) pseudo-values: their mean is the metric, their spread its sampling error (infinitesimal jackknife).
 
         ``value + n dg/dw_j``; for accuracy they are the hits and misses themselves.
         """
         means = self.features.mean(0, dtype=np.float64)
-        steps = 1e-6 * np.eye(len(means))
+        steps = 1e-6 * np.eye(means.shape[-1])[:, None]
         gradient = (self._of_sums(means + steps) - self._of_sums(means - steps)) / 2e-6
-        return self.value + (self.features - means) @ gradient
+        return self.values[:, None] + np.einsum("nkf,fk->kn", self.features - means, gradient)
 
 
-class RankScorer(Scorer):
+class RankPanel(Panel):
     """Spearman's: ranks change with the examples drawn, so a resample ranks anew, ties and repeats included.
 
-    ``swapped`` and ``influence`` treat the ranks as given numbers, which the other way would cost a sort per swap.
+    ``exchanged`` and ``influence`` take the ranks for given numbers; a sort for each swap would cost minutes.
     """
 
     def __init__(self, metric: str, labels: Array, predictions: Array, num_classes: int | None) -> None:
         from scipy.stats import rankdata
 
-        super().__init__("pearson", rankdata(labels), rankdata(predictions), None)
-        self.predictions = np.asarray(predictions)
-        self._columns = [np.asarray(labels), np.asarray(predictions)]
+        super().__init__("pearson", rankdata(labels), rankdata(predictions, axis=1), None)
+        self.metric, self.labels, self.predictions = metric, np.asarray(labels), np.asarray(predictions)
 
     def resampled(self, weights: Array) -> Array:
-        x, y = (_weighted_ranks(column, weights) for column in self._columns)
-        sums = [weights, weights * x, weights * y, weights * x * x, weights * y * y, weights * x * y]
-        return _pearson(np.stack([term.sum(-1) for term in sums], axis=-1))
+        x = _weighted_ranks(self.labels, weights)
+        columns = []
+        for row in self.predictions:
+            y = _weighted_ranks(row, weights)
+            sums = [weights, weights * x, weights * y, weights * x * x, weights * y * y, weights * x * y]
+            columns.append(_pearson(np.stack([term.sum(-1) for term in sums], axis=-1)))
+        return np.stack(columns, axis=1)
 
 
-def make_scorer(metric: str, labels: Array, predictions: Array, num_classes: int | None) -> Scorer | None:
-    """The scorer of a metric by its name; None where the metric has no such form."""
-    kind = RankScorer if metric == "spearmanr" else Scorer if metric in METRICS else None
+def make_panel(metric: str, labels: Array, predictions: Array, num_classes: int | None) -> Panel | None:
+    """The panel of a metric by its name; None where the metric has no such form."""
+    kind = RankPanel if metric == "spearmanr" else Panel if metric in METRICS else None
     return kind and kind(metric, labels, predictions, num_classes)
+
+
+def _product(weights: Array, features: Array) -> Array:
+    """(R, n) times (n, k, f): (R, k, f) sums over examples."""
+    n, k, f = features.shape
+    return (weights @ features.reshape(n, k * f)).astype(np.float64).reshape(len(weights), k, f)
 
 
 def _weighted_ranks(values: Array, weights: Array) -> Array:

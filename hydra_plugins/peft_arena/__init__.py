@@ -1,0 +1,118 @@
+"""Hydra finds sweepers and launchers in this package alone; what they do stands in src/sweep."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, configure_log
+from hydra.errors import HydraException
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+
+class ResumingSweeper(Sweeper):
+    """All combinations of the overrides, like Hydra's own sweeper; what is done is skipped, see src/sweep/sweep.py.
+
+    Args:
+        params: overrides that are part of every sweep.
+    """
+
+    def __init__(self, params: dict[str, str] | None = None) -> None:
+        self.params = params or {}
+        self.config: DictConfig
+        self.hydra_context: HydraContext
+        self.launcher: Launcher
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        from src.sweep.job import execute
+
+        with read_write(config), open_dict(config):
+            # A relative folder would be looked for in the working folder of each worker.
+            config.hydra.sweep.dir = str(Path(config.hydra.sweep.dir).expanduser().absolute())
+        self.config, self.hydra_context = config, hydra_context
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=execute, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> Any:
+        from src.config import check_node
+        from src.sweep.plan import print_plan
+        from src.sweep.sweep import make_jobs, refuse_torchrun, run_sweep
+        from src.training.interrupt import interruptible
+
+        refuse_torchrun()
+        configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
+        settings = self.config.sweep
+        check_node("sweep", settings)
+        folder = Path(self.config.hydra.sweep.dir)
+        jobs = make_jobs(self._combinations(arguments), self._compose, folder)
+        if settings.plan:
+            print_plan(jobs, folder)
+            return []
+        folder.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(self.config, folder / "multirun.yaml")
+        with interruptible():
+            return run_sweep(jobs, self.launcher, folder, settings)
+
+    def _combinations(self, arguments: list[str]) -> list[list[str]]:
+        from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+
+        texts = [*(f"{key}={value}" for key, value in self.params.items()), *arguments]
+        overrides = OverridesParser.create(config_loader=self.hydra_context.config_loader).parse_overrides(texts)
+        batches = BasicSweeper.split_arguments(overrides, None)
+        if not batches[0]:
+            raise HydraException("a sweep without a job: one of its lists of values is empty")
+        return batches[0]
+
+    def _compose(self, overrides: Sequence[str]) -> DictConfig:
+        return self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+
+
+class TuningSweeper(ResumingSweeper):
+    """All combinations of the overrides, each of them tuned, see src/tune/tune.py."""
+
+    def sweep(self, arguments: list[str]) -> Any:
+        from src.config import check_node
+        from src.sweep.sweep import refuse_torchrun
+        from src.training.interrupt import interruptible
+        from src.tune.tune import tune
+
+        refuse_torchrun()
+        configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
+        check_node("sweep", self.config.sweep)
+        check_node("tune", self.config.tune)
+        folder = Path(self.config.hydra.sweep.dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        with interruptible():
+            tune(self._combinations(arguments), self._compose, self.launcher, folder, self.config)
+
+
+class PoolLauncher(Launcher):
+    """Jobs in worker processes of this machine, see src/sweep/pool.py.
+
+    Args:
+        slots: jobs at a time where there is no GPU, or where ``share_gpus`` is false; null for one to a core.
+        share_gpus: give every job one of this machine's GPUs.
+        jobs_per_gpu: jobs that share one.
+    """
+
+    def __init__(self, slots: int | None = None, share_gpus: bool = False, jobs_per_gpu: int = 1) -> None:
+        self.slots, self.share_gpus, self.jobs_per_gpu = slots, share_gpus, jobs_per_gpu
+        self.fail_fast = False
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.fail_fast = config.sweep.fail_fast
+
+    def launch_composed(self, configs: list[DictConfig]) -> Any:
+        """The outcome of each job, None for those not started."""
+        from src.sweep.pool import gpu_slots, run_jobs
+
+        slots = gpu_slots(self.jobs_per_gpu, self.slots) if self.share_gpus else [{}] * (self.slots or 1)
+        return run_jobs(configs, slots, self.fail_fast)
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        raise NotImplementedError("this launcher works with hydra/sweeper=resuming")

@@ -1,0 +1,152 @@
+"""Our low-rank adapters in the peft library's LoRA format and back. Files only: the library itself is not needed."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from src.errors import UserError
+from src.models.adapter import AdapterLinear, LowRankAdapter
+from src.models.classifier import Classifier
+from src.models.inject import adapter_state, adapters
+
+CONFIG, TENSORS = "adapter_config.json", "adapter_model.safetensors"
+PREFIX = "base_model.model."
+
+
+def write_peft(classifier: Classifier, folder: Path) -> int:
+    """Write a classifier's adapters as one LoRA, the head in ``modules_to_save``.
+
+    ``scaling * up @ down`` with ``down`` ``(k, in)`` is a LoRA of rank k and ``lora_alpha = scaling * k``, whatever
+    the method makes the two factors from.
+
+    Returns:
+        The rank k.
+
+    Raises:
+        UserError: if the classifier is not a backbone plus linear low-rank updates plus a head.
+    """
+    found = dict(adapters(classifier.model))
+    _check_exportable(classifier, found)
+    tensors: dict[str, Tensor] = {}
+    shapes = set()
+    for name, adapter in found.items():
+        assert isinstance(adapter, LowRankAdapter)
+        down, up = adapter.down().detach(), adapter.up().detach()
+        tensors[f"{PREFIX}{name}.lora_A.weight"] = down
+        tensors[f"{PREFIX}{name}.lora_B.weight"] = up
+        shapes.add((down.shape[0], adapter.scaling))
+    (rank, scaling), *others = shapes
+    assert not others, "one constructor made all adapters"
+    head = classifier.backbone.head
+    tensors |= {f"{PREFIX}{name}": classifier.model.get_parameter(name).detach() for name in head}
+    settings = {
+        "peft_type": "LORA",
+        "task_type": "SEQ_CLS",
+        "base_model_name_or_path": base_model(classifier),
+        "revision": classifier.description["backbone"].get("revision"),
+        "inference_mode": True,
+        "r": rank,
+        "lora_alpha": scaling * rank,
+        "lora_dropout": next(iter(found.values())).dropout,
+        "bias": "none",
+        "fan_in_fan_out": False,
+        "use_rslora": False,
+        "target_modules": sorted(found),
+        "modules_to_save": sorted(_modules(classifier)),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.cpu().contiguous().clone() for name, tensor in tensors.items()}, folder / TENSORS)
+    (folder / CONFIG).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    return rank
+
+
+def base_model(classifier: Classifier) -> str:
+    """The backbone's hub id or whole path: a reader may stand in another folder."""
+    config: Any = classifier.model.config
+    source = config._name_or_path
+    return str(Path(source).resolve()) if Path(source).is_dir() else source
+
+
+def _check_exportable(classifier: Classifier, found: Mapping[str, AdapterLinear]) -> None:
+    method = classifier.description["model"]["name"]
+    for adapter in found.values():
+        if not adapter.mergeable:
+            raise UserError(f"{method} cannot be written as a LoRA: {adapter.not_mergeable_because}")
+        if not isinstance(adapter, LowRankAdapter):
+            raise UserError(f"{method} cannot be written as a LoRA: {type(adapter).__name__} is not of low rank")
+    outside = classifier.state().keys() - adapter_state(classifier.model).keys() - classifier.backbone.head
+    if outside:
+        raise UserError(
+            f"{method} cannot be written as a LoRA: it trains {len(outside)} parameters of the encoder itself "
+            f"({', '.join(sorted(outside)[:3])} ...). `python -m src merge` writes the whole model"
+        )
+    if not found:
+        raise UserError(f"{method} cannot be written as a LoRA: it has no adapter. `python -m src merge` writes it")
+
+
+def _modules(classifier: Classifier) -> set[str]:
+    """The modules that hold the head: top-level ones, and parts of the encoder that its checkpoint lacked."""
+    encoder = f"{classifier.model.base_model_prefix}."
+    return {
+        name.rpartition(".")[0] if name.startswith(encoder) else name.partition(".")[0]
+        for name in classifier.backbone.head
+    }
+
+
+@dataclass(frozen=True)
+class PeftLora:
+    """A LoRA checkpoint of the peft library.
+
+    Attributes:
+        base: the name or path of the model it was trained on.
+        r: its rank.
+        alpha: what our scaling ``alpha / r`` needs.
+        dropout: of the adapter's input.
+        layers: full name of a Linear -> (A, B).
+        head: full name of a parameter -> value.
+    """
+
+    base: str
+    r: int
+    alpha: float
+    dropout: float
+    layers: dict[str, tuple[Tensor, Tensor]]
+    head: dict[str, Tensor]
+
+
+def read_peft(folder: Path) -> PeftLora:
+    """Read a plain LoRA for sequence classification.
+
+    Raises:
+        UserError: if the folder holds no such thing, or a LoRA with parts that ours has not.
+    """
+    if not (folder / CONFIG).is_file():
+        raise UserError(f"{folder} holds no peft checkpoint: {CONFIG} is missing")
+    if not (folder / TENSORS).is_file():
+        raise UserError(f"{folder}: {TENSORS} is missing (a pickled adapter_model.bin is not read: save it anew)")
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{folder / CONFIG} is not JSON: {error}") from error
+    if config.get("peft_type") != "LORA":
+        raise UserError(f"{folder} holds a {config.get('peft_type')} adapter; only LORA can be read")
+    no_counterpart = ("use_dora", "rank_pattern", "alpha_pattern", "lora_bias", "layer_replication", "fan_in_fan_out")
+    if strange := [key for key in no_counterpart if config.get(key)]:
+        raise UserError(f"{folder}: {', '.join(f'{key}={config[key]}' for key in strange)} has no counterpart here")
+    if config.get("bias", "none") != "none":
+        raise UserError(f"{folder}: bias={config['bias']} trains the encoder's biases; only bias=none can be read")
+    tensors = {name.removeprefix(PREFIX): tensor for name, tensor in load_file(folder / TENSORS).items()}
+    ends = (".lora_A.weight", ".lora_B.weight")
+    names = [name.removesuffix(ends[0]) for name in tensors if name.endswith(ends[0])]
+    layers = {name: (tensors.pop(name + ends[0]), tensors.pop(name + ends[1])) for name in names}
+    if unknown := [name for name in tensors if "lora_" in name]:
+        raise UserError(f"{folder}: tensors without a counterpart here: {', '.join(unknown)}")
+    r = config["r"]
+    alpha = config["lora_alpha"] * (math.sqrt(r) if config.get("use_rslora") else 1)
+    return PeftLora(config["base_model_name_or_path"], r, alpha, config.get("lora_dropout", 0.0), layers, tensors)

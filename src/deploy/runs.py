@@ -1,0 +1,180 @@
+"""A run folder as something to use: its classifier, ready for text."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+import src.cli  # noqa: F401  the resolvers that a saved config may name
+from src.compare.records import find_runs, read_run
+from src.errors import UserError
+from src.models.classifier import Classifier, load_classifier
+from src.training.record import RESULT
+
+ADAPTER_FOLDER = "adapter"
+AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}  # as the record names a run's precision
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One row's answer: the class with its probabilities, or of a regression the number alone."""
+
+    label: str | float
+    scores: dict[str, float]
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A finished run's classifier in eval mode, on a GPU where there is one.
+
+    Attributes:
+        folder: the run's folder.
+        record: its ``result.json``.
+        classifier: the adapted model on its backbone.
+    """
+
+    folder: Path
+    record: dict[str, Any]
+    classifier: Classifier
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The classes in the order of the logits; empty for a regression."""
+        return tuple(self.classifier.description["label_names"])
+
+    @property
+    def text(self) -> tuple[str, ...] | None:
+        """The task's one or two text columns; None where the record does not name them."""
+        return tuple(self.record["text"]) if self.record.get("text") else None
+
+    @property
+    def max_length(self) -> int:
+        """Tokens an input is cut to, as in training."""
+        return self.record["max_length"]
+
+    def tokenise(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[dict[str, list[int]]]:
+        """One encoding a row, not padded, cut as in training.
+
+        Raises:
+            UserError: if the task takes pairs and there are none, or the reverse.
+        """
+        if self.text is not None and (len(self.text) == 2) != (pairs is not None):
+            wanted = f"two texts ({' and '.join(self.text)})" if len(self.text) == 2 else f"one text ({self.text[0]})"
+            raise UserError(f"{self.folder} was trained on {wanted} a row, not {2 if pairs is not None else 1}")
+        if not len(texts):
+            return []
+        rows = zip(texts, pairs, strict=True) if pairs is not None else ((text,) for text in texts)
+        tokenizer = self.classifier.backbone.tokenizer
+        return [dict(tokenizer(*row, truncation=True, max_length=self.max_length)) for row in rows]
+
+    def logits(
+        self,
+        texts: Sequence[str],
+        pairs: Sequence[str] | None = None,
+        *,
+        batch_size: int = 64,
+        precision: str = "fp32",
+        progress: bool = False,
+    ) -> Tensor:
+        """The model's outputs, ``(rows, classes)`` in float32 on the CPU; ``(rows, 1)`` for a regression.
+
+        Args:
+            texts: one text a row.
+            pairs: the second text of each row, if the task takes two.
+            batch_size: rows at a time; rows of like length go together, the longest first.
+            precision: fp32, or bf16 or fp16 for autocast to it.
+            progress: show a bar.
+        """
+        rows = self.tokenise(texts, pairs)
+        return batched_logits(
+            self.classifier.model, self.classifier.backbone.tokenizer, rows, batch_size, precision, progress
+        )
+
+    def predict(
+        self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 64, progress: bool = False
+    ) -> list[Prediction]:
+        """Each row's label with the probabilities of all, or the number of a regression."""
+        return self.answers(self.logits(texts, pairs, batch_size=batch_size, progress=progress))
+
+    def answers(self, logits: Tensor) -> list[Prediction]:
+        """What logits of this run's head, ``(rows, classes)``, mean."""
+        if not self.label_names:
+            return [Prediction(value, {}) for value in logits[:, 0].tolist()]
+        names = self.label_names
+        return [
+            Prediction(names[max(range(len(names)), key=row.__getitem__)], dict(zip(names, row, strict=True)))
+            for row in logits.softmax(-1).tolist()
+        ]
+
+    def config(self) -> DictConfig:
+        """The composed config that Hydra left in the folder.
+
+        Raises:
+            UserError: if there is none, as in a run that was imported.
+        """
+        path = self.folder / ".hydra" / "config.yaml"
+        if not path.is_file():
+            raise UserError(f"{self.folder} holds no .hydra/config.yaml, so its data cannot be found")
+        config = OmegaConf.load(path)
+        assert isinstance(config, DictConfig)
+        return config
+
+
+def load_run(path: str | Path) -> TrainedRun:
+    """Load a finished run: ``load_run("outputs/...").predict(["A sentence."])``.
+
+    Raises:
+        UserError: if the folder is no run or the run has failed, or the weights of its backbone have changed.
+    """
+    folder, record = open_run(path)
+    classifier = load_classifier(folder / ADAPTER_FOLDER)
+    classifier.model.to("cuda" if torch.cuda.is_available() else "cpu")
+    return TrainedRun(folder, record, classifier)
+
+
+def open_run(path: str | Path) -> tuple[Path, dict[str, Any]]:
+    """A finished run's folder and record, the model not yet loaded; raises UserError if it is none."""
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder")
+    if not (folder / RESULT).is_file():
+        below = [str(run.folder) for run in find_runs([folder])]
+        hint = f"; runs below it: {', '.join(below[:5])}{' ...' if len(below) > 5 else ''}" if below else ""
+        raise UserError(f"{folder} is not a run: it holds no {RESULT}{hint}")
+    run = read_run(folder)
+    if run.record.get("status") != "ok":
+        raise UserError(f"{folder} cannot be used: {run.problem}")
+    return folder, run.record
+
+
+@torch.no_grad()
+def batched_logits(
+    model: nn.Module,
+    tokenizer: Any,
+    rows: Sequence[dict[str, list[int]]],
+    batch_size: int = 64,
+    precision: str = "fp32",
+    progress: bool = False,
+) -> Tensor:
+    """A model's logits for tokenised rows, in their order; see ``TrainedRun.logits``."""
+    device = next(model.parameters()).device
+    found: list[Tensor] = [torch.empty(0)] * len(rows)
+    order = sorted(range(len(rows)), key=lambda row: -len(rows[row]["input_ids"]))
+    dtype = AUTOCAST[precision]
+    with tqdm(total=len(rows), unit="row", dynamic_ncols=True, disable=not progress) as bar:
+        for start in range(0, len(rows), batch_size):
+            chosen = order[start : start + batch_size]
+            batch = tokenizer.pad([rows[row] for row in chosen], return_tensors="pt").to(device)
+            with torch.autocast(device.type, dtype) if dtype else nullcontext():
+                outputs = model(**batch).logits.float().cpu()
+            for row, output in zip(chosen, outputs, strict=True):
+                found[row] = output
+            bar.update(len(chosen))
+    config: Any = model.config
+    return torch.stack(found) if rows else torch.empty(0, config.num_labels)

@@ -1,0 +1,120 @@
+"""A backbone's shapes without its weights, and the size of an adapter on it."""
+
+import fnmatch
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import get_class
+from safetensors import safe_open
+from torch import nn
+from transformers import AutoConfig, AutoModelForSequenceClassification
+
+from src.errors import UserError
+from src.hub import require_hub
+from src.models.backbone import locate
+from src.models.inject import match_targets
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """A classifier on torch's meta device, and the names of what its checkpoint does not hold."""
+
+    model: nn.Module
+    head: frozenset[str]
+
+    @property
+    def encoder(self) -> Any:
+        return self.model.base_model
+
+
+def load_skeleton(cfg: Mapping[str, Any]) -> Skeleton:
+    """Build the shapes of a ``backbone`` node from its config file; no weight is read.
+
+    Raises:
+        UserError: if there is no such folder or package, or the hub cannot be reached.
+    """
+    return _skeleton(locate(cfg), cfg.get("revision"))
+
+
+@functools.lru_cache(maxsize=4)
+def _skeleton(source: str, revision: str | None) -> Skeleton:
+    options = {"revision": revision} if revision else {}
+    try:
+        try:
+            config = AutoConfig.from_pretrained(source, local_files_only=True, **options)
+        except OSError:
+            if Path(source).is_dir():
+                raise
+            require_hub(f"model {source!r}")
+            config = AutoConfig.from_pretrained(source, **options)
+        with torch.device("meta"):
+            model = AutoModelForSequenceClassification.from_config(config)
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        raise UserError(f"the config of backbone {source} could not be loaded: {error}") from error
+    encoder: Any = model.base_model
+    prefix = f"{model.base_model_prefix}." if encoder is not model else ""
+    inside = {f"{prefix}{name}" for name, _ in encoder.named_parameters()}
+    saved = _saved_names(Path(source))
+    missing = {name for name in inside if saved and not {name, name.removeprefix(prefix)} & saved}
+    return Skeleton(model, frozenset({name for name, _ in model.named_parameters()} - inside | missing))
+
+
+def _saved_names(folder: Path) -> set[str]:
+    """The tensors' names in a local checkpoint, read from its header alone; empty if there is none."""
+    if (index := folder / "model.safetensors.index.json").is_file():
+        return set(json.loads(index.read_text(encoding="utf-8"))["weight_map"])
+    if (file := folder / "model.safetensors").is_file():
+        with safe_open(file, "pt") as tensors:
+            return set(tensors.keys())
+    return set()
+
+
+def adapter_size(model_cfg: Mapping[str, Any], skeleton: Skeleton) -> int:
+    """Values that a method trains outside the head, routers among them.
+
+    Args:
+        model_cfg: the ``model`` node as plain containers, interpolations resolved.
+        skeleton: of the backbone.
+
+    Raises:
+        UserError: if a target or pattern matches nothing, or the size depends on the training text.
+    """
+    encoder, head = skeleton.encoder, skeleton.head
+    total = 0
+    if adapter := model_cfg.get("adapter"):
+        if unknown := [key for key in model_cfg.get("auto", {}) if adapter.get(key) == "auto"]:
+            raise UserError(f"{', '.join(unknown)}=auto: the adapter's size depends on the training text")
+        names = {name for name, p in skeleton.model.named_parameters() if name in head}
+        new = {
+            name
+            for name, module in encoder.named_modules()
+            if any(p is skeleton.model.get_parameter(h) for p in module.parameters(recurse=False) for h in names)
+        }
+        hyperparameters = {key: value for key, value in adapter.items() if not key.startswith("_")}
+        cls: Any = get_class(adapter["_target_"])
+        try:
+            for name in match_targets(encoder, hyperparameters.pop("target_modules"), new):
+                linear = encoder.get_submodule(name)
+                total += cls.expected_parameters(linear.in_features, linear.out_features, **hyperparameters)
+        except (ValueError, TypeError) as error:
+            raise UserError(f"model={model_cfg['name']}: {error}") from error
+    patterns = model_cfg.get("train_parameters", [])
+    patterns = [patterns] if isinstance(patterns, str) else patterns
+    total += sum(
+        parameter.numel()
+        for name, parameter in skeleton.model.named_parameters()
+        if name not in head and any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
+    )
+    return total
+
+
+def width(model_cfg: Mapping[str, Any], skeleton: Skeleton) -> int:
+    """The smallest side of the adapted Linears: no rank can be larger."""
+    found = match_targets(skeleton.encoder, model_cfg["adapter"]["target_modules"])
+    linears = [skeleton.encoder.get_submodule(name) for name in found]
+    return min(min(linear.in_features, linear.out_features) for linear in linears)

@@ -1,0 +1,63 @@
+"""Starting a run where another one ended: ``init_from=RUN``."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from src.errors import UserError
+from src.models.classifier import DESCRIPTION, TENSORS, Classifier
+from src.models.inject import adapters, copy_state
+
+ADAPTER_FOLDER = "adapter"
+
+
+def start_from(classifier: Classifier, run: str | None) -> dict[str, Any] | None:
+    """Copy another run's adapters into a fresh classifier, and its head if that means the same.
+
+    A head is left out whole if the other task's classes are not the same in the same order: part of it would have been
+    trained for other answers (the LoRA paper, too, takes from MNLI what is LoRA's alone).
+
+    Args:
+        classifier: as built, not yet trained; changed in place.
+        run: the other run's folder, found to be a finished run by ``validate``; None changes nothing.
+
+    Returns:
+        What was done, for the record; None if nothing was asked for.
+
+    Raises:
+        UserError: if the run was trained on other weights, or its adapters do not fit this model.
+    """
+    if run is None:
+        return None
+    folder = Path(run).expanduser() / ADAPTER_FOLDER
+    saved = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    ours = classifier.description
+    if saved["backbone_fingerprint"] != ours["backbone_fingerprint"]:
+        raise UserError(
+            f"init_from={run}: its adapters belong to the weights {saved['backbone_fingerprint']} of "
+            f"{saved['backbone']['name']}, and the backbone here has {ours['backbone_fingerprint']}"
+        )
+    state, own = load_file(folder / TENSORS), classifier.state()
+    head = classifier.backbone.head
+    same_head = saved["label_names"] == ours["label_names"]
+    chosen = {name: tensor for name, tensor in own.items() if same_head or name not in head}
+    try:
+        with torch.no_grad():
+            copy_state(chosen, {name: tensor for name, tensor in state.items() if same_head or name not in head})
+    except UserError as error:
+        raise UserError(
+            f"init_from={run}: {saved['model']['name']} there does not fit {ours['model']['name']} here: {error}"
+        ) from error
+    for _, adapter in adapters(classifier.model):
+        adapter.identity_at_start = False
+    return {
+        "run": run,
+        "model": saved["model"]["name"],
+        "label_names": saved["label_names"],
+        "seed": saved["seed"],
+        "copied": sorted(chosen),
+        "left_out": sorted(own.keys() - chosen.keys()),
+    }

@@ -1,0 +1,1 @@
+"""Many jobs: resuming, isolation, preview, budgets, launchers."""

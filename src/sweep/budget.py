@@ -1,0 +1,83 @@
+"""Equal budgets: a method's own size knob is set so that its adapter is the largest that keeps the budget."""
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from src.errors import UserError
+from src.models.skeleton import Skeleton, adapter_size, load_skeleton, width
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+
+
+def apply_budget(cfg: DictConfig) -> DictConfig:
+    """A copy of the config with the method's knob set; ``budget`` says to what, and how large the adapter became.
+
+    The knob is what ``model.budget`` in the method's YAML names: ``key``; ``to``, its largest value (a number, or
+    ``width`` for the smallest side of the adapted layers); ``with``, keys that keep their ratio to it (alpha, so that
+    the scaling stays). A method without a knob has one size, which has to keep the budget.
+
+    Raises:
+        UserError: if no value keeps the budget; the message names the nearest possible size.
+    """
+    budget = cfg.budget
+    if budget.adapter_params is not None and budget.match is not None:
+        raise UserError("budget.adapter_params and budget.match are two budgets: give one of them")
+    skeleton = load_skeleton(_plain(cfg.backbone))
+    limit = budget.adapter_params if budget.match is None else _size_of(budget.match, skeleton)
+    cfg = copy.deepcopy(cfg)
+    knob = _plain(cfg.model.budget)
+    value = None
+    if knob:
+        value = _largest(cfg, knob, limit, skeleton)
+        _set(cfg, knob, value)
+    size = adapter_size(_plain(cfg.model), skeleton)
+    if size > limit:
+        raise UserError(
+            f"budget of {limit:,} adapter parameters: model={cfg.model.name} cannot keep it; the nearest possible is "
+            + (f"{size:,}, with model.{knob['key']}={value}" if knob else f"{size:,}: it has no knob to turn")
+        )
+    turned = {"key": f"model.{knob['key']}", "value": value} if knob else {}
+    with open_dict(cfg):
+        cfg.budget = {"adapter_params": limit, "match": budget.match, "size": size} | turned
+    return cfg
+
+
+def _largest(cfg: DictConfig, knob: Mapping[str, Any], limit: int, skeleton: Skeleton) -> int:
+    """The largest value of the knob that keeps the limit; 1 if none does. Sizes grow with it."""
+    to = knob["to"]
+    low, high = 1, width(_plain(cfg.model), skeleton) if to == "width" else to
+    while low < high:
+        middle = (low + high + 1) // 2
+        trial = copy.deepcopy(cfg)
+        _set(trial, knob, middle)
+        if adapter_size(_plain(trial.model), skeleton) <= limit:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _set(cfg: DictConfig, knob: Mapping[str, Any], value: int) -> None:
+    before = OmegaConf.select(cfg.model, knob["key"])
+    OmegaConf.update(cfg.model, knob["key"], value)
+    for key in knob.get("with", ()):
+        scaled = OmegaConf.select(cfg.model, key) / before * value
+        OmegaConf.update(cfg.model, key, int(scaled) if float(scaled).is_integer() else scaled)
+
+
+def _size_of(model: str, skeleton: Skeleton) -> int:
+    """The adapter's size of another model config, with its own values."""
+    choices = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
+    if model not in choices:
+        raise UserError(f"budget.match={model}: there is no such model; choices: {', '.join(choices)}")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return adapter_size(_plain(compose("config", overrides=[f"model={model}"]).model), skeleton)
+
+
+def _plain(node: DictConfig) -> dict[str, Any]:
+    return OmegaConf.to_container(node, resolve=True)  # type: ignore[return-value]

@@ -1,0 +1,35 @@
+"""How long a job will take, from those that are finished."""
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from src.sweep.job import SweepJob
+
+
+def estimate(job: SweepJob, finished: Sequence[tuple[SweepJob, dict[str, Any]]]) -> float | None:
+    """Seconds that the job will take in all, None if no finished job is like it.
+
+    The median over the finished jobs on the same backbone and data that share most overrides with it, each scaled to
+    this job's epochs (or steps).
+    """
+    alike = [
+        (len(set(job.overrides) & set(other.overrides)), record["time"]["total_s"] * _work(job) / _work(other))
+        for other, record in finished
+        if other.config.backbone == job.config.backbone
+        and other.config.data.name == job.config.data.name
+        and (_steps(job) is None) == (_steps(other) is None)
+    ]
+    if not alike:
+        return None
+    most = max(shared for shared, _ in alike)
+    return statistics.median(seconds for shared, seconds in alike if shared == most)
+
+
+def _steps(job: SweepJob) -> int | None:
+    steps = job.config.training.get("max_steps", -1)
+    return steps if steps > 0 else None
+
+
+def _work(job: SweepJob) -> float:
+    return _steps(job) or job.config.training.num_train_epochs

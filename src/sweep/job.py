@@ -1,0 +1,140 @@
+"""One job of a sweep: what became of it so far, and running it so that the others never notice."""
+
+import json
+import logging
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+import src.cli  # noqa: F401  registers the resolvers that the config needs, also in a worker
+from src import reuse
+from src.errors import UserError
+from src.run import resolve, run_job
+from src.sweep.lock import LockedError, locked, owner
+from src.training.identity import identity
+from src.training.record import RESULT
+
+log = logging.getLogger(__name__)
+
+STOP = ".stop"  # a failed job leaves it in the sweep's folder when the sweep is to end at the first failure
+
+State = Literal["new", "done", "conflict", "failed", "interrupted", "killed", "running"]
+
+
+@dataclass
+class SweepJob:
+    """A job as planned: its overrides, its composed config (with Hydra's node), its folder."""
+
+    overrides: list[str]
+    config: DictConfig
+    folder: Path
+    identity: dict[str, str] = field(default_factory=dict)
+    problem: str | None = None  # what will make it fail as soon as it starts
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def record(self) -> dict[str, Any]:
+        """What ``result.json`` says; empty if there is none that can be read."""
+        return read_record(self.folder)
+
+    def state(self) -> State:
+        """What became of the job up to now."""
+        record = self.record()
+        match record.get("status"):
+            case "ok":
+                return "done" if record.get("identity") == self.identity else "conflict"
+            case "failed" | "interrupted" as status:
+                return "running" if owner(self.folder) else status
+            case "running":
+                return "running" if owner(self.folder) else "killed"
+        return "running" if owner(self.folder) else "new"
+
+    def differences(self) -> list[str]:
+        """In which parts the finished run in the folder is another one."""
+        found = self.record().get("identity") or {}
+        return [part for part, value in self.identity.items() if found.get(part) != value]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: ``ok``, ``failed``, ``interrupted``, or ``skipped`` (with the reason)."""
+
+    status: Literal["ok", "failed", "interrupted", "skipped"]
+    reason: str = ""
+    value: float | None = None
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """What ``result.json`` says; empty if there is none that can be read."""
+    try:
+        record = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def task_config(config: DictConfig) -> DictConfig:
+    """A job's config without Hydra's own node."""
+    cfg = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    OmegaConf.copy_cache(config, cfg)
+    return cfg
+
+
+def identify(job: SweepJob) -> None:
+    """Work out the job's identity; a budget that cannot be met becomes its problem."""
+    cfg = task_config(job.config)
+    try:
+        cfg = resolve(cfg)
+    except UserError as error:
+        job.problem = str(error)
+    job.identity = identity(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
+
+
+def execute(cfg: DictConfig) -> Outcome:
+    """The task function of every job of a sweep, on whatever machine: never raises but for Ctrl-C and SIGTERM.
+
+    The job is skipped if it was finished meanwhile or another process works on it.
+    """
+    reuse.enable()
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    stop = folder.parent / STOP
+    if cfg.sweep.fail_fast and stop.exists():
+        return Outcome("skipped", f"not started: {stop.read_text(encoding='utf-8')} failed")
+    try:
+        with locked(folder):
+            done = read_record(folder)
+            if done.get("status") == "ok" and _counts(done, cfg):
+                return Outcome("skipped", "finished by another process", done["primary_metric"]["value"])
+            return _run(cfg, folder)
+    except LockedError as error:
+        return Outcome("skipped", f"running in {error}")
+    finally:
+        if "torch" in sys.modules:
+            from src.training.isolation import release_memory
+
+            release_memory()
+
+
+def _counts(record: dict[str, Any], cfg: DictConfig) -> bool:
+    if cfg.sweep.on_conflict == "keep":
+        return True
+    return record.get("identity") == identity(OmegaConf.to_container(resolve(cfg), resolve=True))  # type: ignore[arg-type]
+
+
+def _run(cfg: DictConfig, folder: Path) -> Outcome:
+    try:
+        return Outcome("ok", value=run_job(cfg, folder))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit too: no job ends the sweep
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        log.error("failed: %s", reason)
+        if cfg.sweep.fail_fast:
+            (folder.parent / STOP).write_text(folder.name, encoding="utf-8")
+        return Outcome("failed", reason)

@@ -1,0 +1,204 @@
+"""A sweep from start to end: which jobs there are, which are to be run, what became of them."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from omegaconf import DictConfig, open_dict
+
+from src.compare.after_sweep import after_sweep
+from src.errors import UserError
+from src.sweep.job import STOP, Outcome, SweepJob, identify, read_record, task_config
+from src.sweep.lock import LockedError, locked, owner
+from src.sweep.names import job_name
+from src.sweep.summary import print_summary
+from src.training.record import RESULT, write_whole
+
+log = logging.getLogger(__name__)
+
+Compose = Callable[[Sequence[str]], DictConfig]
+ROUNDS = 3  # launches of jobs that a launcher lost without starting them
+
+
+def make_jobs(batch: Sequence[Sequence[str]], compose: Compose, folder: Path) -> list[SweepJob]:
+    """Compose, name and identify every job; two spellings of one job are one job.
+
+    Args:
+        batch: the overrides of each job.
+        compose: from overrides to a composed config with Hydra's node.
+        folder: the sweep's, absolute.
+    """
+    jobs: dict[tuple[Any, ...], SweepJob] = {}
+    for overrides in batch:
+        config = compose(overrides)
+        name = job_name(overrides, task_config(config))
+        own = [*overrides, f"hydra.sweep.dir={_quote(str(folder))}", f"hydra.sweep.subdir={_quote(name)}"]
+        with open_dict(config):
+            config.hydra.sweep.dir, config.hydra.sweep.subdir = str(folder), name
+            config.hydra.job.id = config.hydra.job.num = len(jobs)
+        job = SweepJob(own, config, folder / name)
+        identify(job)
+        jobs.setdefault(tuple(job.identity.values()) if job.problem is None else (name,), job)
+    names = [job.name for job in jobs.values()]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise UserError(f"different jobs have one name: {', '.join(sorted(twice))}")
+    return list(jobs.values())
+
+
+def run_sweep(jobs: list[SweepJob], launcher: Launcher, folder: Path, settings: DictConfig) -> list[Any]:
+    """Run what is not done, and say how it went.
+
+    Args:
+        jobs: all jobs of the sweep.
+        launcher: Hydra's, or one of ours.
+        folder: the sweep's.
+        settings: the config's ``sweep`` node.
+
+    Returns:
+        The jobs' primary metrics, None where there is none.
+
+    Raises:
+        UserError: if a finished job of the folder is another than the one asked for (and ``sweep.on_conflict=error``),
+            or, after all jobs have ended, if one failed.
+        Interrupted: after Ctrl-C or SIGTERM.
+    """
+    states = [job.state() for job in jobs]
+    _refuse_conflicts(jobs, states, settings.on_conflict)
+    kept = ("done",) if settings.on_conflict == "rerun" else ("done", "conflict")
+    outcomes: dict[str, Outcome] = {
+        job.name: Outcome("skipped", value=(job.record().get("primary_metric") or {}).get("value"))
+        for job, state in zip(jobs, states, strict=True)
+        if state in kept
+    }
+    todo = [job for job in jobs if job.name not in outcomes]
+    log.info("%d jobs in %s, %d of them done before", len(jobs), folder, len(outcomes))
+    (folder / STOP).unlink(missing_ok=True)
+    try:
+        _run_all(todo, launcher, outcomes, settings)
+    finally:
+        for job in todo:
+            outcomes.setdefault(job.name, _seen(job))
+        found = [outcomes[job.name] for job in jobs]
+        print_summary(jobs, found)
+        after_sweep(folder)
+    if failed := [job for job, outcome in zip(jobs, found, strict=True) if outcome.status == "failed"]:
+        raise UserError(
+            f"{len(failed)} of {len(jobs)} jobs failed, the first with: {outcomes[failed[0].name].reason}\n"
+            f"The same command with sweep.dir={folder} runs the unfinished jobs again"
+        )
+    return [outcome.value for outcome in found]
+
+
+def finish(jobs: list[SweepJob], launcher: Launcher, settings: DictConfig) -> dict[str, Outcome]:
+    """Run those jobs that are not done; every job's outcome by its name."""
+    outcomes = {job.name: _seen(job) for job in jobs if job.state() == "done"}
+    todo = [job for job in jobs if job.name not in outcomes]
+    _run_all(todo, launcher, outcomes, settings)
+    for job in todo:
+        outcomes.setdefault(job.name, _seen(job))
+    return outcomes
+
+
+def _run_all(todo: list[SweepJob], launcher: Launcher, outcomes: dict[str, Outcome], settings: DictConfig) -> None:
+    """Launch until every job has an outcome. A launcher that breaks down loses the jobs that it had not started."""
+    for _ in range(ROUNDS):
+        lost = [job for job in todo if job.name not in outcomes]
+        if not lost or (settings.fail_fast and any(o.status == "failed" for o in outcomes.values())):
+            break
+        before = {job.name: _changed(job) for job in lost}
+        broke: Exception | None = None
+        try:
+            for job, result in zip(lost, _launch(launcher, lost), strict=False):
+                if result is not None:
+                    outcomes[job.name] = result
+        except Exception as error:
+            broke = error
+            log.error("the launcher broke down: %s", error)
+        for job in lost:
+            if job.name in outcomes and outcomes[job.name].status != "failed":
+                continue
+            while broke and owner(job.folder):  # it goes on without the launcher
+                time.sleep(1)
+            if _changed(job) != before[job.name]:
+                _mark_killed(job, outcomes[job.name].reason if job.name in outcomes else "its process was killed")
+                outcomes[job.name] = _seen(job)
+        if broke is None:
+            break
+    else:
+        for job in todo:
+            outcomes.setdefault(job.name, Outcome("failed", "the launcher did not start it"))
+
+
+def _launch(launcher: Launcher, jobs: list[SweepJob]) -> list[Outcome | None]:
+    if hasattr(launcher, "launch_composed"):  # ours: nothing is composed twice
+        return launcher.launch_composed([job.config for job in jobs])
+    returns: Sequence[JobReturn] = launcher.launch([job.overrides for job in jobs], initial_job_idx=0)
+    return [_outcome(result) for result in returns]
+
+
+def _outcome(result: JobReturn) -> Outcome:
+    value = result._return_value
+    if result.status == JobStatus.COMPLETED and isinstance(value, Outcome):
+        return value
+    return Outcome("failed", str(value).partition("\n")[0])
+
+
+def _refuse_conflicts(jobs: list[SweepJob], states: Sequence[str], on_conflict: str) -> None:
+    found = [job for job, state in zip(jobs, states, strict=True) if state == "conflict"]
+    if found and on_conflict == "error":
+        lines = "".join(f"\n  {job.folder}: other {', '.join(job.differences())}" for job in found[:10])
+        raise UserError(
+            f"{len(found)} finished jobs are not the ones asked for:{lines}\n"
+            "sweep.on_conflict=rerun runs them again in their folders, keep takes them as they are; "
+            "or give another folder with sweep.dir="
+        )
+
+
+def _seen(job: SweepJob) -> Outcome:
+    """A job's outcome as its record tells it."""
+    record, state = job.record(), job.state()
+    reason = (record.get("error") or {}).get("message", "").partition("\n")[0]
+    match state:
+        case "done" | "conflict":
+            return Outcome("ok", value=(record.get("primary_metric") or {}).get("value"))
+        case "failed":
+            return Outcome("failed", reason)
+        case "interrupted" | "killed":
+            return Outcome("interrupted", reason)
+        case "running":
+            return Outcome("skipped", f"running in {owner(job.folder)}")
+    return Outcome("skipped", "not started")
+
+
+def _mark_killed(job: SweepJob, reason: str) -> None:
+    """Write the end into the record of a job whose process could not."""
+    try:
+        with locked(job.folder):
+            record = read_record(job.folder)
+            if record.get("status") == "running":
+                error = {"type": "Killed", "message": reason, "traceback": None}
+                write_whole(job.folder / RESULT, record | {"status": "failed", "error": error})
+    except LockedError:
+        pass  # another process has taken the job over
+
+
+def _changed(job: SweepJob) -> int:
+    path = job.folder / RESULT
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def refuse_torchrun() -> None:
+    """Raise UserError under torchrun: its processes would each plan the sweep on their own."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UserError(
+            "a sweep under torchrun is not supported: run one job under torchrun, or use hydra/launcher=gpus"
+        )

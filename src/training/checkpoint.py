@@ -1,0 +1,132 @@
+"""The state of an unfinished training: one file in the run's folder, so that a killed run goes on where it was.
+
+Everything that decides the rest of the training is in it: what is trained, optimizer, schedule, random numbers, the
+place in the batches, the score so far. On one CPU a continued run therefore ends with the bits of an undisturbed one.
+"""
+
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from accelerate.utils import broadcast_object_list, gather_object
+from transformers import TrainerCallback
+
+from src.training import interrupt
+from src.training.record import CHECKPOINT
+
+if TYPE_CHECKING:
+    from src.training.trainer import ArenaTrainer
+
+
+class Checkpoints:
+    """Where a run's checkpoint is kept, and what of the run (besides the Trainer's own state) goes into it.
+
+    Args:
+        folder: the run's folder.
+        every: ``epoch``, a number of steps, or ``never``; a signal saves one in any case.
+        identity: of the run; a checkpoint of another is not continued.
+        collect: gives the run's state, plain values and tensors.
+        restore: takes it back before training; None where training starts at its beginning.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        every: str | int,
+        identity: dict[str, Any],
+        collect: Callable[[], dict[str, Any]],
+        restore: Callable[[dict[str, Any] | None], None],
+    ) -> None:
+        self.path, self.every, self.identity = folder / CHECKPOINT, every, identity
+        self.collect, self.restore = collect, restore
+
+    def save(self, trainer: "ArenaTrainer", pending: bool) -> None:
+        """Write the checkpoint, whole or not at all. Every process of a distributed run has to call this."""
+        rng = [rng_state()]
+        rng = gather_object(rng) if trainer.args.world_size > 1 else rng
+        if not trainer.args.should_save:
+            return
+        state = trainer.training_state() | {
+            "rng": rng,
+            "identity": self.identity,
+            "run": self.collect(),
+            "evaluation_pending": pending,
+        }
+        temporary = self.path.with_name(f".{CHECKPOINT}.{os.getpid()}")
+        torch.save(state, temporary)
+        temporary.replace(self.path)
+
+    def load(self, trainer: "ArenaTrainer") -> dict[str, Any] | None:
+        """The checkpoint of this very run, or None. A file that cannot be read counts as none."""
+        found: list[Any] = [self._read() if trainer.args.should_save else None]
+        if trainer.args.world_size > 1:
+            broadcast_object_list(found)
+        return found[0]
+
+    def _read(self) -> dict[str, Any] | None:
+        try:
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+        except (OSError, RuntimeError, ValueError, EOFError):
+            return None
+        return state if state["identity"] == self.identity else None
+
+
+class CheckpointCallback(TrainerCallback):
+    """When the Trainer saves: every epoch or N steps, and before a signal ends the run."""
+
+    def __init__(self, trainer: "ArenaTrainer", every: str | int) -> None:
+        self.trainer, self.every = trainer, every
+        # Processes that stop at different steps would wait for each other for ever.
+        self.stops = trainer.args.world_size == 1
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.trainer.continue_training()
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.trainer.remember_order()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self._stop() or (isinstance(self.every, int) and state.global_step % self.every == 0):
+            control.should_save = True
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self._stop() or self.every == "epoch":
+            control.should_save = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self.stops:
+            interrupt.check()
+
+    def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self._stop() and self.trainer.is_in_train:
+            self.trainer.save_before_evaluation()
+            interrupt.check()
+
+    def _stop(self) -> bool:
+        return self.stops and interrupt.requested()
+
+
+def rng_state() -> dict[str, Any]:
+    """The state of every global source of random numbers, in types that ``torch.load`` takes without pickle."""
+    name, keys, *rest = np.random.get_state()  # type: ignore[misc]
+    return {
+        "python": random.getstate(),
+        "numpy": [name, torch.from_numpy(np.asarray(keys).astype(np.int64)), *rest],
+        "cpu": torch.random.get_rng_state(),
+        "cuda": torch.cuda.random.get_rng_state() if torch.cuda.is_available() else None,
+    }
+
+
+def set_rng_state(state: dict[str, Any]) -> None:
+    """Undo what was drawn since ``rng_state``."""
+    version, numbers, gauss = state["python"]
+    random.setstate((version, tuple(numbers), gauss))
+    name, keys, *rest = state["numpy"]
+    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
+    torch.random.set_rng_state(state["cpu"])
+    if state["cuda"] is not None and torch.cuda.is_available():
+        torch.cuda.random.set_rng_state(state["cuda"])

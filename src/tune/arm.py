@@ -1,0 +1,158 @@
+"""One arm of a tuning: a method on a task, its study, its trials, its winner."""
+
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from omegaconf import DictConfig, OmegaConf
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from src.errors import UserError
+from src.metrics.names import LOWER_IS_BETTER
+from src.sweep.job import SweepJob
+from src.training.selection import HOLDOUT
+from src.tune.space import as_overrides, make_space
+from src.tune.watch import PrunedError, make_pruner
+
+SPENT = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A method on a task, tuned on its own.
+
+    Args:
+        name: of the study, and of the written config.
+        overrides: that make the arm, ``model=roberta_lora`` among them.
+        config: as they compose it.
+        storage: of the studies.
+    """
+
+    name: str
+    overrides: list[str]
+    config: DictConfig
+    storage: str
+
+    @property
+    def space(self) -> dict[str, BaseDistribution]:
+        search: Any = OmegaConf.to_container(self.config.model.search)
+        return make_space(self.config.model.name, search)
+
+    @property
+    def metric(self) -> str:
+        return self.config.data.primary_metric
+
+    @property
+    def lower_is_better(self) -> bool:
+        return self.metric in LOWER_IS_BETTER
+
+    def study(self) -> optuna.Study:
+        """The arm's study, made if it is new. Its stream of random draws goes on where an earlier process stopped."""
+        names = optuna.study.get_all_study_names(self.storage)
+        drawn = len(self._load().trials) if self.name in names else 0
+        seed = zlib.crc32(f"{self.config.seed}/{self.name}/{drawn}".encode())
+        samplers = optuna.samplers
+        tpe = self.config.tune.sampler == "tpe"
+        return optuna.create_study(
+            storage=self.storage,
+            study_name=self.name,
+            sampler=samplers.TPESampler(seed=seed) if tpe else samplers.RandomSampler(seed=seed),
+            pruner=make_pruner(self.config.tune.pruner),
+            direction="minimize" if self.lower_is_better else "maximize",
+            load_if_exists=True,
+        )
+
+    def _load(self) -> optuna.Study:
+        return optuna.load_study(study_name=self.name, storage=self.storage)
+
+    def trials(self) -> list[FrozenTrial]:
+        return self._load().get_trials(deepcopy=False)
+
+    def next_trials(self, most: int) -> list[FrozenTrial]:
+        """Trials that were drawn but not judged (of a killed tuning), then new ones up to the arm's budget."""
+        study = self.study()
+        open_ = study.get_trials(states=(TrialState.RUNNING,))
+        spent = len(study.get_trials(states=SPENT, deepcopy=False))
+        missing = min(self.config.tune.trials - spent, most) - len(open_)
+        space = self.space
+        new = [study.ask(space).number for _ in range(missing)]
+        return (open_ + [study.trials[number] for number in new])[: max(self.config.tune.trials - spent, 0)]
+
+    def trial_overrides(self, trial: FrozenTrial) -> list[str]:
+        """The overrides of a trial's run."""
+        watch = []
+        if (pruner := self.config.tune.pruner) != "none":
+            fields = f"storage:'{self.storage}',study:'{self.name}',trial:{trial._trial_id},pruner:{pruner}"
+            watch = [f"watch={{_target_:src.tune.watch.Watch,{fields}}}"]
+        return [*self.overrides, *as_overrides(trial.params), *watch]
+
+    def judge(self, trial: FrozenTrial, job: SweepJob) -> None:
+        """Tell the study how a trial's run ended; one that did not end stays open."""
+        record, state = job.record(), job.state()
+        if state not in ("done", "failed"):
+            return
+        study = self._load()
+        study._storage.set_trial_user_attr(trial._trial_id, "folder", job.name)
+        error = record.get("error") or {}
+        score = ((record.get("metrics") or {}).get(HOLDOUT) or {}).get(self.metric)
+        if error.get("type") == PrunedError.__name__:
+            study.tell(trial.number, state=TrialState.PRUNED)
+        elif state == "done" and score is not None and math.isfinite(score):
+            study.tell(trial.number, score)
+        else:  # a NaN is a failed trial, and no end of the study
+            study.tell(trial.number, state=TrialState.FAIL)
+
+    def winner(self) -> FrozenTrial:
+        """The best finished trial.
+
+        Raises:
+            UserError: if all trials failed.
+        """
+        finished = [trial for trial in self.trials() if trial.state == TrialState.COMPLETE]
+        if not finished:
+            raise UserError(f"{self.name}: none of its {len(self.trials())} trials ended well")
+        best = min if self.lower_is_better else max
+        return best(finished, key=lambda trial: trial.value if trial.value is not None else math.nan)
+
+    def scores(self) -> list[float]:
+        """The spent trials' held-out scores in order: of a pruned one the last, for a failed one the worst."""
+        spent = [trial for trial in self.trials() if trial.state in SPENT]
+        seen = [_score(trial) for trial in spent]
+        known = [score for score in seen if score is not None]
+        worst = (max if self.lower_is_better else min)(known, default=math.nan)
+        return [worst if score is None else score for score in seen]
+
+
+def _score(trial: FrozenTrial) -> float | None:
+    if trial.value is not None:
+        return trial.value
+    return trial.intermediate_values[max(trial.intermediate_values)] if trial.intermediate_values else None
+
+
+def name_arms(configs: Sequence[DictConfig], otherwise: Sequence[str]) -> list[str]:
+    """Task and method where these tell the arms apart, else the other names."""
+    names = [f"{cfg.data.name}_{cfg.model.name.partition('_')[2]}" for cfg in configs]
+    return names if len(set(names)) == len(names) else list(otherwise)
+
+
+def check_arms(arms: Sequence[Arm], folder: Path) -> None:
+    """Refuse what cannot be tuned fairly, before anything runs.
+
+    Raises:
+        UserError: if a run has no held-out rows, an arm has no search space, or two arms have one name.
+    """
+    for arm in arms:
+        if arm.config.training.selection != "holdout":
+            raise UserError(
+                f"training.selection={arm.config.training.selection}: trials are judged on held-out training rows, "
+                "and only training.selection=holdout keeps some"
+            )
+        _ = arm.space
+    names = [arm.name for arm in arms]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise UserError(f"{folder}: two arms are called {', '.join(sorted(twice))}")

@@ -1,0 +1,138 @@
+"""Tune every arm, retrain the winners with fresh seeds, and leave what a reader needs to judge it."""
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from hydra.plugins.launcher import Launcher
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.text import Text
+
+from src.compare.after_sweep import after_sweep
+from src.errors import UserError
+from src.sweep.job import task_config
+from src.sweep.names import job_name
+from src.sweep.sweep import Compose, finish, make_jobs
+from src.training.record import write_whole
+from src.tune.arm import Arm, check_arms, name_arms
+from src.tune.expected import expected_best
+from src.tune.plot import plot_expected_best
+from src.tune.space import as_overrides, edges
+
+log = logging.getLogger(__name__)
+
+TRIALS, RUNS, SUMMARY, PLOT = "trials", "runs", "tune.json", "expected_best"
+
+
+def tune(batch: Sequence[Sequence[str]], compose: Compose, launcher: Launcher, folder: Path, cfg: DictConfig) -> None:
+    """Tune each combination of overrides; the same command in the same folder goes on where it was cut short.
+
+    Args:
+        batch: the overrides of each arm.
+        compose: from overrides to a composed config with Hydra's node.
+        launcher: runs the jobs.
+        folder: for the studies, trials, winners' runs, plot and configs.
+        cfg: the composed config of the command.
+
+    Raises:
+        UserError: if an arm cannot be tuned, or a winner's run failed.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = f"sqlite:///{folder / 'study.sqlite'}"
+    configs = [compose(overrides) for overrides in batch]
+    long = [job_name(overrides, task_config(config)) for overrides, config in zip(batch, configs, strict=True)]
+    names = name_arms(configs, otherwise=long)
+    arms = [Arm(name, list(o), config, storage) for name, o, config in zip(names, batch, configs, strict=True)]
+    check_arms(arms, folder)
+    while _run_trials(arms, compose, launcher, folder, cfg):
+        pass
+    winners = {arm.name: arm.winner() for arm in arms}
+    _write(arms, winners, folder)
+    seeds = [cfg.seed + 1 + number for number in range(cfg.tune.seeds)]
+    final = [
+        [*arm.overrides, *as_overrides(winners[arm.name].params), f"seed={seed}"] for arm in arms for seed in seeds
+    ]
+    jobs = make_jobs(final, compose, folder / RUNS)
+    outcomes = finish(jobs, launcher, cfg.sweep)
+    after_sweep(folder / RUNS)
+    _say(arms, winners, folder)
+    failed = [job.name for job in jobs if outcomes[job.name].status == "failed"]
+    if failed:
+        raise UserError(f"{len(failed)} of the winners' {len(jobs)} runs failed: {', '.join(failed)}")
+
+
+def _run_trials(arms: Sequence[Arm], compose: Compose, launcher: Launcher, folder: Path, cfg: DictConfig) -> bool:
+    """Run the next trials of all arms side by side; False when no arm has any left."""
+    waiting = [(arm, trial) for arm in arms for trial in arm.next_trials(cfg.tune.batch)]
+    if not waiting:
+        return False
+    log.info("%d trials in %s", len(waiting), folder / TRIALS)
+    # One job per trial, also where rounding made two trials alike.
+    jobs = {
+        (arm.name, trial.number): make_jobs([arm.trial_overrides(trial)], compose, folder / TRIALS)[0]
+        for arm, trial in waiting
+    }
+    finish(list({job.name: job for job in jobs.values()}.values()), launcher, cfg.sweep)
+    for arm, trial in waiting:
+        arm.judge(trial, jobs[arm.name, trial.number])
+    return True
+
+
+def _write(arms: Sequence[Arm], winners: dict[str, Any], folder: Path) -> None:
+    body: dict[str, dict[str, Any]] = {}
+    for arm in arms:
+        winner = winners[arm.name]
+        scores = arm.scores()
+        body[arm.name] = {
+            "metric": arm.metric,
+            "winner": {"params": winner.params, "holdout": winner.value, "folder": winner.user_attrs.get("folder")},
+            "on_the_edge": edges(winner.params, arm.space),
+            "expected_best": expected_best(scores, arm.lower_is_better),
+            "trials": [
+                {"number": t.number, "state": t.state.name, "params": t.params, "holdout": t.value,
+                 "folder": t.user_attrs.get("folder")} for t in arm.trials()
+            ],
+        }  # fmt: skip
+        _write_config(arm, winner, folder / "conf" / "experiment")
+    write_whole(folder / SUMMARY, body)
+    curves: dict[str, dict[str, list[float]]] = {}
+    for arm in arms:
+        task = curves.setdefault(f"{arm.metric} ({arm.config.data.name})", {})
+        task[arm.name.removeprefix(f"{arm.config.data.name}_")] = body[arm.name]["expected_best"]
+    plot_expected_best(curves, folder / PLOT)
+
+
+def _write_config(arm: Arm, winner: Any, folder: Path) -> None:
+    """The winner as an experiment config: ``python main.py --config-dir FOLDER/conf experiment=TASK_METHOD``."""
+    cfg = arm.config
+    chosen = OmegaConf.create({})
+    for override in as_overrides(winner.params):
+        key, _, value = override.partition("=")
+        OmegaConf.update(chosen, key, json.loads(value) if value[:1].isdigit() else value, force_add=True)
+    groups = cfg.hydra.runtime.choices
+    base = [] if groups.experiment == "none" else [f"  - {groups.experiment}"]
+    defaults = [f"  - override /{group}: {groups[group]}" for group in ("model", "backbone", "data", "training")]
+    text = "\n".join([
+        "# @package _global_",
+        f"# The best of {len(arm.trials())} trials: held-out {arm.metric} {winner.value:.4f}.",
+        "defaults:", *base, *defaults, OmegaConf.to_yaml(chosen).rstrip(), "",
+    ])  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{cfg.data.name}_{cfg.model.name.partition('_')[2]}.yaml").write_text(text, encoding="utf-8")
+
+
+def _say(arms: Sequence[Arm], winners: dict[str, Any], folder: Path) -> None:
+    console = Console()
+    for arm in arms:
+        winner = winners[arm.name]
+        states = [trial.state.name.lower() for trial in arm.trials()]
+        counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+        chosen = " ".join(as_overrides(winner.params))
+        console.print(Text(f"{arm.name}: {counts}; best held-out {arm.metric} {winner.value:.4f} with {chosen}"))
+        for warning in edges(winner.params, arm.space):
+            console.print(Text(f"  take care: {warning}"))
+    console.print(Text(f"Tuned in {folder}: {RUNS}/ (winners), {TRIALS}/, {SUMMARY}, {PLOT}.png, conf/experiment/"))

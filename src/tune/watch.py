@@ -1,0 +1,44 @@
+"""Ending a trial that does badly: what a run asks after each evaluation."""
+
+from src.errors import UserError
+
+
+class PrunedError(UserError):
+    """The trial was ended early; its record says after which epoch."""
+
+
+class Watch:
+    """Reports a trial's held-out score to its Optuna study, and ends the run when the study's pruner says so.
+
+    Args:
+        storage: of the study, as Optuna names it.
+        study: its name.
+        trial: the trial's id in the storage.
+        pruner: ``asha`` or ``median``.
+    """
+
+    def __init__(self, storage: str, study: str, trial: int, pruner: str) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.trial = optuna.Trial(
+            optuna.load_study(study_name=study, storage=storage, pruner=make_pruner(pruner)), trial
+        )
+
+    def __call__(self, epoch: float, score: float) -> None:
+        """Raise `PrunedError` if a trial with this score after this epoch is not worth going on with."""
+        self.trial.report(score, round(epoch))
+        if self.trial.should_prune():
+            raise PrunedError(f"pruned after epoch {epoch:g} with a held-out score of {score:.4f}")
+
+
+def make_pruner(name: str):
+    """Optuna's pruner: asynchronous successive halving from the first epoch, or the median after four trials."""
+    from optuna import pruners
+
+    match name:
+        case "asha":
+            return pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=2)
+        case "median":
+            return pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=0)
+    return pruners.NopPruner()

@@ -1,0 +1,99 @@
+"""Metrics on resampled and exchanged predictions, against scikit-learn and scipy on the spelled-out examples."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn import metrics as sk
+
+from src.compare.panel import METRICS, make_panel
+from src.metrics import metric_names
+
+N = 60
+REFERENCES = {
+    "accuracy": sk.accuracy_score,
+    "matthews_correlation": sk.matthews_corrcoef,
+    "f1": sk.f1_score,
+    "f1_macro": lambda y, p: sk.f1_score(y, p, average="macro"),
+    "f1_weighted": lambda y, p: sk.f1_score(y, p, average="weighted"),
+    "precision": sk.precision_score,
+    "recall": sk.recall_score,
+    "pearson": lambda y, p: stats.pearsonr(y, p).statistic,
+    "spearmanr": lambda y, p: stats.spearmanr(y, p).statistic,
+    "mse": sk.mean_squared_error,
+    "mae": sk.mean_absolute_error,
+}
+BINARY = ("f1", "precision", "recall")
+CASES = [(name, 2) for name in REFERENCES] + [(name, 3) for name in REFERENCES if name not in BINARY]
+
+
+def example(metric: str, classes: int, seed: int) -> tuple[np.ndarray, np.ndarray, int | None]:
+    """Labels, predictions that are right more often than not, and the number of classes (None for regression)."""
+    rng = np.random.default_rng(seed)
+    if metric in ("pearson", "spearmanr", "mse", "mae"):
+        labels = rng.integers(0, 4 * classes, N) / 4  # ties, as in STS-B
+        return labels, labels + rng.normal(size=N).round(1), None
+    labels = rng.integers(0, classes, N)
+    return labels, np.where(rng.random(N) < 0.7, labels, rng.integers(0, classes, N)), classes
+
+
+def test_every_metric_of_the_repository_can_be_resampled():
+    assert set(REFERENCES) == set(metric_names()) == {*METRICS, "spearmanr"}
+    assert make_panel("of_my_own", np.zeros(2), np.zeros((1, 2)), 2) is None
+
+
+@pytest.mark.parametrize(("metric", "classes"), CASES)
+def test_the_value(metric, classes):
+    labels, predictions, count = example(metric, classes, seed=0)
+    panel = make_panel(metric, labels, np.stack([predictions, labels]), count)
+    expected = [REFERENCES[metric](labels, predictions), REFERENCES[metric](labels, labels)]
+    assert panel.values == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("metric", "classes"), CASES)
+def test_a_resample_is_the_metric_of_the_examples_drawn(metric, classes):
+    labels, predictions, count = example(metric, classes, seed=1)
+    drawn = np.random.default_rng(2).integers(0, N, (5, N))
+    weights = np.stack([np.bincount(row, minlength=N) for row in drawn]).astype(np.float32)
+    expected = [REFERENCES[metric](labels[row], predictions[row]) for row in drawn]
+    found = make_panel(metric, labels, predictions[None], count).resampled(weights)[:, 0]
+    assert found == pytest.approx(expected, abs=1e-5)
+    assert np.ptp(found) > 0
+
+
+@pytest.mark.parametrize(("metric", "classes"), [case for case in CASES if case[0] != "spearmanr"])
+def test_an_exchange_gives_each_the_others_predictions(metric, classes):
+    labels, ours, count = example(metric, classes, seed=3)
+    theirs = np.random.default_rng(4).permutation(ours)
+    swaps = np.random.default_rng(5).integers(0, 2, (5, N)).astype(np.float32)
+    score = REFERENCES[metric]
+    expected = [
+        score(labels, np.where(row == 1, theirs, ours)) - score(labels, np.where(row == 1, ours, theirs))
+        for row in swaps
+    ]
+    a, b = (make_panel(metric, labels, predictions[None], count) for predictions in (ours, theirs))
+    assert a.exchanged(b, swaps)[:, 0] == pytest.approx(expected, abs=1e-5)
+    assert np.ptp(expected) > 0
+
+
+@pytest.mark.parametrize(("metric", "classes"), [case for case in CASES if case[0] != "spearmanr"])
+def test_pseudo_values_are_the_derivative_by_an_examples_weight(metric, classes):
+    labels, predictions, count = example(metric, classes, seed=6)
+    panel = make_panel(metric, labels, predictions[None], count)
+    step = 1e-2
+    weights = np.ones((2 * N, N)) + step * np.concatenate([np.eye(N), -np.eye(N)])
+    up, down = np.split(panel.resampled(weights)[:, 0], 2)
+    (pseudo_values,) = panel.influence()
+    assert pseudo_values == pytest.approx(panel.values[0] + N * (up - down) / (2 * step), abs=1e-3)
+    assert pseudo_values.mean() == pytest.approx(panel.values[0], abs=1e-6)
+
+
+def test_pseudo_values_of_accuracy_are_hits_and_misses():
+    labels, predictions, count = example("accuracy", 3, seed=7)
+    (pseudo_values,) = make_panel("accuracy", labels, predictions[None], count).influence()
+    assert pseudo_values == pytest.approx((labels == predictions).astype(float), abs=1e-6)
+
+
+def test_predictions_of_one_class_alone_count_nothing_for_matthews():
+    labels = np.array([0, 1, 1, 0])
+    panel = make_panel("matthews_correlation", labels, np.ones((1, 4), int), 2)
+    assert panel.values == 0 and np.isfinite(panel.influence()).all()
