@@ -36,7 +36,9 @@ def zero_log(values: Sequence[float]) -> ZeroLog:
         zero = low - max(0.2 * (high - low), 0.5)
         ticks = [(zero, "0"), *(tick for tick in ticks if tick[0] > zero + room)]
     positions = [math.log10(value) if value > 0 else float(zero or 0.0) for value in values]
-    return ZeroLog(positions, ticks if logs else [(zero or 0.0, "0")], zero, (min([low, *positions]) - room, high + room))
+    return ZeroLog(
+        positions, ticks if logs else [(zero or 0.0, "0")], zero, (min([low, *positions]) - room, high + room)
+    )
 
 
 def is_log(values: Sequence[float]) -> bool:

@@ -42,7 +42,9 @@ def sweeps(table: Table) -> list[Sweep]:
     names = sorted({name for row in table.rows for name in row.varied})
     found = []
     for name in names:
-        series = [made for method in sorted({row.method for row in table.rows}) if (made := _series(table, name, method))]
+        series = [
+            made for method in sorted({row.method for row in table.rows}) if (made := _series(table, name, method))
+        ]
         if series:
             values = [value for each in series for value, _ in each.points]
             found.append(Sweep(name, is_log(values), series))

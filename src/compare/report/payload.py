@@ -25,7 +25,9 @@ FINGERPRINTS = ("started", "config_hash", "data_fingerprint", "backbone_fingerpr
 
 def payload(comparison: Comparison, with_published: bool) -> dict[str, Any]:
     """Points, curves and records of all tables. What many runs share is stored once, in ``parts``."""
-    runs = {folder: read_run(Path(folder)) for table in comparison.tables for row in table.rows for folder in row.folders}
+    runs = {
+        folder: read_run(Path(folder)) for table in comparison.tables for row in table.rows for folder in row.folders
+    }
     parts = Parts()
     ids = {folder: index for index, folder in enumerate(runs)}
     return {
