@@ -13,7 +13,7 @@ from src.compare.comparison import Row, Table
 from src.training.record import HISTORY
 
 # A history holds steps, not times: a step's time is its share of the whole.
-TIME_TITLE = "training time in s (estimated: train time × step / last step)"
+TIME_TITLE = "training time in s (estimated: train time * step / last step)"
 
 
 @dataclass(frozen=True)

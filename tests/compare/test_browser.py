@@ -58,7 +58,7 @@ def opened(browser, url, **options):
     said: list[str] = []
     context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
     context.set_offline(True)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(60_000)
     page = context.new_page()
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))

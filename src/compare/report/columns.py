@@ -46,7 +46,7 @@ def columns(table: Table) -> list[Column]:
                "nothing here scores as well with fewer adapter parameters", text=True),
         Column("best epoch", lambda row: _number(row.best, "{:.4f}"), f"{metric} at each run's best epoch", True),
         Column("last epoch", lambda row: _number(row.last, "{:.4f}"), f"{metric} at the last epoch", True),
-        Column("best − last", _best_minus_last, "what picking the best epoch on the reported set would add", True),
+        Column("best - last", _best_minus_last, "what picking the best epoch on the reported set would add", True),
         Column("sd of seeds", lambda row: _number(row.deviation if len(row.seeds) > 1 else None, "{:.4f}"), "", True),
         Column("router", lambda row: _count(row.router), "values trained in routers", True),
         Column("head", lambda row: _count(row.head), "values trained in the classification head", True),
