@@ -62,8 +62,10 @@ def _figures(table: Table) -> list[tuple[str, float, Any]]:
     records = {folder: read_run(Path(folder)).record for row in table.rows for folder in row.folders}
     best = {curve.method: curve for curve in reversed(learning_curves(table, records))}  # rows come best first
     if best:
-        for name in ("steps", "seconds"):
-            found.append((f"curves_{name}", SIZE[1], lambda axes, looks, x=name: _curves(axes, table, best, x, looks)))
+        found += [
+            (f"curves_{name}", SIZE[1], lambda axes, looks, x=name: _curves(axes, table, best, x, looks))
+            for name in ("steps", "seconds")
+        ]
     for sweep in sweeps(table):
         name = f"sweep_{sweep.name}"
         found.append((name, SIZE[1], lambda axes, looks, sweep=sweep: _sweep(axes, table, sweep, looks)))
