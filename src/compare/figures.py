@@ -12,7 +12,7 @@ from src.compare.palette import Style, styles
 from src.compare.records import read_run
 from src.compare.sensitivity import Sweep, sweeps
 
-SETTINGS = {
+SETTINGS: Any = {
     "font.size": 9, "axes.titlesize": 10, "axes.labelsize": 9, "legend.fontsize": 8, "xtick.labelsize": 8,
     "ytick.labelsize": 8, "pdf.fonttype": 42, "axes.spines.top": False, "axes.spines.right": False,
     "axes.grid": True, "grid.alpha": 0.3, "savefig.bbox": "tight", "savefig.dpi": 200, "text.parse_math": False,

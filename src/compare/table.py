@@ -10,6 +10,7 @@ from rich.text import Text
 
 from src.compare.columns import EXPLANATION, Column, columns, score_cells
 from src.compare.comparison import Comparison, Matrix, Table
+from src.compare.published import published_rows
 from src.compare.words import sentences
 
 MOST_ROWS, MOST_LEFT_OUT = 40, 20  # lines
@@ -96,3 +97,21 @@ def _matrix(matrix: Matrix) -> RichTable:
     for label, scores, average in matrix.rows[:MOST_ROWS]:
         grid.add_row(*(Text(cell) for cell in (label, *map(score_cells, scores), score_cells(average))))
     return grid
+
+
+def print_published(comparison: Comparison, console: Console | None = None) -> None:
+    """Print what papers report for the same backbone, task and metric: apart, because no protocol is quite ours."""
+    console = console or Console()
+    for table in comparison.tables:
+        rows = published_rows(table)
+        if not rows:
+            console.print(Text(f"{table.title}: no published numbers on file"))
+            continue
+        grid = RichTable(title=Text(f"Published: {table.title}"), box=box.SIMPLE_HEAD, title_justify="left")
+        for heading in ("method", "parameters", table.metric, "source", "protocol"):
+            grid.add_column(Text(heading), justify="right" if heading in ("parameters", table.metric) else "left")
+        for row in rows:
+            spread = f" ±{row.deviation:.3f}" if row.deviation is not None else ""
+            cells = (row.method, f"{row.parameters:,}", f"{row.score:.3f}{spread}", row.source, row.protocol)
+            grid.add_row(*map(Text, cells))
+        console.print(grid)
