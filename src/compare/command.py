@@ -57,9 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tidy", type=Path, metavar="FILE", help="write one row per run to a .csv or .parquet file")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write the report: one file that opens anywhere")
     parser.add_argument("--figures", type=Path, metavar="DIR", help="write figures for papers, PDF and PNG")
-    parser.add_argument(
-        "--published", action="store_true", help="add what papers report for this backbone and task"
-    )
+    parser.add_argument("--published", action="store_true", help="add what papers report for this backbone and task")
     parser.add_argument("--pscp", action="store_true", help="add PEFT-Bench's efficiency-aware score")
     parser.add_argument("--resamples", type=_positive, metavar="N", help="of the bootstrap and the permutation test "
                         "(default: 10,000; fewer for more than 20 configurations)")  # fmt: skip
