@@ -159,6 +159,15 @@ def load_classifier(folder: Path) -> Classifier:
     Raises:
         UserError: if the folder holds none, or the backbone's weights are not those of the training.
     """
+    classifier = untrained_classifier(folder)
+    with torch.no_grad():
+        classifier.load_state(load_file(folder / TENSORS))
+    classifier.model.eval()
+    return classifier
+
+
+def untrained_classifier(folder: Path) -> Classifier:
+    """A saved classifier as it was built from its seed, before training; raises like ``load_classifier``."""
     if not (folder / DESCRIPTION).is_file():
         raise UserError(f"{folder} holds no adapter: {DESCRIPTION} is missing")
     saved = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
@@ -170,7 +179,4 @@ def load_classifier(folder: Path) -> Classifier:
             f"{folder} was trained on a backbone with fingerprint {saved['backbone_fingerprint']}, but "
             f"{saved['backbone']['name']} now has {classifier.backbone.fingerprint}: its weights have changed"
         )
-    with torch.no_grad():
-        classifier.load_state(load_file(folder / TENSORS))
-    classifier.model.eval()
     return classifier
