@@ -104,7 +104,9 @@ def _finished(paths: list[Path]) -> list[Run]:
         if not path.is_dir():
             raise UserError(f"{path}: no such folder")
     found = find_runs(paths)
-    usable = [run for run in found if run.problem is None]
+    usable = sorted(
+        (run for run in found if run.problem is None), key=lambda run: (run.method, str(run.record["data"]), run.seed)
+    )
     for run in found:
         if run.problem is not None:
             print(f"not looked into: {run.folder}: {run.problem}")

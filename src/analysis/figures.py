@@ -38,15 +38,15 @@ def save(figure: Any, path: Path) -> None:
 def draw_spectra(rows: list[dict[str, Any]], path: Path) -> None:
     """Left: singular values over their number, each run's mean over layers and experts. Right: effective ranks."""
     figure, (left, right) = pyplot().subplots(1, 2, figsize=(12, 4.5), layout="constrained", width_ratios=(2, 3))
-    for run, own in _by(rows, "run").items():
+    for i, (run, own) in enumerate(_by(rows, "run").items()):
         width = max(len(row["singular_values"]) for row in own)
         values = np.full((len(own), width), np.nan)
         for line, row in zip(values, own, strict=True):
             line[: len(row["singular_values"])] = row["singular_values"]
-        (line,) = left.plot(range(1, width + 1), np.nanmean(values, axis=0), marker=".")
+        left.plot(range(1, width + 1), np.nanmean(values, axis=0), **_style(i))
         layers = _by(own, "layer")
         ranks = [np.mean([row["effective_rank"] for row in of_layer]) for of_layer in layers.values()]
-        right.plot(range(len(layers)), ranks, marker=".", color=line.get_color(), label=run)
+        right.plot(range(len(layers)), ranks, label=run, **_style(i))
     left.set(xlabel="number", ylabel="singular value of dW (mean over layers)", yscale="log")
     right.set(ylabel="effective rank of dW", ylim=(0, None))
     _name_layers(right, list(_by(rows, "layer")))
@@ -60,7 +60,7 @@ def draw_movement(rows: list[dict[str, Any]], spectra: list[dict[str, Any]], pat
     figure, axes = pyplot().subplots(1, 3, figsize=(14, 4.5), layout="constrained")
     runs = list(_by(spectra, "run"))
     layers = list(_by(spectra, "layer"))
-    for run in runs:
+    for i, run in enumerate(runs):
         own = {(row["layer"], row["factor"]): row for row in rows if row["run"] == run}
         sizes = {row["layer"]: row["relative_to_weight"] for row in spectra if row["run"] == run}
         for ax, values in (
@@ -68,7 +68,7 @@ def draw_movement(rows: list[dict[str, Any]], spectra: list[dict[str, Any]], pat
             (axes[1], [own.get((layer, "B"), {}).get("moved") for layer in layers]),
             (axes[2], [sizes.get(layer) for layer in layers]),
         ):
-            ax.plot(range(len(layers)), [np.nan if v is None else v for v in values], marker=".", label=run)
+            ax.plot(range(len(layers)), _numbers(values), label=run, **_style(i))
     axes[0].set(ylabel="||A - A0|| / ||A0||", ylim=(0, None))
     axes[1].set(ylabel="||B - B0||", ylim=(0, None))
     axes[2].set(ylabel="||dW|| / ||W||", ylim=(0, None))
@@ -149,12 +149,12 @@ def draw_router(rows: list[dict[str, Any]], path: Path) -> None:
         experts = [name for name in row if name.startswith("load_")]
         for expert in experts:
             label = row["run"] if expert == experts[0] else None
-            axes[0].plot(row["step"], _numbers(row[expert]), marker=".", color=f"C{i % 10}", label=label)
+            axes[0].plot(row["step"], _numbers(row[expert]), label=label, **_style(i))
         if experts:
             axes[0].axhline(1 / len(experts), color="black", linewidth=0.8, linestyle=":")
         for ax, name in ((axes[1], "router_entropy"), (axes[2], "head_cosine")):
             if name in row:
-                ax.plot(row["step"], _numbers(row[name]), marker=".", color=f"C{i % 10}", label=row["run"])
+                ax.plot(row["step"], _numbers(row[name]), label=row["run"], **_style(i))
     axes[0].set(ylabel="load of each expert (dotted: equal)")
     axes[1].set(ylabel="router entropy (1 = uniform)")
     axes[2].set(ylabel="mean cosine between heads")
@@ -189,6 +189,11 @@ def _by(rows: Sequence[dict[str, Any]], key: str) -> dict[Any, list[dict[str, An
         value = tuple(row[key]) if isinstance(row[key], list) else row[key]
         groups.setdefault(value, []).append(row)
     return groups
+
+
+def _style(number: int) -> dict[str, Any]:
+    """Of the curve of one run: another colour, and after ten of them another line."""
+    return {"marker": ".", "color": f"C{number % 10}", "linestyle": ("-", "--", ":", "-.")[number // 10 % 4]}
 
 
 def _numbers(values: Sequence[float | None]) -> list[float]:

@@ -42,7 +42,7 @@ def start_from(classifier: Classifier, run: str | None) -> dict[str, Any] | None
         )
     state, own = load_file(folder / TENSORS), classifier.state()
     head = classifier.backbone.head
-    same_head = saved["label_names"] == ours["label_names"]
+    same_head = all(saved.get(key) == ours.get(key) for key in ("label_names", "tasks"))
     chosen = {name: tensor for name, tensor in own.items() if same_head or name not in head}
     try:
         with torch.no_grad():
