@@ -133,5 +133,22 @@ def test_a_mix_is_not_deployed_as_a_single_task(train, monkeypatch, capsys):
     assert "has a head for each of synth_entailment, synth_similarity" in capsys.readouterr().err
 
 
+def test_a_mix_starts_from_one_task_and_one_task_from_a_mix(train):
+    """The adapters are taken over, the heads, which mean other things, are not; a mix's own heads are."""
+    one = train(*MIX[2:], "data=synth_entailment", "model=roberta_lora")
+    mix = train(*MIX, "model=roberta_lora")
+    for start, overrides, head in (
+        (one, MIX, False),
+        (mix, ("data=synth_entailment", *MIX[2:]), False),
+        (mix, MIX, True),
+    ):
+        folder = train(*overrides, "model=roberta_lora", f"init_from={start}", "training.learning_rate=1e-12")
+        found = json.loads((folder / "result.json").read_text())["init_from"]
+        assert bool(found["left_out"]) != head and any(name.endswith(".A") for name in found["copied"])
+        moved, before = load_classifier(folder / "adapter").state(), load_classifier(start / "adapter").state()
+        for name in found["copied"]:
+            torch.testing.assert_close(moved[name], before[name])
+
+
 def test_the_shipped_mix_is_valid():
     validate(compose_config("data=mix", "data.source=tsv", "data.dir=somewhere"))
