@@ -17,14 +17,14 @@ def make_space(name: str, search: Mapping[str, Mapping[str, Any]]) -> dict[str, 
 
     Args:
         name: the model's, for messages.
-        search: key to ``{low, high}``, drawn on a log scale, or to ``{choices: [...]}``.
+        search: by any name, ``{key, low, high}``, drawn on a log scale, or ``{key, choices: [...]}``.
 
     Raises:
         UserError: if there is no space, a range is empty, or the learning rate has less than two decades.
     """
     if not search:
         raise UserError(f"model={name} declares no model.search: there is nothing to tune")
-    return {key: _distribution(key, entry) for key, entry in search.items()}
+    return {str(entry.get("key")): _distribution(entry_name, entry) for entry_name, entry in search.items()}
 
 
 def as_overrides(params: Mapping[str, Any]) -> list[str]:
@@ -41,13 +41,17 @@ def edges(params: Mapping[str, Any], space: Mapping[str, BaseDistribution]) -> l
     ]
 
 
-def _distribution(key: str, entry: Mapping[str, Any]) -> BaseDistribution:
-    if set(entry) == {"choices"} and len(entry["choices"]) > 1:
+def _distribution(name: str, entry: Mapping[str, Any]) -> BaseDistribution:
+    if set(entry) == {"key", "choices"} and len(entry["choices"]) > 1:
         return CategoricalDistribution(tuple(entry["choices"]))
-    if set(entry) != {"low", "high"} or not 0 < entry["low"] < entry["high"]:
-        raise UserError(f"model.search.{key}={dict(entry)}: expected {{low, high}} with 0 < low < high, or {{choices}}")
-    if key == "training.learning_rate" and math.log10(entry["high"] / entry["low"]) < DECADES - 1e-9:
-        raise UserError(f"model.search.{key}={dict(entry)}: a learning rate is searched over {DECADES} decades or more")
+    if set(entry) != {"key", "low", "high"} or not 0 < entry["low"] < entry["high"]:
+        raise UserError(
+            f"model.search.{name}={dict(entry)}: expected {{key, low, high}} with 0 < low < high, or {{key, choices}}"
+        )
+    if entry["key"] == "training.learning_rate" and math.log10(entry["high"] / entry["low"]) < DECADES - 1e-9:
+        raise UserError(
+            f"model.search.{name}={dict(entry)}: a learning rate is searched over {DECADES} decades or more"
+        )
     return FloatDistribution(float(entry["low"]), float(entry["high"]), log=True)
 
 

@@ -98,8 +98,10 @@ def test_what_is_no_run_is_refused(trained, tmp_path):
     run = trained()
     with pytest.raises(UserError, match="no such folder"):
         load_run(tmp_path / "none")
-    with pytest.raises(UserError, match=r"not a run: it holds no result.json; runs below it: .*" + run.name):
-        load_run(run.parent)
+    (tmp_path / "sweep" / "job1").mkdir(parents=True)
+    (tmp_path / "sweep" / "job1" / "result.json").write_bytes((run / "result.json").read_bytes())
+    with pytest.raises(UserError, match=r"not a run: it holds no result.json; runs below it: .*sweep/job1$"):
+        load_run(tmp_path / "sweep")
     failed = json.loads((run / "result.json").read_text()) | {"status": "failed", "error": {"message": "diverged"}}
     (tmp_path / "result.json").write_text(json.dumps(failed))
     with pytest.raises(UserError, match="failed: diverged"):

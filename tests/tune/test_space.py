@@ -39,10 +39,11 @@ def test_every_model_declares_a_space_of_keys_that_exist(model):
     ("search", "text"),
     [
         ({}, "nothing to tune"),
-        ({"training.learning_rate": {"low": 1e-3, "high": 1e-2}}, "2 decades"),
-        ({"a": {"low": 0, "high": 1}}, "0 < low < high"),
-        ({"a": {"low": 1}}, "expected {low, high}"),
-        ({"a": {"choices": [3]}}, "expected {low, high}"),
+        ({"a": {"key": "training.learning_rate", "low": 1e-3, "high": 1e-2}}, "2 decades"),
+        ({"a": {"key": "b", "low": 0, "high": 1}}, "0 < low < high"),
+        ({"a": {"key": "b", "low": 1}}, "expected {key, low, high}"),
+        ({"a": {"low": 1, "high": 2}}, "expected {key, low, high}"),
+        ({"a": {"key": "b", "choices": [3]}}, "expected {key, low, high}"),
     ],
 )
 def test_a_space_that_cannot_be_searched_fairly(search, text):

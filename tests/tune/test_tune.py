@@ -99,26 +99,20 @@ def test_the_same_command_goes_on_where_it_was_cut_short(tuned, monkeypatch):
     assert trials[3].params == drawn
 
 
-def test_a_trial_that_diverges_counts_as_failed_and_ends_nothing(tmp_path, monkeypatch):
-    arguments = [*TINY, "model=roberta_head", "tune.trials=2", "tune.seeds=1", f"sweep.dir={tmp_path}"]
-    monkeypatch.setenv("PEFT_ARENA_TEST", "1")
-    # One of the two rates makes the loss overflow at its second step.
-    search = "model.search={training.learning_rate:{choices:[1e-3,1e38]}}"
-    assert tune(monkeypatch, *arguments, search, "tune.trials=6") in (0, 2)
-    found = states(tmp_path, "synth_paraphrase_head")
-    assert len(found) == 6 and set(found) == {TrialState.COMPLETE, TrialState.FAIL}
-
-
-def test_a_pruner_ends_trials_that_do_badly(tmp_path, monkeypatch):
+def test_a_diverged_trial_counts_as_failed_and_a_bad_one_is_ended_early(tmp_path, monkeypatch):
     arguments = [
-        *TINY, "model=roberta_head", "training.max_steps=-1", "training.num_train_epochs=3", "tune.trials=6",
+        *TINY, "model=roberta_head", "training.max_steps=-1", "training.num_train_epochs=3", "tune.trials=9",
         "tune.seeds=1", "tune.pruner=asha", f"sweep.dir={tmp_path}",
+        "model.search.learning_rate.high=1e38",  # so large a rate overflows at the second step
     ]  # fmt: skip
     assert tune(monkeypatch, *arguments) == 0
     study = optuna.load_study(study_name="synth_paraphrase_head", storage=f"sqlite:///{tmp_path}/study.sqlite")
-    pruned = [trial for trial in study.trials if trial.state == TrialState.PRUNED]
-    assert pruned and all(max(trial.intermediate_values) < 3 for trial in pruned)
-    assert any(trial.state == TrialState.COMPLETE for trial in study.trials)
+    by_state = {state: study.get_trials(states=(state,)) for state in TrialState}
+    assert sum(map(len, by_state.values())) == 9
+    assert by_state[TrialState.COMPLETE] and by_state[TrialState.FAIL] and by_state[TrialState.PRUNED]
+    assert all(max(trial.intermediate_values) < 3 for trial in by_state[TrialState.PRUNED])
+    rates = {state: [trial.params["training.learning_rate"] for trial in found] for state, found in by_state.items()}
+    assert min(rates[TrialState.FAIL]) > min(rates[TrialState.COMPLETE])
 
 
 @pytest.mark.parametrize(
@@ -128,7 +122,7 @@ def test_a_pruner_ends_trials_that_do_badly(tmp_path, monkeypatch):
         (["tune.sampler=grid"], "tune.sampler"),
         (["tune.tials=3"], "did you mean tune.trials"),
         (["training.selection=best"], "training.selection=holdout"),
-        (["model.search={}"], "nothing to tune"),
+        (["model.search.learning_rate.high=1e-3"], "2 decades"),
     ],
 )
 def test_mistakes(arguments, text, tmp_path, monkeypatch, capsys):

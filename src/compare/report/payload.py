@@ -1,0 +1,162 @@
+"""What the report's scripts draw from, as plain values."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from src.compare.axes import zero_log
+from src.compare.comparison import Comparison, Row, Table
+from src.compare.curves import TIME_TITLE, learning_curves
+from src.compare.grouping import hyperparameters
+from src.compare.pareto import on_front
+from src.compare.published import Published, published_rows
+from src.compare.records import Run, read_run
+from src.compare.sensitivity import sweeps
+from src.compare.words import signed
+
+Record = Mapping[str, Any]
+ADAPTER = "model.adapter."  # the adapter's own hyperparameters come first in a tooltip, without this
+MOST_LINES = 14  # of a tooltip
+ENVIRONMENT = ("versions", "git", "hardware")
+RESULTS = ("primary_metric", "metrics", "epochs", "params", "time", "memory", "adapter_bytes", "flags")
+FINGERPRINTS = ("started", "config_hash", "data_fingerprint", "backbone_fingerprint", "batches_fingerprint", "rows")
+
+
+def payload(comparison: Comparison, with_published: bool) -> dict[str, Any]:
+    """Points, curves and records of all tables. What many runs share is stored once, in ``parts``."""
+    runs = {
+        folder: read_run(Path(folder)) for table in comparison.tables for row in table.rows for folder in row.folders
+    }
+    parts = Parts()
+    ids = {folder: index for index, folder in enumerate(runs)}
+    return {
+        "groups": [_group(table, runs, ids, with_published) for table in comparison.tables],
+        "runs": [_run(run, parts) for run in runs.values()],
+        "parts": parts.values,
+    }
+
+
+class Parts:
+    """Values by number, equal ones once."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self._numbers: dict[str, int] = {}
+
+    def number(self, value: Any) -> int:
+        """The number under which the value is kept."""
+        key = repr(value)
+        if key not in self._numbers:
+            self._numbers[key] = len(self.values)
+            self.values.append(value)
+        return self._numbers[key]
+
+
+def _group(table: Table, runs: Mapping[str, Run], ids: Mapping[str, int], with_published: bool) -> dict[str, Any]:
+    others = published_rows(table) if with_published else []
+    labels = {row.label: index for index, row in enumerate(table.rows)}
+    curves = learning_curves(table, {folder: run.record for folder, run in runs.items()})
+    return {
+        "title": table.title,
+        "metric": table.metric,
+        "baseline": table.baseline,
+        "rows": [_row(row, runs, ids) for row in table.rows],
+        "pareto": _pareto(table, others),
+        "published": [_published(other) for other in others],
+        "curves": [asdict(curve) | {"row": labels[curve.label]} for curve in curves],
+        "timeTitle": TIME_TITLE,
+        "sweeps": [
+            {
+                "name": sweep.name,
+                "log": sweep.log,
+                "values": sweep.values,
+                "series": [
+                    {
+                        "method": series.method,
+                        "points": [[value, labels[row.label]] for value, row in series.points],
+                        "best": [[value, labels[row.label]] for value, row in series.best],
+                    }
+                    for series in sweep.series
+                ],
+            }
+            for sweep in sweeps(table)
+        ],
+    }
+
+
+def _row(row: Row, runs: Mapping[str, Run], ids: Mapping[str, int]) -> dict[str, Any]:
+    first = runs[row.folders[0]]
+    return {
+        "label": row.label,
+        "method": row.method,
+        "mean": row.mean,
+        "interval": row.interval and [row.interval.low, row.interval.high],
+        "difference": row.difference and [row.difference.mean, row.difference.low, row.difference.high],
+        "hover": [*_scores(row), *_configuration(first)],
+        "runs": [ids[folder] for folder in row.folders],
+    }
+
+
+def _scores(row: Row) -> list[str]:
+    seeds = f"{len(row.seeds)} seed{'s' * (len(row.seeds) > 1)}"
+    found = f"{row.mean:.4f} ({seeds})"
+    if row.interval:
+        found = f"{row.mean:.4f} [{row.interval.low:.4f}, {row.interval.high:.4f}] ({seeds})"
+    gap = [f"difference {signed(row.difference.mean)}"] if row.difference else []
+    return [found, *gap, f"{row.adapter + row.router:,} adapter parameters"]
+
+
+def _configuration(run: Run) -> list[str]:
+    """Hyperparameters of the adapter, then the rest that a list has room for."""
+    found = {key: value for key, value in hyperparameters(run).items() if value is not None}
+    keys = sorted(found, key=lambda key: (not key.startswith(ADAPTER), key))
+    lines = [f"{key.removeprefix(ADAPTER)} = {str(found[key])[:60]}" for key in keys]
+    return lines if len(lines) <= MOST_LINES else [*lines[: MOST_LINES - 1], f"… {len(lines) - MOST_LINES + 1} more"]
+
+
+def _pareto(table: Table, others: Sequence[Published]) -> dict[str, Any]:
+    parameters = [row.adapter + row.router for row in table.rows]
+    axis = zero_log([*parameters, *(other.parameters for other in others)])
+    return {
+        "parameters": {"x": axis.positions[: len(parameters)], "others": axis.positions[len(parameters) :],
+                       "ticks": axis.ticks, "edges": axis.edges, "zero": axis.zero,
+                       "front": _front(table, parameters)},
+        "memory": _plain(table, [row.peak_mb for row in table.rows]),
+        "time": _plain(table, [row.train_s for row in table.rows]),
+    }  # fmt: skip
+
+
+def _plain(table: Table, costs: Sequence[float | None]) -> dict[str, Any]:
+    return {"x": costs, "front": _front(table, costs)}
+
+
+def _front(table: Table, costs: Sequence[float | None]) -> list[int]:
+    """Rows on the front, by increasing cost."""
+    sign = 1 if table.lower_is_better else -1
+    known = [(cost, index) for index, cost in enumerate(costs) if cost is not None]
+    front = on_front([(cost, sign * table.rows[index].mean) for cost, index in known])
+    return [index for (cost, index), good in sorted(zip(known, front, strict=True)) if good]
+
+
+def _published(other: Published) -> dict[str, Any]:
+    spread = "" if other.deviation is None else f" ± {other.deviation:.4f}"
+    lines = [f"{other.score:.4f}{spread}", f"{other.parameters:,} parameters", other.source, other.protocol]
+    return {"label": other.method, "score": other.score, "deviation": other.deviation, "hover": lines}
+
+
+def _run(run: Run, parts: Parts) -> dict[str, Any]:
+    """A run's record in sections: title, number of the part."""
+    record = run.record
+    config = record.get("config") or {"adapter": record.get("adapter_config"), "training": record.get("training")}
+    sections: list[tuple[str, Any]] = [("result", _chosen(record, RESULTS))]
+    sections += [(f"config: {name}", value if isinstance(value, Mapping) else {name: value})
+                 for name, value in config.items()]  # fmt: skip
+    sections += [(name, record.get(name)) for name in ENVIRONMENT]
+    sections.append(("fingerprints", _chosen(record, FINGERPRINTS)))
+    kept = [[title, parts.number(value)] for title, value in sections if value not in (None, {})]
+    return {"folder": str(run.folder), "name": run.name, "seed": run.seed, "sections": kept}
+
+
+def _chosen(record: Record, names: Iterable[str]) -> dict[str, Any]:
+    return {name: record[name] for name in names if record.get(name) is not None}

@@ -1,0 +1,202 @@
+"""The report in a real browser, opened from a file, with the network off."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from src.compare.comparison import compare_runs
+from src.compare.records import find_runs
+from src.compare.report import write_report
+from tests.compare.factory import ALPHA, make_run, make_sweep
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+EVIL = "<script>window.hacked=1</script><img src=x onerror=window.hacked=1>"
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (apt-get install chromium)")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as started:
+        running = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    make_sweep(folder / "runs", ranks=(2, 4, 16))
+    return written(folder)
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """A report of runs whose name, override value and error text are markup."""
+    folder = tmp_path_factory.mktemp("hostile")
+    name = EVIL.replace("/", "\u2215")  # a folder's name has no slash
+    for seed in range(3):
+        make_run(folder / "runs" / f"{seed}{name}", ALPHA, seed, settings={"init": EVIL})
+        make_run(folder / "runs" / f"{seed}", ALPHA, seed, settings={"init": "plain"}, skill=0.7)
+    make_run(folder / "runs" / "failed", status="failed", error={"message": EVIL, "type": "X"})
+    return written(folder)
+
+
+@pytest.fixture
+def page(browser, report):
+    yield from opened(browser, report)
+
+
+def written(folder: Path) -> str:
+    write_report(compare_runs(find_runs([folder / "runs"]), resamples=200), folder / "report.html")
+    return (folder / "report.html").as_uri()
+
+
+def opened(browser, url, **options):
+    """A page whose every request but the file's own is refused, and which must have had nothing to say at the end."""
+    said: list[str] = []
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
+    context.set_offline(True)
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+
+    def refuse(route):
+        if route.request.url != url:
+            said.append(f"asked for {route.request.url}")
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/*", refuse)
+    page.goto(url)
+    yield page
+    context.close()
+    assert said == []
+
+
+def labels(page) -> list[str]:
+    return page.locator("#group-0 table.rows tbody tr:visible .open").all_inner_texts()
+
+
+def plot(page, name):
+    """A plot, scrolled into sight and drawn."""
+    node = page.locator(f'#group-0 [data-plot="{name}"]')
+    node.scroll_into_view_if_needed()
+    node.locator(".main-svg").first.wait_for()
+    return node
+
+
+def test_every_plot_is_drawn(page):
+    for name in ("parameters", "memory", "time", "forest", "steps", "seconds", "sweep-0"):
+        assert plot(page, name).locator(".scatterlayer .point").count() > 0, name
+    assert page.locator("table.heat td[style]").count() == 22
+
+
+def test_sorting(page):
+    before = labels(page)
+    button = page.locator("#group-0 thead button", has_text="adapter")
+    heading = page.locator("#group-0 thead th", has=page.locator("button", has_text="adapter"))
+    cells = page.locator("#group-0 table.rows tbody tr td:nth-child(6)")
+
+    def numbers():
+        return [int(text.replace(",", "")) for text in cells.all_inner_texts()]
+
+    assert numbers() != sorted(numbers(), reverse=True)
+    button.focus()
+    page.keyboard.press("Enter")
+    assert heading.get_attribute("aria-sort") == "descending"
+    assert numbers() == sorted(numbers(), reverse=True)
+    page.keyboard.press("Enter")
+    assert heading.get_attribute("aria-sort") == "ascending"
+    assert numbers() == sorted(numbers())
+    assert labels(page) != before
+    assert sorted(labels(page)) == sorted(before)
+
+
+def test_filtering_narrows_table_and_plots(page):
+    points = plot(page, "parameters").locator(".scatterlayer .point")
+    assert points.count() == 11
+    page.get_by_label("Filter").first.fill("alpha r=16")
+    assert labels(page) == ["alpha r=16"]
+    assert points.count() == 1
+    page.get_by_label("Filter").first.fill("")
+    page.locator("#group-0 .legend button", has_text="alpha").click()
+    assert len(labels(page)) == 7
+    assert not any(label.startswith("alpha") for label in labels(page))
+    assert points.count() == 7
+
+
+def test_hovering_and_clicking_a_point(page):
+    node = plot(page, "parameters")
+    page.get_by_label("Filter").first.fill("alpha r=16")
+    node.locator(".scatterlayer .point").first.hover(force=True)
+    text = node.locator(".hoverlayer .hovertext")
+    text.wait_for()
+    assert "alpha r=16" in text.text_content()
+    assert "dropout = 0.0" in text.text_content()
+    box = node.locator(".scatterlayer .point").first.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.locator("dialog[open]").wait_for()
+    assert page.locator("#runs-title").inner_text() == "alpha r=16"
+
+
+def test_the_runs_of_a_configuration(page):
+    page.locator("#group-0 .open", has_text="alpha r=16").click()
+    dialog = page.locator("dialog[open]")
+    assert dialog.locator(".run").count() == 3
+    text = dialog.text_content()
+    for found in ("r=16_toy_pairs", "learning_rate", "2.13.0+cpu", "05c56364b860", "a CPU"):
+        assert found in text
+    page.keyboard.press("Escape")
+    assert page.locator("dialog[open]").count() == 0
+
+
+def test_dark_by_button_and_by_system(page, browser, report):
+    ground = "getComputedStyle(document.body).backgroundColor"
+    ink = "getComputedStyle(document.querySelector('.plot .xtick text')).fill"
+    plot(page, "parameters")
+    assert page.evaluate(ground) == "rgb(255, 255, 255)"
+    light = page.evaluate(ink)
+    page.get_by_role("button", name="Dark").click()
+    assert page.evaluate(ground) == "rgb(21, 24, 29)"
+    assert page.evaluate(ink) != light
+    for dark in opened(browser, report, color_scheme="dark"):
+        assert dark.evaluate(ground) == "rgb(21, 24, 29)"
+
+
+def test_print(page):
+    page.get_by_role("button", name="Dark").click()
+    assert page.locator("#theme").is_visible()
+    page.emulate_media(media="print")
+    assert not page.locator("#theme").is_visible()
+    assert not page.get_by_label("Filter").first.is_visible()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    page.locator('#group-1 [data-plot="seconds"] .main-svg').first.wait_for()  # drawn, though never in sight
+    assert page.pdf(print_background=True).startswith(b"%PDF")
+
+
+def test_a_narrow_page_does_not_scroll_sideways(page):
+    page.set_viewport_size({"width": 400, "height": 800})
+    plot(page, "forest")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 402
+
+
+def test_no_name_becomes_markup(browser, hostile):
+    # Without the page's own policy, which would hide a hole in the escaping.
+    for page in opened(browser, hostile, bypass_csp=True):
+        node = plot(page, "parameters")
+        plot(page, "forest")
+        page.locator("#group-0 .open", has_text="script").click()
+        assert "onerror" in page.locator("dialog[open]").inner_text()
+        page.keyboard.press("Escape")
+        page.get_by_label("Filter").first.fill("script")
+        node.scroll_into_view_if_needed()
+        node.locator(".scatterlayer .point").first.hover(force=True)
+        text = node.locator(".hoverlayer .hovertext")
+        text.wait_for()
+        assert "<img src=x" in text.text_content()
+        assert page.evaluate("window.hacked") is None
+        assert page.locator("img").count() == 0
