@@ -38,6 +38,7 @@ def breakdown(runs: list[RunFactors]) -> list[dict[str, Any]] | str:
                     "method": str(members[0].run.method),
                     "runs": [run.label for run in members],
                     "tasks": tasks,
+                    "experts": max(len(factors.heads) for factors in members[0].trained.values()),
                     "similarity": similarities,
                     "verdict": verdict(similarities),
                     "tsne": {factor: tsne(members, factor) for factor in ("A", "B")},

@@ -7,7 +7,7 @@ from typing import Any
 
 from src.analysis import figures
 from src.analysis.breakdown import breakdown
-from src.analysis.factors import RunFactors, load_factors, run_labels
+from src.analysis.factors import RunFactors, load_factors, run_labels, task_name
 from src.analysis.history import diagnostics
 from src.analysis.movement import movement
 from src.analysis.spectra import spectra
@@ -105,7 +105,7 @@ def _finished(paths: list[Path]) -> list[Run]:
             raise UserError(f"{path}: no such folder")
     found = find_runs(paths)
     usable = sorted(
-        (run for run in found if run.problem is None), key=lambda run: (run.method, str(run.record["data"]), run.seed)
+        (run for run in found if run.problem is None), key=lambda run: (run.method, task_name(run), run.seed)
     )
     for run in found:
         if run.problem is not None:

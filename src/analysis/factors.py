@@ -60,7 +60,7 @@ class RunFactors:
 
     @property
     def task(self) -> str:
-        return str(self.run.record["data"])
+        return task_name(self.run)
 
     @property
     def seed(self) -> int:
@@ -71,6 +71,11 @@ class RunFactors:
         """Method, adapter and backbone: runs of one kind differ in nothing but task, seed and training."""
         record = self.run.record
         return repr((record["method"], record.get("adapter_config"), record.get("backbone_fingerprint")))
+
+
+def task_name(run: Run) -> str:
+    """The run's task; of a mix, all of its tasks."""
+    return "+".join(run.record.get("tasks") or [str(run.record["data"])])
 
 
 def load_factors(label: str, run: Run) -> RunFactors:
@@ -115,7 +120,7 @@ def paired(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
 
 def run_labels(runs: Sequence[Run]) -> list[str]:
     """Method, task and seed of each run; where two agree in all three, also what else of their configs differs."""
-    names = [f"{run.method} {run.record['data']} seed {run.seed}" for run in runs]
+    names = [f"{run.method} {task_name(run)} seed {run.seed}" for run in runs]
     settings = [hyperparameters(run) for run in runs]
     labels = []
     for name, setting in zip(names, settings, strict=True):

@@ -112,7 +112,8 @@ def draw_breakdown(found: dict[str, Any], path: Path) -> None:
     figure, axes = plt.subplots(1, 3, figsize=(15, 4.8), layout="constrained", width_ratios=(3, 3, 4))
     for ax, factor in zip(axes, "AB", strict=False):
         points = found["tsne"][factor]
-        ax.set(title=f"t-SNE of every {factor}", xticks=[], yticks=[])
+        extra = " and expert" if factor == "B" and found["experts"] > 1 else ""
+        ax.set(title=f"t-SNE of every {factor}, one for each layer{extra}", xticks=[], yticks=[])
         if isinstance(points, str):
             ax.text(0.5, 0.5, points, ha="center", transform=ax.transAxes, wrap=True)
             continue
