@@ -12,7 +12,7 @@ help:
 	@echo "make clean  remove the virtual environment and caches"
 
 demo: $(VENV)/.installed
-	$(BIN)/python main.py --multirun experiment=demo 'model=glob(*)'
+	$(BIN)/python main.py --multirun experiment=demo 'model=glob(*,exclude=roberta_peft*)'
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest

@@ -20,8 +20,10 @@ from transformers.trainer import TRAINER_STATE_NAME
 from src.errors import UserError
 from src.models.adapter import AdapterLinear
 from src.models.inject import adapters
+from src.models.schedule import Schedule
 from src.training.checkpoint import CheckpointCallback, Checkpoints, rng_state, set_rng_state
 from src.training.sampler import LengthGroupedSampler
+from src.training.schedule import ScheduleCallback
 
 DIVERGED = (
     "training diverged; try a lower training.learning_rate, more training.warmup_steps or training.precision=fp32"
@@ -78,6 +80,7 @@ class ArenaTrainer(Trainer):
         on_evaluation: called with an ``Evaluation`` after each pass over all evaluation splits.
         on_log: called with the Trainer's own log lines.
         checkpoints: where an unfinished training is kept, and continued from.
+        schedule: what the method does between steps, if anything.
         kwargs: transformers.Trainer's; ``eval_dataset`` is a dict of splits.
     """
 
@@ -91,6 +94,7 @@ class ArenaTrainer(Trainer):
         on_evaluation,
         on_log,
         checkpoints: Checkpoints,
+        schedule: Schedule | None = None,
         **kwargs,
     ):
         self.head, self.head_learning_rate = head, head_learning_rate
@@ -112,6 +116,8 @@ class ArenaTrainer(Trainer):
         self.model_accepts_loss_kwargs = False
         self._adapters: list[AdapterLinear] = [adapter for _, adapter in adapters(self.model)]
         self.add_callback(CheckpointCallback(self, checkpoints.every))
+        if schedule is not None:
+            self.add_callback(ScheduleCallback(schedule))
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """AdamW (or ``training.optim``) over groups: head or not, decayed or not (biases and LayerNorms are not)."""
