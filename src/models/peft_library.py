@@ -42,6 +42,7 @@ class PeftAdapters:
         changed: those of them whose values the method's start has changed (PiSSA keeps the residual there).
         identity_at_start: whether the model's output was the same after as before.
         schedule: the method's step hook, if it has one.
+        extra_loss: what the method added to the task's loss in the last forward pass.
     """
 
     model: nn.Module
@@ -51,6 +52,11 @@ class PeftAdapters:
     changed: frozenset[str] = frozenset()
     identity_at_start: bool = True
     schedule: PeftSchedule | None = None
+    extra_loss: Tensor | None = None
+
+    def auxiliary_loss(self) -> Tensor | None:
+        """What the method adds to the task's loss."""
+        return self.extra_loss
 
     def state(self) -> dict[str, Tensor]:
         """The method's own tensors, frozen ones included, and the base's tensors that its start has changed.
@@ -94,7 +100,8 @@ def peft_size(
         UserError: as ``add_peft``, and if the method cannot be set up without weights.
     """
     try:
-        _adapt(model, node, head, exclude)
+        with torch.device("meta"):
+            _adapt(model, node, head, exclude)
     except (RuntimeError, NotImplementedError) as error:
         raise UserError(
             f"the size of {node['_target_']} cannot be worked out without weights, so no budget can be set: {error}"
@@ -118,11 +125,13 @@ def _adapt(
         raise UserError(f"{node['_target_']}: target_modules reach into the head: {', '.join(reached)}")
     tuner = handle if config.is_prompt_learning else handle.base_model
     _hang_in(model, [handle, tuner])
+    found = PeftAdapters(model, handle, list(getattr(tuner, "targeted_module_names", [])), base)
     if config.is_prompt_learning or type(tuner).forward is not BaseTuner.forward:
-        _route(model, tuner)
+        _route(found, tuner)
+    if hasattr(type(tuner), HOOK):
+        found.schedule = PeftSchedule(tuner, config, shares)
     model.train(model.training)
-    schedule = PeftSchedule(tuner, config, shares) if hasattr(type(tuner), HOOK) else None
-    return PeftAdapters(model, handle, list(getattr(tuner, "targeted_module_names", [])), base, schedule=schedule)
+    return found
 
 
 def _make_config(model: Any, node: Mapping[str, Any], exclude: Collection[str]) -> tuple[Any, dict[str, float]]:
@@ -181,23 +190,34 @@ def _hang_in(model: nn.Module, holders: list[Any]) -> None:
         model.add_module(SHARED, shared)
 
 
-def _route(model: Any, outer: Any) -> None:
+def _route(found: PeftAdapters, outer: Any) -> None:
     """Call the library's forward around the model's: it adds prompts, or a term to the loss.
 
-    It calls the model's forward in turn, which then has to be the original.
+    It calls the model's forward in turn, which then has to be the original. Such a term is kept apart, as that of our
+    own methods is: the loss of an evaluation is the task's alone.
     """
+    model: Any = found.model
     original, inside = model.forward, False
+    task_loss: Tensor | None = None
 
     @functools.wraps(original)
     def forward(*args: Any, **kwargs: Any) -> Any:
-        nonlocal inside
+        nonlocal inside, task_loss
         if inside:
-            return original(*args, **kwargs)
-        inside = True
+            outputs = original(*args, **kwargs)
+            task_loss = outputs.loss
+            if task_loss is not None:
+                outputs.loss = task_loss.clone()  # the library adds to it in place
+            return outputs
+        inside, task_loss, found.extra_loss = True, None, None
         try:
-            return outer.forward(*args, **kwargs)
+            outputs = outer.forward(*args, **kwargs)
         finally:
             inside = False
+        if task_loss is not None:
+            found.extra_loss = outputs.loss - task_loss
+            outputs.loss = task_loss
+        return outputs
 
     model.forward = forward
 

@@ -125,6 +125,7 @@ def fit(cfg: DictConfig, record: Record) -> float:
         on_log=lambda line: record.log(event="train", **line),
         checkpoints=checkpoints,
         schedule=classifier.schedule,
+        library=classifier.library,
         train_dataset=job.rows["train"],
         eval_dataset=job.evaluation_rows,
         data_collator=collator,

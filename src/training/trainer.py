@@ -18,7 +18,6 @@ from transformers import Trainer
 from transformers.trainer import TRAINER_STATE_NAME
 
 from src.errors import UserError
-from src.models.adapter import AdapterLinear
 from src.models.inject import adapters
 from src.models.schedule import Schedule
 from src.training.checkpoint import CheckpointCallback, Checkpoints, rng_state, set_rng_state
@@ -81,6 +80,7 @@ class ArenaTrainer(Trainer):
         on_log: called with the Trainer's own log lines.
         checkpoints: where an unfinished training is kept, and continued from.
         schedule: what the method does between steps, if anything.
+        library: adapters that are not this framework's and may have an auxiliary loss, too.
         kwargs: transformers.Trainer's; ``eval_dataset`` is a dict of splits.
     """
 
@@ -95,6 +95,7 @@ class ArenaTrainer(Trainer):
         on_log,
         checkpoints: Checkpoints,
         schedule: Schedule | None = None,
+        library: Any = None,
         **kwargs,
     ):
         self.head, self.head_learning_rate = head, head_learning_rate
@@ -114,7 +115,8 @@ class ArenaTrainer(Trainer):
         # Classification losses are means and ignore the item count that the Trainer would pass them. Left to believe
         # otherwise, it does not divide by the accumulation steps: the gradient is that many times too large.
         self.model_accepts_loss_kwargs = False
-        self._adapters: list[AdapterLinear] = [adapter for _, adapter in adapters(self.model)]
+        self._adapters: list[Any] = [adapter for _, adapter in adapters(self.model)]
+        self._adapters += [] if library is None else [library]
         self.add_callback(CheckpointCallback(self, checkpoints.every))
         if schedule is not None:
             self.add_callback(ScheduleCallback(schedule))
