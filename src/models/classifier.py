@@ -52,6 +52,16 @@ class Classifier:
         """Parameters by role, see ``count_parameters``."""
         return count_parameters(self.model, self.backbone.head)
 
+    def require_own_adapters(self, action: str) -> None:
+        """Refuse what only this framework's adapters can do.
+
+        Raises:
+            UserError: if the adapters are a library's.
+        """
+        if self.library:
+            name, method = self.description["model"]["name"], self.description["model"]["adapter"]["_target_"]
+            raise UserError(f"{name} cannot be {action}: its adapters are those of {method}, not of this framework")
+
     @property
     def schedule(self) -> Schedule | None:
         """What the method does between steps."""

@@ -91,9 +91,7 @@ def add_peft(
     return found
 
 
-def peft_size(
-    model: nn.Module, node: Mapping[str, Any], head: Collection[str], exclude: Collection[str] = ()
-) -> int:
+def peft_size(model: nn.Module, node: Mapping[str, Any], head: Collection[str], exclude: Collection[str] = ()) -> int:
     """Values that the method trains, worked out on torch's meta device; the model is changed.
 
     Raises:
@@ -109,9 +107,7 @@ def peft_size(
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
-def _adapt(
-    model: nn.Module, node: Mapping[str, Any], head: Collection[str], exclude: Collection[str]
-) -> PeftAdapters:
+def _adapt(model: nn.Module, node: Mapping[str, Any], head: Collection[str], exclude: Collection[str]) -> PeftAdapters:
     base = frozenset(_tensors(model))
     model.requires_grad_(False)
     config, shares = _make_config(model, node, exclude)

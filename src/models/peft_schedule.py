@@ -1,4 +1,4 @@
-"""The step hook of the peft library's tuners: ``update_and_allocate``, with its clock set from the training's length."""
+"""The step hook of the peft library's tuners, ``update_and_allocate``, its clock set from the training's length."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -77,9 +77,7 @@ class PeftSchedule:
 
 
 def _plain_attributes(holder: Any) -> dict[str, Any]:
-    return {
-        key: _copy(value) for key, value in vars(holder).items() if not key.startswith("_") and _is_plain(value)
-    }
+    return {key: _copy(value) for key, value in vars(holder).items() if not key.startswith("_") and _is_plain(value)}
 
 
 def _is_plain(value: Any) -> bool:
