@@ -23,8 +23,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from src.errors import UserError
 from src.extras import require_package
-from src.peft_fields import peft_fields
 from src.metrics.names import check_metrics
+from src.peft_fields import peft_fields
 
 TARGETS = "str | list[str]"
 

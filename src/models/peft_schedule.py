@@ -42,15 +42,20 @@ class PeftSchedule:
 
     def begin(self, total_steps: int) -> None:
         for key, share in self.shares.items():
-            setattr(self.config, key, round(share * total_steps))
-        if TOTAL not in self.shares:
+            # The first choice of ranks needs a step before it, however short the training.
+            steps = total_steps if key == TOTAL else min(round(share * total_steps), max(total_steps - 2, 0))
+            setattr(self.config, key, steps)
+        if not hasattr(self.config, TOTAL):
             return
-        total, (first, last) = getattr(self.config, TOTAL), (getattr(self.config, key, 0) for key in PHASES)
-        if first >= total - last:
+        config: Any = self.config
+        total, (first, last) = getattr(config, TOTAL), (getattr(config, key) for key in PHASES)
+        if total - last < max(first + 1, 2):
             raise UserError(
-                f"a training of {total} steps leaves none between the first {first} ({PHASES[0]}) and the last {last} "
-                f"({PHASES[1]}) in which ranks could be taken away"
+                f"a training of {total} steps leaves too few between the first {first} ({PHASES[0]}) and the last "
+                f"{last} ({PHASES[1]}), in which ranks are taken away"
             )
+        if config.target_r >= config.init_r:
+            raise UserError(f"target_r={config.target_r} breaks the rule: below init_r={config.init_r}")
 
     def after_step(self, step: int) -> None:
         getattr(self.tuner, HOOK)(step)
