@@ -11,6 +11,7 @@ COMMANDS = {
     "predict": ("src.deploy.predict", "use a trained run: on a text, a file, or GLUE's test sets"),
     "merge": ("src.deploy.merge", "write a trained run as a plain transformers model"),
     "export": ("src.deploy.export", "write a trained run in the peft library's format, or read one of its"),
+    "analyze": ("src.analysis.command", "look inside trained adapters: figures and numbers"),
     "planted": ("src.analysis.planted", "which method recovers which known update, at an equal budget"),
 }
 

@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from src.config import unknown_key
+from src.data.records import task_records
 from src.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,6 +39,8 @@ OmegaConf.register_new_resolver(
 )
 # ${by_model:${model.name},{roberta_full:3e-4,default:3e-3}}: a recipe's value for each method, in one line.
 OmegaConf.register_new_resolver("by_model", lambda name, values: values.get(name, values["default"]), replace=True)
+# The records of the tasks that data=mix names.
+OmegaConf.register_new_resolver("task_records", task_records, replace=True)
 
 
 def run_app(main: Callable[[], Any]) -> None:
@@ -83,6 +86,8 @@ def _explain(error: Exception) -> str:
     if isinstance(error, UserError):
         return str(error)
     text = str(error)
+    if told := re.match(r"UserError raised while resolving interpolation: (.*)\n\s+full_key:", text, re.DOTALL):
+        return told[1]
     if key := re.search(r"Could not (?:override|append to config|delete from config)[^']*'([^']+)'", text):
         return str(unknown_key(key[1].lstrip("+~"), _valid_keys()))
     if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:

@@ -23,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from src.errors import UserError
 from src.extras import require_package
-from src.metrics.names import check_metrics
+from src.metrics.names import LOWER_IS_BETTER, check_metrics
 from src.peft_fields import peft_fields
 
 TARGETS = "str | list[str]"
@@ -90,6 +90,8 @@ RULES: dict[str, dict[str, str]] = {
         "holdout_max": "int >= 1",
     },
 }
+
+MIX_RULES = {"sampling": "size | equal | temperature", "temperature": "float > 0"}
 
 # Keys of `training` that are ours, and stricter rules for TrainingArguments whose type says too little.
 TRAINING_RULES = {
@@ -188,6 +190,9 @@ def validate(cfg: DictConfig) -> None:
     _check_reporters(config["training"].get("report_to"))
     _check_start(config.get("init_from"))
     data = config["data"]
+    if "tasks" in data:
+        _check_mix(config)
+        return
     if data["source"] not in data["sources"]:
         raise UserError(
             f"data.source={data['source']} is not a source of {data['name']}; choices: {', '.join(data['sources'])}"
@@ -195,6 +200,20 @@ def validate(cfg: DictConfig) -> None:
     check_metrics(data["metrics"], None if data["label_names"] is None else len(data["label_names"]) or 1)
     if data["primary_metric"] not in data["metrics"]:
         raise UserError(f"data.primary_metric={data['primary_metric']} is none of data.metrics={data['metrics']}")
+
+
+def _check_mix(config: Mapping[str, Any]) -> None:
+    data = config["data"]
+    _check_node("data.mix", data["mix"], MIX_RULES)
+    if data["source"] not in data["sources"]:
+        raise UserError(f"data.source={data['source']} breaks the rule: {' | '.join(data['sources'])}")
+    for name, record in data["sources"][data["source"]]["records"].items():
+        if record["primary_metric"] in LOWER_IS_BETTER:
+            raise UserError(
+                f"data.tasks: {name}'s {record['primary_metric']} is an error, which no mean of scores holds"
+            )
+    if config["training"].get("label_smoothing_factor"):
+        raise UserError("training.label_smoothing_factor does not fit data=mix: its heads differ in their classes")
 
 
 def check_node(path: str, node: Mapping[str, Any]) -> None:

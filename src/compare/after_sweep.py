@@ -6,12 +6,16 @@ REPORT = "report.html"
 
 
 def after_sweep(folder: Path) -> None:
-    """Print the comparison of the sweep's runs; also when some jobs failed."""
+    """Print the comparison of the sweep's runs and write its report; also when some jobs failed."""
     from src.compare.command import open_store
     from src.compare.comparison import compare_runs
     from src.compare.records import find_runs
+    from src.compare.report import write_report
     from src.compare.table import print_comparison
 
     store = open_store()
     comparison = compare_runs(find_runs([folder], store), store=store)
     print_comparison(comparison, where=folder)
+    if comparison.tables:
+        write_report(comparison, folder / REPORT)
+        print(f"The report is in {folder / REPORT}")

@@ -9,7 +9,7 @@ from src.compare.comparison import Comparison, compare_runs
 from src.compare.export import FORMATS, write_tidy
 from src.compare.records import find_runs
 from src.compare.store import Store
-from src.compare.table import print_comparison
+from src.compare.table import print_comparison, print_published
 from src.errors import UserError
 
 
@@ -31,6 +31,8 @@ def main(arguments: list[str]) -> None:
     comparison = compare_runs(runs, options.baseline, options.metric, options.resamples, store)
     if options.format == "table":
         print_comparison(comparison, with_pscp=options.pscp)
+        if options.published:
+            print_published(comparison)
     else:
         sys.stdout.write(FORMATS[options.format](comparison, options.pscp))
     if options.tidy:
@@ -53,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--metric", metavar="NAME", help="compare by this metric instead of each task's primary one")
     parser.add_argument("--format", choices=["table", *FORMATS], default="table", help="what is printed")
     parser.add_argument("--tidy", type=Path, metavar="FILE", help="write one row per run to a .csv or .parquet file")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the report: one file that opens anywhere")
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="write figures for papers, PDF and PNG")
+    parser.add_argument("--published", action="store_true", help="add what papers report for this backbone and task")
     parser.add_argument("--pscp", action="store_true", help="add PEFT-Bench's efficiency-aware score")
     parser.add_argument("--resamples", type=_positive, metavar="N", help="of the bootstrap and the permutation test "
                         "(default: 10,000; fewer for more than 20 configurations)")  # fmt: skip
@@ -61,7 +66,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _write(comparison: Comparison, options: argparse.Namespace) -> None:
-    """The files that were asked for."""
+    """The files that were asked for. What draws them is imported only here: it takes a second."""
+    try:
+        if options.html:
+            from src.compare.report import write_report
+
+            write_report(comparison, options.html, published=options.published)
+            print(f"The report is in {options.html}", file=sys.stderr)
+        if options.figures:
+            from src.compare.figures import write_figures
+
+            written = write_figures(comparison, options.figures)
+            print(f"{len(written)} figures are in {options.figures}", file=sys.stderr)
+    except OSError as error:
+        raise UserError(f"{error.filename or options.html or options.figures}: {error.strerror or error}") from error
 
 
 def _positive(text: str) -> int:

@@ -206,7 +206,7 @@ def _values(entry: Configuration, metric: str) -> list[float]:
 
 def _key(entry: Configuration, reference: Configuration | None, metric: str, resamples: int) -> str:
     runs = [*entry.runs, None, *(reference.runs if reference and reference is not entry else ())]
-    parts = [[str(run.folder.resolve()), run.stamp] if run else None for run in runs]
+    parts = [[str(run.folder), run.stamp] if run else None for run in runs]
     return hashlib.sha256(json.dumps([VERSION, metric, resamples, parts]).encode()).hexdigest()
 
 

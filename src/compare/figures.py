@@ -12,7 +12,7 @@ from src.compare.palette import Style, styles
 from src.compare.records import read_run
 from src.compare.sensitivity import Sweep, sweeps
 
-SETTINGS = {
+SETTINGS: Any = {
     "font.size": 9, "axes.titlesize": 10, "axes.labelsize": 9, "legend.fontsize": 8, "xtick.labelsize": 8,
     "ytick.labelsize": 8, "pdf.fonttype": 42, "axes.spines.top": False, "axes.spines.right": False,
     "axes.grid": True, "grid.alpha": 0.3, "savefig.bbox": "tight", "savefig.dpi": 200, "text.parse_math": False,
@@ -62,8 +62,10 @@ def _figures(table: Table) -> list[tuple[str, float, Any]]:
     records = {folder: read_run(Path(folder)).record for row in table.rows for folder in row.folders}
     best = {curve.method: curve for curve in reversed(learning_curves(table, records))}  # rows come best first
     if best:
-        for name in ("steps", "seconds"):
-            found.append((f"curves_{name}", SIZE[1], lambda axes, looks, x=name: _curves(axes, table, best, x, looks)))
+        found += [
+            (f"curves_{name}", SIZE[1], lambda axes, looks, x=name: _curves(axes, table, best, x, looks))
+            for name in ("steps", "seconds")
+        ]
     for sweep in sweeps(table):
         name = f"sweep_{sweep.name}"
         found.append((name, SIZE[1], lambda axes, looks, sweep=sweep: _sweep(axes, table, sweep, looks)))

@@ -65,14 +65,13 @@ def find_runs(roots: Iterable[Path], store: Store | None = None) -> list[Run]:
     is looked at.
     """
     seen: set[tuple[int, int]] = set()
-    folders = {folder.resolve(): folder for root in roots for folder in _run_folders(Path(root), seen)}
-    found = [(folder, resolved, _stamp(folder)) for resolved, folder in sorted(folders.items())]
-    known = store.records(found) if store else {}
-    runs = [read_run(folder, known.get(str(resolved)), stamp) for folder, resolved, stamp in found]
+    folders = sorted(folder for root in roots for folder in _run_folders(Path(root).resolve(), seen))
+    stamps = {str(folder): _stamp(folder) for folder in folders}
+    known = store.records(stamps) if store else {}
+    runs = [read_run(folder, known.get(str(folder)), stamps[str(folder)]) for folder in folders]
     if store:
-        fresh = [(str(resolved), stamp) for _, resolved, stamp in found if str(resolved) not in known]
-        texts = {str(run.folder.resolve()): run.record for run in runs if run.record}
-        store.keep_records([(path, stamp, texts[path]) for path, stamp in fresh if path in texts])
+        store.keep_records({str(run.folder): (run.stamp, run.record) for run in runs
+                            if run.record and str(run.folder) not in known})  # fmt: skip
     return runs
 
 

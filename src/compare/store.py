@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -32,17 +32,16 @@ class Store:
         except (OSError, sqlite3.Error):
             self._database = None
 
-    def records(self, found: Iterable[tuple[Path, Path, tuple[int, ...]]]) -> dict[str, dict[str, Any]]:
-        """The kept records of those (folder, resolved folder, stamp) whose stamp has not changed."""
-        stamps = {str(resolved): _text(stamp) for _, resolved, stamp in found}
+    def records(self, stamps: Mapping[str, tuple[int, ...]]) -> dict[str, dict[str, Any]]:
+        """The kept records of those folders whose stamp has not changed."""
+        texts = {path: _text(stamp) for path, stamp in stamps.items()}
         rows = self._query("SELECT path, stamp, body FROM records", ())
-        return {path: json.loads(body) for path, stamp, body in rows if stamps.get(path) == stamp}
+        return {path: json.loads(body) for path, stamp, body in rows if texts.get(path) == stamp}
 
-    def keep_records(self, rows: Sequence[tuple[str, tuple[int, ...], dict[str, Any]]]) -> None:
-        self._write(
-            "INSERT OR REPLACE INTO records VALUES (?, ?, ?)",
-            [(path, _text(stamp), json.dumps(record)) for path, stamp, record in rows],
-        )
+    def keep_records(self, records: Mapping[str, tuple[tuple[int, ...], dict[str, Any]]]) -> None:
+        """Keep records by their folder, each with its stamp."""
+        rows = [(path, _text(stamp), json.dumps(record)) for path, (stamp, record) in records.items()]
+        self._write("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", rows)
 
     def results(self, keys: Sequence[str]) -> dict[str, Any]:
         """What is kept under the keys."""

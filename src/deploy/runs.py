@@ -150,6 +150,10 @@ def open_run(path: str | Path) -> tuple[Path, dict[str, Any]]:
     run = read_run(folder)
     if run.record.get("status") != "ok":
         raise UserError(f"{folder} cannot be used: {run.problem}")
+    if tasks := run.record.get("tasks"):
+        raise UserError(
+            f"{folder} has a head for each of {', '.join(tasks)}; only runs of one task can be deployed yet"
+        )
     return folder, run.record
 
 

@@ -37,6 +37,7 @@ def make_compute(metric_names: Sequence[str], regression: bool) -> ComputeFuncti
         if not len(labels) or not np.isfinite(logits).all():
             return dict.fromkeys(modules, math.nan)
         predictions = logits.reshape(len(labels)) if regression else logits.argmax(axis=-1)
+        labels = labels if regression else labels.astype(np.int64)  # floats where tasks of both kinds share a column
         return {name: _value(modules[name], name, predictions, labels) for name in modules}
 
     return compute

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from src.models.fused import fusable, low_rank_linear
+
 
 class AdapterLinear(nn.Module):
     """A frozen ``nn.Linear`` plus a trained update: ``y = base(x) + delta(x)``.
@@ -89,8 +91,11 @@ class AdapterLinear(nn.Module):
 
     @final  # type: ignore[misc]
     def forward(self, x: Tensor) -> Tensor:
-        y = self.base(x)
-        return y + self.delta(x) if self.enabled and not self.merged else y
+        return self.adapted(x) if self.enabled and not self.merged else self.base(x)
+
+    def adapted(self, x: Tensor) -> Tensor:
+        """``base(x) + delta(x)``; a family of methods may have a quicker way to the same numbers."""
+        return self.base(x) + self.delta(x)
 
     @final
     @property
@@ -169,10 +174,10 @@ class AdapterLinear(nn.Module):
 
 
 class LowRankAdapter(AdapterLinear):
-    """The shape that all methods here share: ``delta(x) = scaling * up @ gate(x, down @ dropout(x))``.
+    """The shape that all methods here share: ``delta(x) = scaling * up @ gate(down @ dropout(x), routes @ x)``.
 
     A method writes ``down()`` ``(h, in_features)``, ``up()`` ``(out_features, k)`` and, where the update depends on
-    the input, ``gate(x, h)``. Here ``scaling = alpha / r``.
+    the input, ``routes()`` ``(q, in_features)`` and ``gate(h, q)``. Here ``scaling = alpha / r``.
     """
 
     def __init__(self, base: nn.Linear, *, r: int, alpha: float, dropout: float = 0.0) -> None:
@@ -188,15 +193,41 @@ class LowRankAdapter(AdapterLinear):
     def up(self) -> Tensor:
         raise NotImplementedError
 
-    def gate(self, x: Tensor, h: Tensor) -> Tensor:
-        """Combine the k-wide products ``h = down @ dropout(x)`` as a function of the raw input x."""
-        return h
+    def routes(self) -> Tensor | None:
+        """What the gate reads of the raw input, ``(q, in_features)``; None where there is no gate."""
+        return None
+
+    def gate(self, h: Tensor, q: Tensor) -> Tensor:
+        """Combine ``h = down @ dropout(x)`` as a function of ``q = routes @ x``: ``(..., h), (..., q) -> (..., k)``."""
+        raise NotImplementedError
 
     @final
     def delta(self, x: Tensor) -> Tensor:
         h = F.linear(F.dropout(x, self.dropout, self.training), self.down())
+        if (routes := self.routes()) is not None:
+            h = self.gate(h, F.linear(x, routes))
         # The scaling multiplies k values a token rather than out_features.
-        return F.linear(self.gate(x, h) * self.scaling, self.up())
+        return F.linear(h * self.scaling, self.up())
+
+    @final
+    def adapted(self, x: Tensor) -> Tensor:
+        """``base(x) + delta(x)`` in one pass over the output, and one over the input's gradient."""
+        if (self.dropout and self.training) or not fusable(self.base):
+            return super().adapted(x)
+        down, up, routes, gate = self.down(), self.up() * self.scaling, self.routes(), None
+        if routes is not None:
+            width, down = len(down), torch.cat([down, routes])
+
+            def gate(z: Tensor) -> Tensor:
+                return self.gate(z[:, :width], z[:, width:])
+
+        weight: Tensor = self.base.weight
+        bias: Tensor | None = self.base.bias
+        if torch.is_autocast_enabled(x.device.type):
+            dtype = torch.get_autocast_dtype(x.device.type)
+            x, weight, down, up = x.to(dtype), weight.to(dtype), down.to(dtype), up.to(dtype)
+            bias = bias if bias is None else bias.to(dtype)
+        return low_rank_linear(x, weight, bias, down, up, gate)
 
     @final
     def delta_weight(self) -> Tensor:

@@ -18,6 +18,7 @@ from transformers.utils import logging as transformers_logging
 from src import reuse
 from src.errors import UserError
 from src.hub import require_hub
+from src.models.heads import install_heads
 from src.seeding import seeded
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -106,6 +107,15 @@ def _load(
     names = {name for name, _ in model.named_parameters()}
     head = frozenset((names - encoder_names) | (names & missing))
     return Backbone(model, tokenizer, head, fingerprint(model, head)), frozenset(missing)
+
+
+def with_heads(backbone: Backbone, tasks: Mapping[str, tuple[str, ...]], seed: int) -> Backbone:
+    """A head for each task in place of the one, drawn from the head's stream of the seed; see ``install_heads``."""
+    names = install_heads(backbone.model, tasks)
+    with seeded(seed, "head"):
+        _initialise(backbone.model, names)
+    left = frozenset(name for name, _ in backbone.model.named_parameters()) & backbone.head
+    return dataclasses.replace(backbone, head=left | names)
 
 
 def _initialise(model: Any, names: frozenset[str]) -> None:

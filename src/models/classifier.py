@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from src.errors import UserError
 from src.extras import require_package
 from src.models.adapter import AdapterLinear
-from src.models.backbone import Backbone, load_backbone
+from src.models.backbone import Backbone, load_backbone, with_heads
 from src.models.inject import adapter_state, adapters, copy_state, count_parameters, inject
 from src.models.schedule import Schedule
 from src.seeding import seeded
@@ -101,6 +101,7 @@ def build_classifier(
     label_names: tuple[str, ...],
     seed: int,
     training_texts: Callable[[], Sequence[str]] | None = None,
+    tasks: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Classifier:
     """Load the backbone, freeze it, swap the method's adapters in and mark what is trained.
 
@@ -110,12 +111,15 @@ def build_classifier(
         label_names: the task's classes; empty for regression.
         seed: the run's seed; head and adapters draw from streams of their own.
         training_texts: asked for texts where a key of the method is ``auto``.
+        tasks: the classes of each task, if there are several: a head is built for each.
 
     Raises:
         UserError: on a target, a hyperparameter or a pattern that does not fit the model.
     """
     model_cfg = _resolve_auto(model_cfg, training_texts)
     backbone = load_backbone(backbone_cfg, label_names=label_names, seed=seed)
+    if tasks:
+        backbone = with_heads(backbone, tasks, seed)
     model, head = backbone.model, backbone.head
     model.requires_grad_(False)
     adapted: list[str] = []
@@ -144,7 +148,7 @@ def build_classifier(
         "backbone_fingerprint": backbone.fingerprint,
         "label_names": list(label_names),
         "seed": seed,
-    }
+    } | ({"tasks": {name: list(labels) for name, labels in tasks.items()}} if tasks else {})
     return Classifier(model, backbone, adapted, description, library)
 
 
@@ -212,18 +216,25 @@ def load_classifier(folder: Path) -> Classifier:
     Raises:
         UserError: if the folder holds none, or the backbone's weights are not those of the training.
     """
+    classifier = untrained_classifier(folder)
+    with torch.no_grad():
+        classifier.load_state(load_file(folder / TENSORS))
+    classifier.model.eval()
+    return classifier
+
+
+def untrained_classifier(folder: Path) -> Classifier:
+    """A saved classifier as it was built from its seed, before training; raises like ``load_classifier``."""
     if not (folder / DESCRIPTION).is_file():
         raise UserError(f"{folder} holds no adapter: {DESCRIPTION} is missing")
     saved = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    tasks = {name: tuple(labels) for name, labels in saved.get("tasks", {}).items()}
     classifier = build_classifier(
-        saved["model"], saved["backbone"], label_names=tuple(saved["label_names"]), seed=saved["seed"]
+        saved["model"], saved["backbone"], label_names=tuple(saved["label_names"]), seed=saved["seed"], tasks=tasks
     )
     if classifier.backbone.fingerprint != saved["backbone_fingerprint"]:
         raise UserError(
             f"{folder} was trained on a backbone with fingerprint {saved['backbone_fingerprint']}, but "
             f"{saved['backbone']['name']} now has {classifier.backbone.fingerprint}: its weights have changed"
         )
-    with torch.no_grad():
-        classifier.load_state(load_file(folder / TENSORS))
-    classifier.model.eval()
     return classifier

@@ -60,20 +60,18 @@ class HydraLoRALinear(LowRankAdapter):
         """All heads side by side, ``(out_features, N r)``."""
         return self.B.permute(1, 0, 2).reshape(self.out_features, -1)
 
-    def expert_weights(self, x: Tensor) -> Tensor:
-        """``(..., in_features) -> (..., N)``, each row a distribution."""
-        logits = F.linear(x, self.router)
-        return torch.softmax(logits, dim=-1, dtype=torch.promote_types(logits.dtype, torch.float32))
+    def routes(self) -> Tensor:
+        return self.router
 
-    def gate(self, x: Tensor, h: Tensor) -> Tensor:
-        """``(..., r) -> (..., N r)``: a copy of h for every expert, times the expert's weight."""
-        weights = self.expert_weights(x).to(h.dtype)
+    def gate(self, h: Tensor, q: Tensor) -> Tensor:
+        """``(..., r), (..., N) -> (..., N r)``: a copy of h for every expert, times the expert's weight."""
+        weights = expert_weights(q).to(h.dtype)
         return (weights.unsqueeze(-1) * h.unsqueeze(-2)).flatten(-2)
 
     @torch.no_grad()
     def diagnostics(self, x: Tensor) -> dict[str, float]:
         """Router entropy (1 = uniform), every expert's load (mean weight), mean cosine between pairs of heads."""
-        weights = self.expert_weights(x).float()
+        weights = expert_weights(F.linear(x, self.router)).float()
         num_experts = weights.shape[-1]
         numbers = {f"load_{i}": load for i, load in enumerate(weights.mean(0).tolist())}
         if num_experts > 1:
@@ -88,3 +86,8 @@ class HydraLoRALinear(LowRankAdapter):
     @staticmethod
     def expected_parameters(in_features: int, out_features: int, *, r: int, num_experts: int, **_) -> int:
         return r * in_features + num_experts * (r * out_features + in_features)
+
+
+def expert_weights(logits: Tensor) -> Tensor:
+    """``(..., N) -> (..., N)``, each row a distribution, in float32 at least."""
+    return torch.softmax(logits, dim=-1, dtype=torch.promote_types(logits.dtype, torch.float32))

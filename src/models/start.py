@@ -42,11 +42,16 @@ def start_from(classifier: Classifier, run: str | None) -> dict[str, Any] | None
         )
     state, own = load_file(folder / TENSORS), classifier.state()
     head = classifier.backbone.head
-    same_head = saved["label_names"] == ours["label_names"]
+    same_head = all(saved.get(key) == ours.get(key) for key in ("label_names", "tasks"))
+    # Heads of other tasks may have other names; they stand outside the encoder, or are what its checkpoint lacks.
+    encoder = f"{classifier.model.base_model_prefix}."
     chosen = {name: tensor for name, tensor in own.items() if same_head or name not in head}
+    fitting = {
+        name: tensor for name, tensor in state.items() if same_head or (name not in head and name.startswith(encoder))
+    }
     try:
         with torch.no_grad():
-            copy_state(chosen, {name: tensor for name, tensor in state.items() if same_head or name not in head})
+            copy_state(chosen, fitting)
     except UserError as error:
         raise UserError(
             f"init_from={run}: {saved['model']['name']} there does not fit {ours['model']['name']} here: {error}"

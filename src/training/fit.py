@@ -3,7 +3,8 @@
 import json
 import logging
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from transformers import DataCollatorWithPadding, PrinterCallback, ProgressCallb
 
 from src.data.encode import encode
 from src.data.load import TaskData, load_data
+from src.data.mix import MixedData, encode_mix, is_mix, load_mix, quotas, with_means
 from src.data.task import Task
 from src.errors import UserError
 from src.metrics import make_compute
@@ -44,13 +46,28 @@ class Job:
 
     config: dict[str, Any]
     args: TrainingArguments
-    data: TaskData
+    data: TaskData | MixedData
     classifier: Classifier
     rows: dict[str, Dataset]  # tokenised: train, holdout if used, every evaluation split
+    split_tasks: dict[str, Task]  # the task of each of these splits but train
 
     @property
     def task(self) -> Task:
         return self.data.task
+
+    @property
+    def reported(self) -> dict[str, Task]:
+        """The splits whose predictions are kept."""
+        return {split: task for split, task in self.split_tasks.items() if split.rpartition("/")[2] != HOLDOUT}
+
+    @property
+    def scored(self) -> dict[str, Task]:
+        """The splits that the primary metric is of: of every task the first."""
+        return {
+            split: task
+            for split, task in self.split_tasks.items()
+            if split.rpartition("/")[2] == task.evaluation_splits[0]
+        }
 
     @property
     def evaluation_rows(self) -> dict[str, Dataset]:
@@ -78,11 +95,13 @@ def fit(cfg: DictConfig, record: Record) -> float:
     selector = Selector(job.config["training"]["selection"], task.primary_metric, task.evaluation_splits[0])
     kept: dict[str, Tensor] = {}
     collator = DataCollatorWithPadding(classifier.backbone.tokenizer)
-    probe = _batch(job.rows[selector.split], collator, job.args.per_device_eval_batch_size)
+    probe = _batch([job.rows[split] for split in job.scored], collator, job.args.per_device_eval_batch_size)
 
     watch = instantiate(cfg.watch) if cfg.watch is not None else None
 
     def on_evaluation(evaluation: Evaluation) -> None:
+        if isinstance(job.data, MixedData):
+            evaluation = replace(evaluation, metrics=with_means(evaluation.metrics, job.split_tasks))
         _record_evaluation(record, evaluation, diagnose(classifier.model, probe))
         if selector.add(evaluation):
             kept.update({name: tensor.to("cpu", copy=True) for name, tensor in classifier.state().items()})
@@ -115,7 +134,6 @@ def fit(cfg: DictConfig, record: Record) -> float:
     checkpoints = Checkpoints(
         record.folder, job.config["checkpoint"]["every"], record.fields["identity"], collect, restore
     )
-    compute = make_compute(task.metrics, task.regression)
     trainer = ArenaTrainer(
         model=classifier.model,
         args=job.args,
@@ -129,7 +147,8 @@ def fit(cfg: DictConfig, record: Record) -> float:
         train_dataset=job.rows["train"],
         eval_dataset=job.evaluation_rows,
         data_collator=collator,
-        compute_metrics=lambda output: compute(output.predictions, output.label_ids),
+        compute={split: make_compute(own.metrics, own.regression) for split, own in job.split_tasks.items()},
+        quotas=_quotas(job),
     )
     trainer.remove_callback(PrinterCallback)
     trainer.remove_callback(ProgressCallback)
@@ -145,7 +164,7 @@ def fit(cfg: DictConfig, record: Record) -> float:
         batches_fingerprint=trainer.meter.batches[:16],
         continued_from_step=trainer.continued and json.loads(trainer.continued["state"])["global_step"],
     )
-    value = _record_scores(record, selector, task)
+    value = _record_scores(record, selector, job)
     if record.writes:
         _save(record, job, selector, kept, probe)
     record.update(time=trainer.meter.times() | {"total_s": time.perf_counter() - started})
@@ -156,20 +175,34 @@ def prepare(cfg: DictConfig, record: Record) -> Job:
     """Load data and model; what is cheap to check comes first."""
     config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     args = training_arguments(config["training"], record.folder, config["seed"])
-    data = load_data(cfg.data, holdout=config["training"]["selection"] == "holdout")
+    holdout = config["training"]["selection"] == "holdout"
+    mixed = load_mix(config["data"], holdout=holdout) if is_mix(config["data"]) else None
+    data = mixed or load_data(cfg.data, holdout=holdout)
     classifier = build_classifier(
         config["model"],
         config["backbone"],
         label_names=data.task.label_names,
         seed=config["seed"],
         training_texts=lambda: _texts(data),
+        tasks={name: part.task.label_names for name, part in mixed.parts.items()} if mixed else None,
     )
     if start := start_from(classifier, config.get("init_from")):
         record.update(init_from=start)
-    used = [split for split in ("train", HOLDOUT, *data.task.evaluation_splits) if split in data.splits]
-    rows = encode(data, classifier.backbone.tokenizer, config["data"]["max_length"], used)
-    rows |= {split: _longest_first(rows[split]) for split in used if split != "train"}
-    return Job(config, args, data, classifier, rows)
+    tokenizer, max_length = classifier.backbone.tokenizer, config["data"]["max_length"]
+    if isinstance(data, MixedData):
+        rows, split_tasks = encode_mix(data, tokenizer, max_length), data.split_tasks()
+    else:
+        split_tasks = {split: data.task for split in (HOLDOUT, *data.task.evaluation_splits) if split in data.splits}
+        rows = encode(data, tokenizer, max_length, ["train", *split_tasks])
+    rows |= {split: _longest_first(rows[split]) for split in split_tasks}
+    return Job(config, args, data, classifier, rows, split_tasks)
+
+
+def _quotas(job: Job) -> list[int] | None:
+    """Rows to draw from each task in an epoch, or None where every row is drawn once."""
+    if not isinstance(job.data, MixedData) or job.config["data"]["mix"]["sampling"] == "size":
+        return None
+    return quotas([len(part.splits["train"]) for part in job.data.parts.values()], **job.config["data"]["mix"])
 
 
 def _describe(record: Record, job: Job) -> None:
@@ -195,6 +228,7 @@ def _describe(record: Record, job: Job) -> None:
         training=job.config["training"] | {"precision": precision},
         max_length=job.config["data"]["max_length"],
         text=list(job.task.text),
+        tasks=list(job.data.parts) if isinstance(job.data, MixedData) else None,
         rows={split: len(rows) for split, rows in job.rows.items()},
         data_fingerprint=job.data.fingerprint,
         backbone_fingerprint=classifier.backbone.fingerprint,
@@ -212,8 +246,9 @@ def _record_evaluation(record: Record, evaluation: Evaluation, diagnostics: dict
         record.log(event="diagnostics", **when, **diagnostics)
 
 
-def _record_scores(record: Record, selector: Selector, task: Task) -> float:
+def _record_scores(record: Record, selector: Selector, job: Job) -> float:
     """Record the last, best and selected epoch's scores; return the selected primary metric."""
+    task = job.task
     chosen = {"last": selector.last, "best": selector.best, "selected": selector.selected}
     found = {name: evaluation for name, evaluation in chosen.items() if evaluation is not None}
     selected = found["selected"]
@@ -225,7 +260,7 @@ def _record_scores(record: Record, selector: Selector, task: Task) -> float:
         metrics=metrics,
         epochs={name: evaluation.epoch for name, evaluation in found.items()},
         primary_metric={"name": task.primary_metric, "value": value, "split": selector.split},
-        flags=_flags(selected, selector.split, value, task.regression),
+        flags=_flags(selected, job.scored, value),
     )
     log.info(
         "%s %.4f on %s at epoch %.3g: %s", task.primary_metric, value, selector.split, selected.epoch, record.folder
@@ -241,12 +276,15 @@ def _metrics(evaluation: Evaluation, splits: tuple[str, ...]) -> dict[str, float
     }
 
 
-def _flags(evaluation: Evaluation, split: str, value: float, regression: bool) -> list[str]:
+def _flags(evaluation: Evaluation, scored: Mapping[str, Task], value: float) -> list[str]:
     """What should keep a run's score from being averaged without a look."""
-    logits = evaluation.logits[split].reshape(len(evaluation.labels[split]), -1)
-    predictions = logits[:, 0] if regression else logits.argmax(-1)
     flags = [] if np.isfinite(value) else ["metric_is_nan"]
-    return flags + (["constant_predictions"] if np.unique(predictions).size == 1 else [])
+    for split, task in scored.items():
+        logits = evaluation.logits[split].reshape(len(evaluation.labels[split]), -1)
+        predictions = logits[:, 0] if task.regression else logits.argmax(-1)
+        if np.unique(predictions).size == 1 and "constant_predictions" not in flags:
+            flags.append("constant_predictions")
+    return flags
 
 
 def _save(record: Record, job: Job, selector: Selector, kept: dict[str, Tensor], probe: dict[str, Tensor]) -> None:
@@ -254,8 +292,9 @@ def _save(record: Record, job: Job, selector: Selector, kept: dict[str, Tensor],
     assert selector.selected is not None
     if not all(np.isfinite(logits).all() for logits in selector.selected.logits.values()):
         raise UserError(f"the trained model's logits are not finite: {DIVERGED}")
-    index = {split: job.rows[split]["idx"][:] for split in job.task.evaluation_splits}
-    write_predictions(record.folder / PREDICTIONS, selector.selected, index, job.task.regression)
+    index = {split: job.rows[split]["idx"][:] for split in job.reported}
+    regression = {split: task.regression for split, task in job.reported.items()}
+    write_predictions(record.folder / PREDICTIONS, selector.selected, index, regression)
     folder = record.folder / ADAPTER
     size = save_classifier(job.classifier, folder, kept)
     job.classifier.load_state(kept)
@@ -277,9 +316,10 @@ def reload_difference(trained: nn.Module, reloaded: nn.Module, batch: dict[str, 
     return float((trained(**inputs).logits - reloaded.to(device).eval()(**inputs).logits).abs().max())
 
 
-def _batch(rows: Dataset, collator: DataCollatorWithPadding, size: int) -> dict[str, Tensor]:
-    columns = [name for name in rows.column_names if name not in ("idx", "length")]
-    return dict(collator(list(rows.select_columns(columns).select(range(min(size, len(rows)))))))
+def _batch(splits: list[Dataset], collator: DataCollatorWithPadding, size: int) -> dict[str, Tensor]:
+    """The first rows of each split as one batch."""
+    columns = [name for name in splits[0].column_names if name not in ("idx", "length")]
+    return dict(collator([row for rows in splits for row in rows.select_columns(columns).take(min(size, len(rows)))]))
 
 
 def _longest_first(rows: Dataset) -> Dataset:
@@ -287,7 +327,9 @@ def _longest_first(rows: Dataset) -> Dataset:
     return rows.select(np.argsort(-np.asarray(rows["length"][:]), kind="stable"))
 
 
-def _texts(data: TaskData) -> list[str]:
+def _texts(data: TaskData | MixedData) -> list[str]:
+    if isinstance(data, MixedData):
+        return [text for part in data.parts.values() for text in _texts(part)]
     rows = data.splits["train"]
     pairs = rows["text_pair"] if "text_pair" in rows.column_names else [""] * len(rows)
     return [f"{text} {pair}".strip() for text, pair in zip(rows["text"], pairs, strict=True)]

@@ -74,6 +74,8 @@ def code_version() -> str:
 def _data_version(data: Mapping[str, Any]) -> str:
     """Of the source's own settings and of every local file that they name."""
     source = (data.get("sources") or {}).get(data.get("source")) or {}
+    if records := source.get("records"):  # of several tasks
+        return _short(json.dumps({name: _data_version(record) for name, record in records.items()}))
     texts = list(_texts(source))
     folders = [Path()]
     if source.get("dir"):

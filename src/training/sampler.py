@@ -6,6 +6,35 @@ import torch
 from torch.utils.data import Sampler
 
 
+class QuotaSampler(Sampler[int]):
+    """Row numbers of which each group has its quota, shuffled together.
+
+    A group gives its rows in a random order, and again in another one when all have been given; a quota smaller than
+    the group takes other rows in the next pass, at random.
+
+    Args:
+        groups: the group number of every row.
+        quotas: rows to draw from each group.
+        generator: the only source of randomness; every pass draws on.
+    """
+
+    def __init__(self, groups: Sequence[int], quotas: Sequence[int], generator: torch.Generator) -> None:
+        numbers = torch.as_tensor(groups)
+        self.rows = [(numbers == group).nonzero()[:, 0] for group in range(len(quotas))]
+        self.quotas, self.generator = list(quotas), generator
+
+    def __len__(self) -> int:
+        return sum(self.quotas)
+
+    def __iter__(self) -> Iterator[int]:
+        drawn = []
+        for rows, quota in zip(self.rows, self.quotas, strict=True):
+            passes = [rows[torch.randperm(len(rows), generator=self.generator)] for _ in range(-(-quota // len(rows)))]
+            drawn.append(torch.cat(passes)[:quota])
+        together = torch.cat(drawn)
+        yield from together[torch.randperm(len(together), generator=self.generator)].tolist()
+
+
 class LengthGroupedSampler(Sampler[int]):
     """Row numbers such that every run of ``group_size`` rows has similar lengths, so that padding wastes little.
 

@@ -6,6 +6,7 @@ import math
 import statistics
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import RandomSampler, Sampler, SequentialSampler
-from transformers import Trainer
+from transformers import EvalPrediction, Trainer
 from transformers.trainer import TRAINER_STATE_NAME
 
 from src.errors import UserError
+from src.metrics.compute import ComputeFunction
 from src.models.inject import adapters
 from src.models.schedule import Schedule
 from src.training.checkpoint import CheckpointCallback, Checkpoints, rng_state, set_rng_state
-from src.training.sampler import LengthGroupedSampler
+from src.training.sampler import LengthGroupedSampler, QuotaSampler
 from src.training.schedule import ScheduleCallback
 
 DIVERGED = (
@@ -81,6 +83,9 @@ class ArenaTrainer(Trainer):
         checkpoints: where an unfinished training is kept, and continued from.
         schedule: what the method does between steps, if anything.
         library: adapters that are not this framework's and may have an auxiliary loss, too.
+        quotas: rows to draw in an epoch from each group that the training rows' column ``task`` numbers; None draws
+            every row once.
+        compute: per evaluation split, the function of logits and labels that gives its metrics.
         kwargs: transformers.Trainer's; ``eval_dataset`` is a dict of splits.
     """
 
@@ -94,6 +99,8 @@ class ArenaTrainer(Trainer):
         on_evaluation,
         on_log,
         checkpoints: Checkpoints,
+        compute: Mapping[str, ComputeFunction],
+        quotas: list[int] | None = None,
         schedule: Schedule | None = None,
         library: Any = None,
         **kwargs,
@@ -110,7 +117,8 @@ class ArenaTrainer(Trainer):
         self._clock, self._train_s_before, self._eval_s_before = 0.0, 0.0, 0.0
         self._outputs: dict[str, Any] = {}
         self._auxiliary: list[Tensor] = []
-        super().__init__(**kwargs)
+        self._quotas, self._compute, self._split = quotas, compute, ""
+        super().__init__(compute_metrics=self._metrics, **kwargs)
         self.meter.processes = self.args.world_size
         # Classification losses are means and ignore the item count that the Trainer would pass them. Left to believe
         # otherwise, it does not divide by the accumulation steps: the gradient is that many times too large.
@@ -148,6 +156,8 @@ class ArenaTrainer(Trainer):
         """The order of the samples is a function of the seed alone, not of what the model drew before."""
         dataset = self.train_dataset if train_dataset is None else train_dataset
         generator = self._order = torch.Generator().manual_seed(self.args.data_seed)
+        if self._quotas is not None:
+            return QuotaSampler(self.train_dataset["task"][:], self._quotas, generator)
         match self.args.train_sampling_strategy:
             case "sequential":
                 return SequentialSampler(dataset)
@@ -191,7 +201,11 @@ class ArenaTrainer(Trainer):
         if "loss" in logs:
             self.on_log({**logs, "epoch": self.state.epoch, "step": self.state.global_step})
 
+    def _metrics(self, output: EvalPrediction) -> dict[str, float]:
+        return self._compute[self._split](output.predictions, output.label_ids)
+
     def evaluation_loop(self, *args: Any, **kwargs: Any):
+        self._split = kwargs.get("metric_key_prefix", "eval").removeprefix("eval_")
         output = super().evaluation_loop(*args, **kwargs)
         self._outputs[kwargs.get("metric_key_prefix", "eval")] = output
         return output

@@ -98,7 +98,7 @@ def test_every_plot_is_drawn(page):
 def test_sorting(page):
     before = labels(page)
     button = page.locator("#group-0 thead button", has_text="adapter")
-    heading = page.locator("#group-0 thead th", has=button)
+    heading = page.locator("#group-0 thead th", has=page.locator("button", has_text="adapter"))
     cells = page.locator("#group-0 table.rows tbody tr td:nth-child(6)")
 
     def numbers():
@@ -119,7 +119,7 @@ def test_sorting(page):
 def test_filtering_narrows_table_and_plots(page):
     points = plot(page, "parameters").locator(".scatterlayer .point")
     assert points.count() == 11
-    page.get_by_label("Filter").first.fill("alpha 16")
+    page.get_by_label("Filter").first.fill("alpha r=16")
     assert labels(page) == ["alpha r=16"]
     assert points.count() == 1
     page.get_by_label("Filter").first.fill("")
@@ -148,8 +148,7 @@ def test_the_runs_of_a_configuration(page):
     dialog = page.locator("dialog[open]")
     assert dialog.locator(".run").count() == 3
     text = dialog.text_content()
-    for found in ("alpha_toy_pairs" if "alpha_toy" in text else "r=16_toy_pairs", "learning_rate", "2.13.0+cpu",
-                  "05c56364b860", "a CPU"):  # fmt: skip
+    for found in ("r=16_toy_pairs", "learning_rate", "2.13.0+cpu", "05c56364b860", "a CPU"):
         assert found in text
     page.keyboard.press("Escape")
     assert page.locator("dialog[open]").count() == 0

@@ -15,6 +15,7 @@ from tests.conftest import NANO, compose_config
 from tests.training.test_runs import history, record
 
 DROPOUT = ["model.lora.dropout=0.1", "data.max_train_samples=100", "data.max_eval_samples=16"]  # 3 steps an epoch
+MIX = ["data=mix", "data.tasks=[synth_entailment,synth_similarity]", "data.max_train_samples=50"]  # as many
 
 
 def same(one, other) -> None:
@@ -38,6 +39,7 @@ class KilledError(Exception):
         (5, ["checkpoint.every=epoch"]),
         (5, ["checkpoint.every=2", "training.train_sampling_strategy=random"]),
         (4, ["checkpoint.every=2", "training.gradient_accumulation_steps=2", "training.max_steps=5"]),
+        (5, ["checkpoint.every=2", *MIX, "data.mix.sampling=equal"]),
     ],
 )
 def test_a_killed_training_goes_on_with_the_same_bits(at, options, train, tmp_path, monkeypatch):

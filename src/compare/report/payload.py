@@ -149,7 +149,7 @@ def _run(run: Run, parts: Parts) -> dict[str, Any]:
     """A run's record in sections: title, number of the part."""
     record = run.record
     config = record.get("config") or {"adapter": record.get("adapter_config"), "training": record.get("training")}
-    sections = [("result", _chosen(record, RESULTS))]
+    sections: list[tuple[str, Any]] = [("result", _chosen(record, RESULTS))]
     sections += [(f"config: {name}", value if isinstance(value, Mapping) else {name: value})
                  for name, value in config.items()]  # fmt: skip
     sections += [(name, record.get(name)) for name in ENVIRONMENT]

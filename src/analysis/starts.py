@@ -1,0 +1,128 @@
+"""Does a start from the weight's singular vectors learn faster than a random one?
+
+Two arms are runs that differ in their adapter's ``init`` alone (and in seed and learning rate). Each arm is judged at
+the best of the learning rates that it was run with, picked on held-out rows where there are any; one rate for all would
+decide the matter. The targets are what every one of these runs reaches, unless they are given.
+"""
+
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from src.analysis.history import read_history
+from src.compare.grouping import held_fixed, hyperparameters
+from src.compare.records import Run
+from src.metrics.names import LOWER_IS_BETTER
+from src.training.selection import HOLDOUT
+
+RATES = ("training.learning_rate", "model.learning_rate")
+WINDOW = 5  # logged losses that are averaged: one alone is noise
+
+
+def starts(runs: Sequence[Run], loss: float | None = None, score: float | None = None) -> list[dict[str, Any]] | str:
+    """A comparison for every set of runs that differ in ``init``, one of them from singular vectors.
+
+    Args:
+        runs: any.
+        loss: the training loss to be reached; by default what every run at its arm's best rate reaches.
+        score: the score to be reached, likewise.
+
+    Returns:
+        Per comparison: what is held fixed, the two targets, and each arm with its rates, its best one, and the steps
+        of each seed to the targets (None where one is not reached); or why there is none.
+    """
+    comparable: dict[str, dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
+    for run in runs:
+        adapter = run.record.get("adapter_config") or {}
+        if "init" in adapter:
+            comparable[_all_but_start(run)][str(adapter["init"])].append(run)
+    found = [
+        _comparison(arms, loss, score)
+        for arms in comparable.values()
+        if len(arms) > 1 and any(init.startswith("svd") for init in arms)
+    ]
+    return found or "it needs runs that differ in nothing but the adapter's init (one of them svd), seed and rate"
+
+
+def _all_but_start(run: Run) -> str:
+    adapter = {key: value for key, value in run.record["adapter_config"].items() if key != "init"}
+    training = {key: value for key, value in hyperparameters(run).items() if not key.startswith("model.")}
+    training.pop("training.learning_rate", None)
+    return repr((held_fixed(run), adapter, sorted(training.items())))
+
+
+def _comparison(arms: dict[str, list[Run]], loss: float | None, score: float | None) -> dict[str, Any]:
+    metric = next(iter(arms.values()))[0].record["primary_metric"]["name"]
+    sign = -1 if metric in LOWER_IS_BETTER else 1
+    rated = {init: _by_rate(runs) for init, runs in sorted(arms.items())}
+    best = {
+        init: max(rates, key=lambda rate, rates=rates: sign * statistics.mean(map(_picking_score, rates[rate])))  # type: ignore[misc]
+        for init, rates in rated.items()
+    }
+    curves = {init: [_curves(run) for run in rated[init][rate]] for init, rate in best.items()}
+    everyone = [curve for arm in curves.values() for curve in arm]
+    if loss is None:
+        loss = max(min(y for _, y in curve["loss"]) for curve in everyone)
+    if score is None:
+        score = sign * min(max(sign * y for _, y in curve["score"]) for curve in everyone)
+    return {
+        "fixed": held_fixed(next(iter(arms.values()))[0]),
+        "metric": metric,
+        "loss": loss,
+        "score": score,
+        "arms": {
+            init: {
+                "rates": sorted(rated[init]),
+                "best_rate": best[init],
+                "best_rate_on_the_edge": len(rated[init]) < 3 or best[init] in (min(rated[init]), max(rated[init])),
+                "seeds": [run.seed for run in rated[init][best[init]]],
+                "steps_to_loss": [first_step(curve["loss"], loss, -1) for curve in curves[init]],
+                "steps_to_score": [first_step(curve["score"], score, sign) for curve in curves[init]],
+                "curves": curves[init],
+            }
+            for init in curves
+        },
+    }
+
+
+def _by_rate(runs: list[Run]) -> dict[float, list[Run]]:
+    """Per learning rate, a run for every seed: of two with the same, the later one."""
+    found: dict[float, dict[int, Run]] = defaultdict(dict)
+    for run in sorted(runs, key=lambda run: str(run.record.get("started"))):
+        setting = hyperparameters(run)
+        found[float(next(setting[key] for key in RATES if setting.get(key) is not None))][run.seed] = run
+    return {rate: [by_seed[seed] for seed in sorted(by_seed)] for rate, by_seed in found.items()}
+
+
+def _picking_score(run: Run) -> float:
+    name = run.record["primary_metric"]["name"]
+    held_out = run.record["metrics"].get(HOLDOUT) or {}
+    return float(held_out.get(name, run.record["primary_metric"]["value"]))
+
+
+def _curves(run: Run) -> dict[str, list[tuple[int, float]]]:
+    """(step, training loss averaged over the last few logs) and (step, score on the evaluation split)."""
+    history, primary = read_history(run.folder), run.record["primary_metric"]
+    logged = [(line["step"], line.get("task_loss", line.get("loss"))) for line in history if line["event"] == "train"]
+    losses = [(step, value) for step, value in logged if value is not None]
+    scores = [
+        (line["step"], line[primary["name"]])
+        for line in history
+        if line["event"] == "eval" and line["split"] == primary["split"] and line.get(primary["name"]) is not None
+    ]
+    return {"loss": moving_mean(losses, WINDOW), "score": scores}
+
+
+def moving_mean(curve: Sequence[tuple[int, float]], window: int) -> list[tuple[int, float]]:
+    """Each value's mean with those before it, ``window`` in all; the first ones, which lack some, are left out."""
+    width = min(window, len(curve))
+    return [
+        (curve[end][0], statistics.mean(value for _, value in curve[end - width + 1 : end + 1]))
+        for end in range(width - 1, len(curve))
+    ]
+
+
+def first_step(curve: Sequence[tuple[int, float]], target: float, sign: int) -> int | None:
+    """The first step at which ``sign * value >= sign * target``; None if there is none."""
+    return next((step for step, value in curve if sign * value >= sign * target - 1e-12), None)

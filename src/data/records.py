@@ -1,0 +1,47 @@
+"""The records in conf/data of the tasks that a mix names. Imports nothing heavy: configs are checked with it."""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from src.errors import UserError
+
+FOLDER = Path(__file__).resolve().parents[2] / "conf" / "data"
+
+
+def task_records(tasks: Sequence[str], source: str, folder: str | None) -> dict[str, Any]:
+    """The records by the tasks' names, interpolations resolved.
+
+    Args:
+        tasks: names of files in conf/data.
+        source: ``own`` for each task's default, else one that all of them have.
+        folder: ``data.dir``.
+
+    Raises:
+        UserError: fewer than two tasks, one named twice or unknown, or a task without the source.
+    """
+    if isinstance(tasks, str) or not isinstance(tasks, Sequence):
+        raise UserError(f"data.tasks={tasks} breaks the rule: list[str]")
+    tasks = list(map(str, tasks))
+    if len(tasks) < 2 or len(set(tasks)) < len(tasks):
+        raise UserError(f"data.tasks={tasks} breaks the rule: two or more different tasks")
+    return {task: _record(task, source, folder) for task in tasks}
+
+
+def _record(task: str, source: str, folder: str | None) -> dict[str, Any]:
+    choices = sorted(path.stem for path in FOLDER.glob("*.yaml") if path.stem not in ("mix", "custom"))
+    if task not in choices:
+        nearest = difflib.get_close_matches(task, choices, 1)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"choices: {', '.join(choices)}"
+        raise UserError(f"data.tasks: there is no task {task}; {hint}")
+    record: Any = OmegaConf.merge({"source": "hub", "dir": folder, "rows": {}}, OmegaConf.load(FOLDER / f"{task}.yaml"))
+    if source != "own":
+        record.source = source
+    if record.source not in record.sources:
+        raise UserError(f"data.source={source}: {task} can be read from {', '.join(record.sources)}")
+    record.sources = {record.source: record.sources[record.source]}
+    found: Any = OmegaConf.to_container(OmegaConf.create({"data": record}), resolve=True)
+    return found["data"]

@@ -1,0 +1,109 @@
+"""The fused forward and backward against plain operations and finite differences."""
+
+import pytest
+import torch
+from torch import nn
+
+from src.models.adapter import AdapterLinear, LowRankAdapter
+from tests.models.facts import FACTS, make, perturb
+
+each_method = pytest.mark.parametrize("name", FACTS)
+
+
+def plain(layer: LowRankAdapter, x: torch.Tensor) -> torch.Tensor:
+    return AdapterLinear.adapted(layer, x)
+
+
+def calls(monkeypatch) -> list[int]:
+    """Counts the calls of the fused function."""
+    from src.models import adapter
+
+    seen: list[int] = []
+    fused = adapter.low_rank_linear
+    monkeypatch.setattr(adapter, "low_rank_linear", lambda *args: seen.append(1) or fused(*args))
+    return seen
+
+
+@each_method
+def test_gradients_by_finite_differences(name):
+    layer = perturb(make(name, 12, 6, dtype=torch.float64))
+    x = torch.randn(2, 3, layer.in_features, dtype=torch.float64, requires_grad=True)
+    trained = list(layer.trained_parameters().values())
+    assert torch.autograd.gradcheck(lambda *_: layer(x), (x, *trained))
+
+
+@each_method
+def test_output_and_gradients_are_those_of_plain_operations(name, monkeypatch):
+    seen = calls(monkeypatch)
+    layer = perturb(make(name, dtype=torch.float64))
+    x = torch.randn(4, 5, 48, dtype=torch.float64, requires_grad=True)
+    tensors = [x, *layer.trained_parameters().values()]
+    results = []
+    for forward in (layer, lambda x: plain(layer, x)):
+        y = forward(x)
+        results.append([y, *torch.autograd.grad(y.sin().sum(), tensors)])
+    for fused, expected in zip(*results, strict=True):
+        assert (fused - expected).abs().max() <= 1e-12 * expected.abs().max()
+    assert len(seen) == 1
+
+
+@each_method
+def test_autocast_gives_gradients_in_the_parameters_dtype(name):
+    layer, x = perturb(make(name), std=0.1), torch.randn(6, 48, requires_grad=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y = layer(x)
+    tensors = [x, *layer.trained_parameters().values()]
+    exact = torch.autograd.grad(plain(layer, x).sum(), tensors)
+    for half, full in zip(torch.autograd.grad(y.float().sum(), tensors), exact, strict=True):
+        assert half.dtype == torch.float32
+        assert (half - full).norm() < 0.05 * full.norm()
+
+
+def saved_sizes(layer: nn.Module, x: torch.Tensor) -> list[int]:
+    """Values saved for backward, parameters left out."""
+    known = {parameter.data_ptr() for parameter in layer.parameters()}
+    sizes: dict[int, int] = {}
+
+    def keep(tensor):
+        if tensor.data_ptr() not in known:
+            sizes[tensor.data_ptr()] = tensor.numel()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        layer(x)
+    return sorted(sizes.values())
+
+
+@pytest.mark.parametrize(("name", "expected"), [("lora", [64 * 4, 64 * 48]), ("lorafa_kaiming", [64 * 4])])
+def test_what_is_kept_for_backward(name, expected):
+    """x where A is trained, the r-wide product, and (out, r) for the scaled B."""
+    sizes = saved_sizes(perturb(make(name, 48, 20)), torch.randn(64, 48))
+    assert sizes == sorted([*expected, 20 * 4])
+
+
+def test_a_hook_on_the_base_is_still_called(monkeypatch):
+    seen = calls(monkeypatch)
+    layer, x = perturb(make("lora")), torch.randn(3, 48)
+    before = layer(x)
+    layer.base.register_forward_hook(lambda module, inputs, output: 2 * output)
+    torch.testing.assert_close(layer(x), layer.base(x) + layer.delta(x))
+    assert not torch.allclose(layer(x), before)
+    assert len(seen) == 1
+
+
+def test_a_subclass_of_linear_keeps_its_own_forward(monkeypatch):
+    class Doubling(nn.Linear):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    seen = calls(monkeypatch)
+    layer = perturb(FACTS["lora"].cls(Doubling(8, 4), r=2, alpha=2))
+    x = torch.randn(3, 8)
+    torch.testing.assert_close(layer(x), 2 * nn.functional.linear(x, layer.weight, layer.bias) + layer.delta(x))
+    assert not seen
+
+
+def test_an_input_without_gradient_gets_none():
+    layer, x = perturb(make("lora")), torch.randn(3, 48)
+    layer(x).sum().backward()
+    assert x.grad is None and layer.A.grad.abs().sum() > 0
