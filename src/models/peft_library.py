@@ -38,7 +38,7 @@ class PeftAdapters:
     Attributes:
         model: the adapted classifier.
         handle: the library's own wrapper around it.
-        adapted: names of the adapted modules.
+        adapted: names of the adapted modules in the encoder.
         base: names of the parameters and buffers that the model had before.
         changed: those of them whose values the method's start has changed (PiSSA keeps the residual there).
         identity_at_start: whether the model's output was the same after as before.
@@ -124,7 +124,9 @@ def _adapt(model: nn.Module, node: Mapping[str, Any], head: Collection[str], exc
         raise UserError(f"{node['_target_']}: target_modules reach into the head: {', '.join(reached)}")
     tuner = handle if config.is_prompt_learning else handle.base_model
     _hang_in(model, [handle, tuner])
-    found = PeftAdapters(model, handle, list(getattr(tuner, "targeted_module_names", [])), base)
+    prefix = f"{getattr(model, 'base_model_prefix', '')}."
+    adapted = [name.removeprefix(prefix) for name in getattr(tuner, "targeted_module_names", [])]
+    found = PeftAdapters(model, handle, adapted, base)
     if config.is_prompt_learning or type(tuner).forward is not BaseTuner.forward:
         _route(found, tuner)
     if hasattr(type(tuner), HOOK):
