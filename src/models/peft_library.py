@@ -21,6 +21,7 @@ from peft.utils import ModulesToSaveWrapper
 from torch import Tensor, nn
 
 from src.errors import UserError
+from src.models.heads import MultiTask
 from src.models.inject import ALL_LINEAR, match_targets
 from src.models.peft_schedule import HOOK, PeftSchedule, split_phases
 
@@ -37,7 +38,7 @@ class PeftAdapters:
     Attributes:
         model: the adapted classifier.
         handle: the library's own wrapper around it.
-        adapted: names of the adapted modules.
+        adapted: names of the adapted modules in the encoder.
         base: names of the parameters and buffers that the model had before.
         changed: those of them whose values the method's start has changed (PiSSA keeps the residual there).
         identity_at_start: whether the model's output was the same after as before.
@@ -111,6 +112,8 @@ def _adapt(model: nn.Module, node: Mapping[str, Any], head: Collection[str], exc
     base = frozenset(_tensors(model))
     model.requires_grad_(False)
     config, shares = _make_config(model, node, exclude)
+    if config.is_prompt_learning and isinstance(model, MultiTask):
+        raise UserError(f"{node['_target_']} has its own forward pass, which knows of one head: data=mix needs several")
     try:
         handle: Any = peft.get_peft_model(model, config, adapter_name=ADAPTER)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -121,7 +124,9 @@ def _adapt(model: nn.Module, node: Mapping[str, Any], head: Collection[str], exc
         raise UserError(f"{node['_target_']}: target_modules reach into the head: {', '.join(reached)}")
     tuner = handle if config.is_prompt_learning else handle.base_model
     _hang_in(model, [handle, tuner])
-    found = PeftAdapters(model, handle, list(getattr(tuner, "targeted_module_names", [])), base)
+    prefix = f"{getattr(model, 'base_model_prefix', '')}."
+    adapted = [name.removeprefix(prefix) for name in getattr(tuner, "targeted_module_names", [])]
+    found = PeftAdapters(model, handle, adapted, base)
     if config.is_prompt_learning or type(tuner).forward is not BaseTuner.forward:
         _route(found, tuner)
     if hasattr(type(tuner), HOOK):
@@ -239,6 +244,7 @@ def _outputs(model: Any) -> Tensor:
     """The logits of a few tokens, in eval mode."""
     tokens = torch.arange(8)[None] % model.config.vocab_size
     training = model.training
-    logits = model.eval()(input_ids=tokens, attention_mask=torch.ones_like(tokens)).logits
+    task = {"task": torch.zeros(1, dtype=torch.long)} if isinstance(model, MultiTask) else {}
+    logits = model.eval()(input_ids=tokens, attention_mask=torch.ones_like(tokens), **task).logits
     model.train(training)
     return logits

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from src.errors import UserError
@@ -80,8 +81,14 @@ def _size_of(model: str, skeleton: Skeleton) -> int:
     choices = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
     if model not in choices:
         raise UserError(f"budget.match={model}: there is no such model; choices: {', '.join(choices)}")
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return adapter_size(_plain(compose("config", overrides=[f"model={model}"]).model), skeleton)
+    running = GlobalHydra.instance().hydra  # in a sweep Hydra stands already, and would refuse to stand twice
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            other = compose("config", overrides=[f"model={model}"])
+    finally:
+        GlobalHydra.instance().hydra = running
+    return adapter_size(_plain(other.model), skeleton)
 
 
 def _plain(node: DictConfig) -> dict[str, Any]:

@@ -81,11 +81,11 @@ class ArenaTrainer(Trainer):
         on_evaluation: called with an ``Evaluation`` after each pass over all evaluation splits.
         on_log: called with the Trainer's own log lines.
         checkpoints: where an unfinished training is kept, and continued from.
+        schedule: what the method does between steps, if anything.
+        library: adapters that are not this framework's and may have an auxiliary loss, too.
         quotas: rows to draw in an epoch from each group that the training rows' column ``task`` numbers; None draws
             every row once.
         compute: per evaluation split, the function of logits and labels that gives its metrics.
-        schedule: what the method does between steps, if anything.
-        library: adapters that are not this framework's and may have an auxiliary loss, too.
         kwargs: transformers.Trainer's; ``eval_dataset`` is a dict of splits.
     """
 

@@ -151,16 +151,17 @@ def test_pissa_keeps_what_it_takes_from_the_weight(tmp_path):
     """The adapter's folder holds the residual weights: an SVD on another machine gives other ones."""
     classifier, base = build("model=roberta_peft_pissa"), build("model=roberta_lora")
     saved = classifier.state()
-    for name in classifier.adapted:
+    names = [f"roberta.{name}" for name in classifier.adapted]
+    for name in names:
         residual = saved[f"{name}.base_layer.weight"]
         layer = classifier.model.get_submodule(name)
         start = layer.lora_B["default"].weight @ layer.lora_A["default"].weight
         weight = base.model.get_submodule(name).weight
         torch.testing.assert_close(residual + start, weight, rtol=0, atol=1e-5)
         assert not torch.allclose(residual, weight, atol=1e-3)
-    assert {name for name in saved if "base_layer" in name} == {f"{n}.base_layer.weight" for n in classifier.adapted}
+    assert {name for name in saved if "base_layer" in name} == {f"{name}.base_layer.weight" for name in names}
     with torch.no_grad():  # as another machine's SVD would leave them
-        saved[f"{classifier.adapted[0]}.base_layer.weight"] += 0.01
+        saved[f"{names[0]}.base_layer.weight"] += 0.01
     save_classifier(classifier, tmp_path)
     assert torch.equal(logits(load_classifier(tmp_path)), logits(classifier))
 
@@ -262,7 +263,7 @@ def test_a_wrong_config_is_refused_before_anything_is_loaded(overrides, message)
 def test_targets_are_named_as_everywhere():
     assert len(build("model=roberta_peft_lora", "model.peft.target_modules=all-linear").adapted) == 5 * 6
     assert build("model=roberta_peft_lora", "model.peft.target_modules=layer.0.*.query").adapted == [
-        "roberta.encoder.layer.0.attention.self.query"
+        "encoder.layer.0.attention.self.query"
     ]
     with pytest.raises(UserError, match="did you mean 'query'"):
         build("model=roberta_peft_lora", "model.peft.target_modules=[qury]")

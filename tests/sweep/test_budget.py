@@ -3,8 +3,11 @@
 import json
 
 import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
+from src.cli import CONF
 from src.errors import UserError
 from src.models.skeleton import adapter_size, load_skeleton
 from src.run import resolve, run_job
@@ -67,6 +70,15 @@ def test_match_takes_another_methods_size():
         resolve(compose_config("experiment=demo", "budget.match=lora"))
     with pytest.raises(UserError, match="two budgets"):
         resolve(compose_config("experiment=demo", "budget.match=roberta_lora", "budget.adapter_params=5"))
+
+
+def test_match_works_where_hydra_stands_already():
+    """As it does in a sweep; the running Hydra is left as it was."""
+    cfg = compose_config("experiment=demo", "model=roberta_lorafa", "budget.match=roberta_lora")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        before = GlobalHydra.instance().hydra
+        assert resolve(cfg).budget.size == 8 * 256 * 10
+        assert before is not None and GlobalHydra.instance().hydra is before
 
 
 def test_a_run_records_its_budget_and_has_the_identity_of_the_value(tmp_path):
