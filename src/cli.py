@@ -33,6 +33,10 @@ OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cach
 warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema")
 
 OmegaConf.register_new_resolver("arena_root", lambda: str(ROOT), replace=True)
+# ${peft_name:peft.LoraConfig} is lora: what a config of the peft library is called.
+OmegaConf.register_new_resolver(
+    "peft_name", lambda target: target.rpartition(".")[2].removesuffix("Config").lower(), replace=True
+)
 # ${by_model:${model.name},{roberta_full:3e-4,default:3e-3}}: a recipe's value for each method, in one line.
 OmegaConf.register_new_resolver("by_model", lambda name, values: values.get(name, values["default"]), replace=True)
 # The records of the tasks that data=mix names.

@@ -1,7 +1,7 @@
 """The rules that every config value has to keep, checked before anything heavy is imported.
 
 A rule is a text, read by people in error messages and by ``check_rule``: alternatives joined by `` | ``, each a type
-(``int``, ``float``, ``bool``, ``str``, ``list[int]``, ``list[str]``, ``map``, ``null``), a bounded number
+(``int``, ``float``, ``bool``, ``str``, ``list[int]``, ``list[str]``, ``map``, ``null``, ``any``), a bounded number
 (``int >= 1``, ``0 <= float < 1``) or a word that stands for itself. An int passes as a float, a bool as neither.
 
 The closed part of the config stands here; a method's own keys and rules stand in its YAML, under ``model.rules``; the
@@ -22,7 +22,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from src.errors import UserError
+from src.extras import require_package
 from src.metrics.names import LOWER_IS_BETTER, check_metrics
+from src.peft_fields import peft_fields
 
 TARGETS = "str | list[str]"
 
@@ -153,6 +155,8 @@ def _keeps(value: Any, alternative: str) -> bool:
     if alternative.startswith("list["):
         return isinstance(value, list) and all(_keeps(item, alternative[5:-1]) for item in value)
     match alternative:
+        case "any":
+            return True
         case "null":
             return value is None
         case "bool":
@@ -176,7 +180,7 @@ def validate(cfg: DictConfig) -> None:
     rules = {path: dict(table) for path, table in RULES.items()}
     if method:
         rules["model"][method] = "map"
-        rules[f"model.{method}"] = model.get("rules", {})
+        rules[f"model.{method}"] = _method_rules(model)
     rules["data"] |= config["data"].get("rules") or {}
     rules["data"]["rules"] = "map | null"
     rules["training"] = training_rules()
@@ -243,6 +247,19 @@ def _method_node(model: Mapping[str, Any]) -> str | None:
     """The name of the node with the method's own keys: the one that ``model.adapter`` is an alias of."""
     own = (key for key, value in model.items() if key not in RULES["model"] and value == model["adapter"])
     return next(own, None)
+
+
+def _method_rules(model: Mapping[str, Any]) -> dict[str, str]:
+    """The rules in the method's YAML; the config of a library's method adds its own fields."""
+    target = model["adapter"].get("_target_")
+    if target is None:
+        raise UserError(f"model={model['name']}: _target_ is missing: it names the method's class")
+    try:
+        require_package(target.partition(".")[0])
+    except UserError as error:
+        raise UserError(f"model={model['name']}: {error}") from error
+    library = peft_fields(target) if target.startswith("peft.") else {}
+    return library | model.get("rules", {})
 
 
 def _check_node(path: str, node: Mapping[str, Any], table: Mapping[str, str]) -> None:

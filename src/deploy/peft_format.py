@@ -74,6 +74,7 @@ def base_model(classifier: Classifier) -> str:
 
 
 def _check_exportable(classifier: Classifier, found: Mapping[str, AdapterLinear]) -> None:
+    classifier.require_own_adapters("written as a LoRA")
     method = classifier.description["model"]["name"]
     for adapter in found.values():
         if not adapter.mergeable:

@@ -2,11 +2,12 @@
 
 import fnmatch
 import functools
+import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from hydra.utils import get_class, get_method
@@ -14,10 +15,15 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from src.errors import UserError
+from src.extras import require_package
 from src.models.adapter import AdapterLinear
 from src.models.backbone import Backbone, load_backbone, with_heads
-from src.models.inject import adapter_state, copy_state, count_parameters, inject
+from src.models.inject import adapter_state, adapters, copy_state, count_parameters, inject
+from src.models.schedule import Schedule
 from src.seeding import seeded
+
+if TYPE_CHECKING:
+    from src.models.peft_library import PeftAdapters
 
 TENSORS, DESCRIPTION = "adapter.safetensors", "adapter.json"
 FORMAT_VERSION = 1
@@ -32,22 +38,53 @@ class Classifier:
         backbone: where it came from (its model is this one).
         adapted: names of the adapted Linears.
         description: everything needed to build it again, JSON-serialisable.
+        library: the adapters, where they are the peft library's and not this framework's.
     """
 
     model: nn.Module
     backbone: Backbone
     adapted: list[str]
     description: dict[str, Any]
+    library: "PeftAdapters | None" = None
 
     @property
     def counts(self) -> dict[str, int]:
         """Parameters by role, see ``count_parameters``."""
         return count_parameters(self.model, self.backbone.head)
 
+    def require_own_adapters(self, action: str) -> None:
+        """Refuse what only this framework's adapters can do.
+
+        Raises:
+            UserError: if the adapters are a library's.
+        """
+        if self.library:
+            name, method = self.description["model"]["name"], self.description["model"]["adapter"]["_target_"]
+            raise UserError(f"{name} cannot be {action}: its adapters are those of {method}, not of this framework")
+
+    @property
+    def schedule(self) -> Schedule | None:
+        """What the method does between steps."""
+        return self.library.schedule if self.library else None
+
+    @property
+    def identity_at_start(self) -> bool:
+        """Whether the model computed at its start what the backbone did."""
+        ours = all(adapter.identity_at_start for _, adapter in adapters(self.model))
+        return ours and (self.library is None or self.library.identity_at_start)
+
+    def started_elsewhere(self) -> None:
+        """Note that the start came from another run."""
+        for _, adapter in adapters(self.model):
+            adapter.identity_at_start = False
+        if self.library:
+            self.library.identity_at_start = False
+
     def state(self) -> dict[str, Tensor]:
         """What the run made: every adapter's tensors, and the other parameters that were trained."""
         trained = {name: p.detach() for name, p in self.model.named_parameters() if p.requires_grad}
-        return adapter_state(self.model) | trained | {name: self._parameter(name) for name in self.backbone.head}
+        own = adapter_state(self.model) | (self.library.state() if self.library else {})
+        return own | trained | {name: self._parameter(name) for name in self.backbone.head}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Copy a saved state in; raises UserError if it does not fit."""
@@ -86,13 +123,18 @@ def build_classifier(
     model, head = backbone.model, backbone.head
     model.requires_grad_(False)
     adapted: list[str] = []
+    library = None
     if adapter := model_cfg.get("adapter"):
         encoder: Any = model.base_model
         # What the checkpoint lacks of the encoder (BERT's pooler) is trained whole, as head: it needs no adapter.
         new = {name for name, module in encoder.named_modules() if _owns_any(module, model, head)}
         try:
             with seeded(seed, "adapter"):
-                adapted = inject(encoder, make_adapter(adapter), adapter["target_modules"], exclude=new)
+                if from_peft(adapter):
+                    library = peft_library().add_peft(model, adapter, head, exclude=new)
+                    adapted = library.adapted
+                else:
+                    adapted = inject(encoder, make_adapter(adapter), adapter["target_modules"], exclude=new)
         except (ValueError, TypeError) as error:
             raise UserError(f"model={model_cfg['name']}: {error}") from error
     _train_parameters(model, model_cfg.get("train_parameters", []), head)
@@ -107,12 +149,23 @@ def build_classifier(
         "label_names": list(label_names),
         "seed": seed,
     } | ({"tasks": {name: list(labels) for name, labels in tasks.items()}} if tasks else {})
-    return Classifier(model, backbone, adapted, description)
+    return Classifier(model, backbone, adapted, description, library)
 
 
 def _owns_any(module: nn.Module, model: nn.Module, names: frozenset[str]) -> bool:
     """Whether one of the module's direct parameters is a named one of the model."""
     return any(p is model.get_parameter(name) for p in module.parameters(recurse=False) for name in names)
+
+
+def from_peft(node: Mapping[str, Any]) -> bool:
+    """Whether a method's node names a config of the peft library."""
+    return str(node["_target_"]).partition(".")[0] == "peft"
+
+
+def peft_library() -> Any:
+    """The module that talks to the peft library, which is an extra and slow to import."""
+    require_package("peft")
+    return importlib.import_module("src.models.peft_library")
 
 
 def make_adapter(node: Mapping[str, Any]) -> Callable[[nn.Linear], AdapterLinear]:

@@ -1,9 +1,10 @@
 """A backbone's shapes without its weights, and the size of an adapter on it."""
 
+import copy
 import fnmatch
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification
 from src.errors import UserError
 from src.hub import require_hub
 from src.models.backbone import locate
+from src.models.classifier import from_peft, peft_library
 from src.models.inject import match_targets
 
 
@@ -95,12 +97,11 @@ def adapter_size(model_cfg: Mapping[str, Any], skeleton: Skeleton) -> int:
             for name, module in encoder.named_modules()
             if any(p is skeleton.model.get_parameter(h) for p in module.parameters(recurse=False) for h in names)
         }
-        hyperparameters = {key: value for key, value in adapter.items() if not key.startswith("_")}
-        cls: Any = get_class(adapter["_target_"])
         try:
-            for name in match_targets(encoder, hyperparameters.pop("target_modules"), new):
-                linear = encoder.get_submodule(name)
-                total += cls.expected_parameters(linear.in_features, linear.out_features, **hyperparameters)
+            if from_peft(adapter):
+                total += peft_library().peft_size(copy.deepcopy(skeleton.model), adapter, head, new)
+            else:
+                total += _closed_form(adapter, encoder, new)
         except (ValueError, TypeError) as error:
             raise UserError(f"model={model_cfg['name']}: {error}") from error
     patterns = model_cfg.get("train_parameters", [])
@@ -111,6 +112,15 @@ def adapter_size(model_cfg: Mapping[str, Any], skeleton: Skeleton) -> int:
         if name not in head and any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
     )
     return total
+
+
+def _closed_form(adapter: Mapping[str, Any], encoder: nn.Module, exclude: Collection[str]) -> int:
+    """What our own methods say of their size."""
+    hyperparameters = {key: value for key, value in adapter.items() if not key.startswith("_")}
+    cls: Any = get_class(adapter["_target_"])
+    names = match_targets(encoder, hyperparameters.pop("target_modules"), exclude)
+    linears: list[Any] = [encoder.get_submodule(name) for name in names]
+    return sum(cls.expected_parameters(layer.in_features, layer.out_features, **hyperparameters) for layer in linears)
 
 
 def width(model_cfg: Mapping[str, Any], skeleton: Skeleton) -> int:

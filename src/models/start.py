@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from src.errors import UserError
 from src.models.classifier import DESCRIPTION, TENSORS, Classifier
-from src.models.inject import adapters, copy_state
+from src.models.inject import copy_state
 
 ADAPTER_FOLDER = "adapter"
 
@@ -56,8 +56,7 @@ def start_from(classifier: Classifier, run: str | None) -> dict[str, Any] | None
         raise UserError(
             f"init_from={run}: {saved['model']['name']} there does not fit {ours['model']['name']} here: {error}"
         ) from error
-    for _, adapter in adapters(classifier.model):
-        adapter.identity_at_start = False
+    classifier.started_elsewhere()
     return {
         "run": run,
         "model": saved["model"]["name"],

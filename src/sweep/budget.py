@@ -18,8 +18,9 @@ def apply_budget(cfg: DictConfig) -> DictConfig:
     """A copy of the config with the method's knob set; ``budget`` says to what, and how large the adapter became.
 
     The knob is what ``model.budget`` in the method's YAML names: ``key``; ``to``, its largest value (a number, or
-    ``width`` for the smallest side of the adapted layers); ``with``, keys that keep their ratio to it (alpha, so that
-    the scaling stays). A method without a knob has one size, which has to keep the budget.
+    ``width`` for the smallest side of the adapted layers) or a list of all its values; ``from``, its smallest (1);
+    ``with``, keys that keep their ratio to it (alpha, so that the scaling stays); ``whole``, keys that do so up to
+    rounding. A method without a knob has one size, which has to keep the budget.
 
     Raises:
         UserError: if no value keeps the budget; the message names the nearest possible size.
@@ -48,18 +49,20 @@ def apply_budget(cfg: DictConfig) -> DictConfig:
 
 
 def _largest(cfg: DictConfig, knob: Mapping[str, Any], limit: int, skeleton: Skeleton) -> int:
-    """The largest value of the knob that keeps the limit; 1 if none does. Sizes grow with it."""
+    """The largest value of the knob that keeps the limit; its first if none does. Sizes grow with it."""
     to = knob["to"]
-    low, high = 1, width(_plain(cfg.model), skeleton) if to == "width" else to
+    last = width(_plain(cfg.model), skeleton) if to == "width" else to
+    values = last if isinstance(last, list) else range(knob.get("from", 1), last + 1)
+    low, high = 0, len(values) - 1
     while low < high:
         middle = (low + high + 1) // 2
         trial = copy.deepcopy(cfg)
-        _set(trial, knob, middle)
+        _set(trial, knob, values[middle])
         if adapter_size(_plain(trial.model), skeleton) <= limit:
             low = middle
         else:
             high = middle - 1
-    return low
+    return values[low]
 
 
 def _set(cfg: DictConfig, knob: Mapping[str, Any], value: int) -> None:
@@ -68,6 +71,8 @@ def _set(cfg: DictConfig, knob: Mapping[str, Any], value: int) -> None:
     for key in knob.get("with", ()):
         scaled = OmegaConf.select(cfg.model, key) / before * value
         OmegaConf.update(cfg.model, key, int(scaled) if float(scaled).is_integer() else scaled)
+    for key in knob.get("whole", ()):
+        OmegaConf.update(cfg.model, key, max(1, round(OmegaConf.select(cfg.model, key) / before * value)))
 
 
 def _size_of(model: str, skeleton: Skeleton) -> int:

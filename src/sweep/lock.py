@@ -53,9 +53,11 @@ def owner(folder: Path) -> str | None:
 def _acquire(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     while True:
-        if (holder := owner(folder)) is not None:
+        # One look decides both: a second one could see a newer lock, and number past it.
+        last = (_numbers(folder) or [0])[-1]
+        if (holder := _owner(folder / f"{PREFIX}{last}")) is not None:
             raise LockedError(holder)
-        number = (_numbers(folder) or [0])[-1] + 1
+        number = last + 1
         path = folder / f"{PREFIX}{number}"
         # Under its final name from the first moment, and never empty there: empty means released.
         temporary = folder / f".new_lock.{secrets.token_hex(6)}"

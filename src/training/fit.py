@@ -23,7 +23,6 @@ from src.data.task import Task
 from src.errors import UserError
 from src.metrics import make_compute
 from src.models.classifier import Classifier, build_classifier, load_classifier, save_classifier
-from src.models.inject import adapters
 from src.models.start import start_from
 from src.training import interrupt, memory
 from src.training.arguments import training_arguments
@@ -112,6 +111,7 @@ def fit(cfg: DictConfig, record: Record) -> float:
     def collect() -> dict[str, Any]:
         return {
             "model": dict(classifier.state()),
+            "schedule": classifier.schedule and classifier.schedule.state(),
             "selector": selector.state(),
             "kept": kept,
             "history": record.history_size(),
@@ -125,6 +125,8 @@ def fit(cfg: DictConfig, record: Record) -> float:
             return
         with torch.no_grad():
             classifier.load_state(state["model"])
+        if classifier.schedule:
+            classifier.schedule.load_state(state["schedule"])
         selector.load_state(state["selector"])
         kept.update(state["kept"])
         started -= state["total_s"]
@@ -140,6 +142,8 @@ def fit(cfg: DictConfig, record: Record) -> float:
         on_evaluation=on_evaluation,
         on_log=lambda line: record.log(event="train", **line),
         checkpoints=checkpoints,
+        schedule=classifier.schedule,
+        library=classifier.library,
         train_dataset=job.rows["train"],
         eval_dataset=job.evaluation_rows,
         data_collator=collator,
@@ -203,8 +207,7 @@ def _describe(record: Record, job: Job) -> None:
         log.info("%s", line)
     if not classifier.counts["trainable"]:
         raise UserError("nothing is trained: model.head.train=false, and the method trains no parameter")
-    identity = all(adapter.identity_at_start for _, adapter in adapters(classifier.model))
-    if not identity:
+    if not classifier.identity_at_start:
         log.warning(
             "the adapted layers do not start at the base's output: a published start of that kind, or init_from"
         )
@@ -214,7 +217,7 @@ def _describe(record: Record, job: Job) -> None:
         params=classifier.counts,
         adapted_modules=classifier.adapted,
         adapter_config=classifier.description["model"].get("adapter"),
-        identity_at_start=identity,
+        identity_at_start=classifier.identity_at_start,
         training=job.config["training"] | {"precision": precision},
         max_length=job.config["data"]["max_length"],
         text=list(job.task.text),

@@ -32,7 +32,7 @@ def identity(config: Mapping[str, Any]) -> dict[str, str]:
         "config": config_hash(config),
         "data": _data_version(config["data"]),
         "backbone": _backbone_version(config["backbone"]),
-        "code": code_version(),
+        "code": _code(config["model"]),
     }
 
 
@@ -50,6 +50,12 @@ def relevant(config: Mapping[str, Any]) -> dict[str, Any]:
 def config_hash(config: Mapping[str, Any]) -> str:
     """Hash of what determines a run's result; spelling (``1e-4``, ``0.0001``) does not matter."""
     return _short(json.dumps(relevant(config), sort_keys=True, default=str))
+
+
+def _code(model: Mapping[str, Any]) -> str:
+    """Of this code, and of the package that the method comes from, if it is another."""
+    package = str((model.get("adapter") or {}).get("_target_", "src")).partition(".")[0]
+    return code_version() if package == "src" else _short(f"{code_version()} {package} {_package_version(package)}")
 
 
 @functools.cache

@@ -20,10 +20,11 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from src.errors import UserError
 from src.metrics.compute import ComputeFunction
-from src.models.adapter import AdapterLinear
 from src.models.inject import adapters
+from src.models.schedule import Schedule
 from src.training.checkpoint import CheckpointCallback, Checkpoints, rng_state, set_rng_state
 from src.training.sampler import LengthGroupedSampler, QuotaSampler
+from src.training.schedule import ScheduleCallback
 
 DIVERGED = (
     "training diverged; try a lower training.learning_rate, more training.warmup_steps or training.precision=fp32"
@@ -83,6 +84,8 @@ class ArenaTrainer(Trainer):
         quotas: rows to draw in an epoch from each group that the training rows' column ``task`` numbers; None draws
             every row once.
         compute: per evaluation split, the function of logits and labels that gives its metrics.
+        schedule: what the method does between steps, if anything.
+        library: adapters that are not this framework's and may have an auxiliary loss, too.
         kwargs: transformers.Trainer's; ``eval_dataset`` is a dict of splits.
     """
 
@@ -98,6 +101,8 @@ class ArenaTrainer(Trainer):
         checkpoints: Checkpoints,
         compute: Mapping[str, ComputeFunction],
         quotas: list[int] | None = None,
+        schedule: Schedule | None = None,
+        library: Any = None,
         **kwargs,
     ):
         self.head, self.head_learning_rate = head, head_learning_rate
@@ -118,8 +123,11 @@ class ArenaTrainer(Trainer):
         # Classification losses are means and ignore the item count that the Trainer would pass them. Left to believe
         # otherwise, it does not divide by the accumulation steps: the gradient is that many times too large.
         self.model_accepts_loss_kwargs = False
-        self._adapters: list[AdapterLinear] = [adapter for _, adapter in adapters(self.model)]
+        self._adapters: list[Any] = [adapter for _, adapter in adapters(self.model)]
+        self._adapters += [] if library is None else [library]
         self.add_callback(CheckpointCallback(self, checkpoints.every))
+        if schedule is not None:
+            self.add_callback(ScheduleCallback(schedule))
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """AdamW (or ``training.optim``) over groups: head or not, decayed or not (biases and LayerNorms are not)."""

@@ -9,9 +9,9 @@ from src.errors import UserError
 from src.models.skeleton import adapter_size, load_skeleton
 from src.run import resolve, run_job
 from tests.conftest import NANO, compose_config
-from tests.test_config import names
+from tests.test_config import own_methods
 
-METHODS = names("model")
+METHODS = own_methods()
 
 
 def size(cfg) -> int:

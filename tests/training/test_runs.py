@@ -11,7 +11,6 @@ import torch
 from omegaconf import OmegaConf
 from safetensors import safe_open
 
-from src.cli import CONF
 from src.data.encode import encode
 from src.data.load import load_data
 from src.errors import UserError
@@ -21,8 +20,9 @@ from src.models.classifier import build_classifier, load_classifier, make_adapte
 from src.models.inject import adapters
 from src.run import run_job
 from tests.conftest import NANO, compose_config
+from tests.test_config import own_methods
 
-MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
+MODELS = own_methods()
 each_model = pytest.mark.parametrize("model", MODELS)
 
 FIELDS = {
