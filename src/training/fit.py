@@ -18,7 +18,7 @@ from transformers import DataCollatorWithPadding, PrinterCallback, ProgressCallb
 
 from src.data.encode import encode
 from src.data.load import TaskData, load_data
-from src.data.mix import MixedData, encode_mix, is_mix, load_mix, quotas, with_means
+from src.data.mixed import MixedData, encode_mix, is_mix, load_mix, with_means
 from src.data.task import Task
 from src.errors import UserError
 from src.metrics import make_compute
@@ -148,7 +148,7 @@ def fit(cfg: DictConfig, record: Record) -> float:
         eval_dataset=job.evaluation_rows,
         data_collator=collator,
         compute={split: make_compute(own.metrics, own.regression) for split, own in job.split_tasks.items()},
-        quotas=_quotas(job),
+        quotas=job.data.quotas if isinstance(job.data, MixedData) else None,
     )
     trainer.remove_callback(PrinterCallback)
     trainer.remove_callback(ProgressCallback)
@@ -196,13 +196,6 @@ def prepare(cfg: DictConfig, record: Record) -> Job:
         rows = encode(data, tokenizer, max_length, ["train", *split_tasks])
     rows |= {split: _longest_first(rows[split]) for split in split_tasks}
     return Job(config, args, data, classifier, rows, split_tasks)
-
-
-def _quotas(job: Job) -> list[int] | None:
-    """Rows to draw from each task in an epoch, or None where every row is drawn once."""
-    if not isinstance(job.data, MixedData) or job.config["data"]["mix"]["sampling"] == "size":
-        return None
-    return quotas([len(part.splits["train"]) for part in job.data.parts.values()], **job.config["data"]["mix"])
 
 
 def _describe(record: Record, job: Job) -> None:

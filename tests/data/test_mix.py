@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from src.cli import ROOT
 from src.config import validate
 from src.data.load import load_data
-from src.data.mix import encode_mix, load_mix, quotas, with_means
+from src.data.mixed import encode_mix, load_mix, quotas, with_means
 from src.data.records import task_records
 from src.errors import UserError
 from tests.conftest import NANO, compose_config

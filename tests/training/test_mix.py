@@ -12,7 +12,7 @@ from torch import nn
 from src.__main__ import main
 from src.cli import CONF
 from src.config import validate
-from src.data.mix import encode_mix, load_mix
+from src.data.mixed import encode_mix, load_mix
 from src.models.classifier import load_classifier
 from src.models.heads import TaskHeads
 from src.training.sampler import QuotaSampler

@@ -29,11 +29,12 @@ class MixedTask(Task):
 
 @dataclass(frozen=True)
 class MixedData:
-    """The tasks of a mix, in the order of their numbers."""
+    """The tasks of a mix, in the order of their numbers; ``quotas`` is None where every row is drawn once an epoch."""
 
     task: MixedTask
     parts: dict[str, TaskData]
     fingerprint: str
+    quotas: list[int] | None
 
     def split_tasks(self) -> dict[str, Task]:
         """The task of every split that is evaluated."""
@@ -62,7 +63,9 @@ def load_mix(cfg: Mapping[str, Any], *, holdout: bool) -> MixedData:
     parts = {name: load_data({**record, **own}, holdout=holdout) for name, record in records.items()}
     task = MixedTask(cfg["name"], (), "label", (), (MEAN,), MEAN, ("validation",))
     digest = hashlib.sha256(repr([(name, part.fingerprint) for name, part in parts.items()]).encode())
-    return MixedData(task, parts, digest.hexdigest())
+    sizes = [len(part.splits["train"]) for part in parts.values()]
+    drawn = None if cfg["mix"]["sampling"] == "size" else quotas(sizes, **cfg["mix"])
+    return MixedData(task, parts, digest.hexdigest(), drawn)
 
 
 def encode_mix(data: MixedData, tokenizer: "PreTrainedTokenizerBase", max_length: int) -> dict[str, Dataset]:
