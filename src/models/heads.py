@@ -70,9 +70,10 @@ class MultiTask:
         task: Tensor | None = None,
         **kwargs: Any,
     ) -> SequenceClassifierOutput:
-        """Logits, and with ``labels`` (n,) the loss; ``task`` (n,) is required. See ``TaskHeads``."""
-        if task is None:
-            raise ValueError("a model with several heads needs the task of each row")
+        """Logits, and with ``labels`` (n,) the loss; ``task`` (n,), which labels need, is by default the first."""
+        if task is None:  # a probe of the encoder that knows of no tasks
+            assert labels is None and input_ids is not None
+            task = input_ids.new_zeros(len(input_ids))
         heads = next(module for module in self.children() if isinstance(module, TaskHeads))  # type: ignore[attr-defined]
         heads.rows = [(task == number).nonzero()[:, 0] for number in range(len(heads.heads))]
         if token_type_ids is not None:
