@@ -15,7 +15,8 @@ from src.errors import UserError
 from src.metrics import metric_names
 
 CONF = Path(__file__).parents[2] / "conf" / "data"
-RECORDS = sorted(path.stem for path in CONF.glob("*.yaml") if not path.stem.startswith("synth"))
+# The synthetic suite has its own tests, and so has a mix, which has no columns of its own.
+RECORDS = sorted(path.stem for path in CONF.glob("*.yaml") if not path.stem.startswith("synth") and path.stem != "mix")
 GLUE_PRIMARY = {"cola": "matthews_correlation", "stsb": "pearson"}
 
 
