@@ -10,7 +10,6 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -22,9 +21,8 @@ from omegaconf.errors import OmegaConfBaseException
 from src.config import unknown_key
 from src.data.records import task_records
 from src.errors import UserError
+from src.paths import CONF, ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
-CONF = ROOT / "conf"
 USER_ERROR = 2  # exit status
 
 # One token a process keeps two runs that start in the same second apart.

@@ -1,11 +1,9 @@
 """Packages that only some choices of the config need."""
 
 import importlib.util
-from pathlib import Path
 
 from src.errors import UserError
-
-ROOT = Path(__file__).resolve().parents[1]
+from src.paths import ROOT
 
 
 def require_package(name: str) -> None:

@@ -16,7 +16,7 @@ from src.analysis.subspace import subspaces
 from src.compare.records import Run, find_runs
 from src.deploy.output import new_folder
 from src.errors import UserError
-from src.training.record import write_whole
+from src.training.record import write_json
 
 RESULT = "analysis.json"
 
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     drawn = draw(result, options.out)
     result["without_adapters"] = unread
-    write_whole(options.out / RESULT, result)
+    write_json(options.out / RESULT, result)
     for name in [*drawn, RESULT]:
         print(options.out / name)
     for part in result["breakdown"]:

@@ -7,32 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from src.errors import UserError
+from src.plots import pyplot, save
 
 LAYERS_NAMED = 24  # more names on an axis cannot be read
-
-
-def pyplot() -> Any:
-    """matplotlib's pyplot without a display.
-
-    Raises:
-        UserError: if it is not installed.
-    """
-    try:
-        import matplotlib as mpl
-    except ImportError as error:
-        raise UserError("figures need matplotlib: pip install matplotlib") from error
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    return plt
-
-
-def save(figure: Any, path: Path) -> None:
-    """Write ``path`` with the endings .png and .pdf, and free the figure."""
-    for ending in (".png", ".pdf"):
-        figure.savefig(path.with_suffix(ending), dpi=150)
-    pyplot().close(figure)
 
 
 def draw_spectra(rows: list[dict[str, Any]], path: Path) -> None:

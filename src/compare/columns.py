@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from src.compare.comparison import Row, Table
-from src.compare.statistics import Estimate
-from src.compare.words import signed
+from src.compare.words import best_minus_last, interval, signed
 
 
 @dataclass(frozen=True)
@@ -22,9 +21,9 @@ def columns(table: Table, with_pscp: bool = False) -> list[Column]:
         Column("method", lambda row: row.label),
         Column("n", lambda row: str(len(row.seeds))),
         Column(table.metric, lambda row: f"{row.mean:.4f}"),
-        Column("95 % interval", lambda row: _interval(row.interval, "{:.4f}")),
+        Column("95 % interval", lambda row: interval(row.interval) if row.interval else ""),
         Column(f"minus {table.baseline}", lambda row: signed(row.difference.mean) if row.difference else ""),
-        Column("95 % interval of it", lambda row: _interval(row.difference, "{:+.4f}")),
+        Column("95 % interval of it", lambda row: interval(row.difference, "{:+.4f}") if row.difference else ""),
         Column("p (Holm)", lambda row: "" if row.p_adjusted is None else f"{row.p_adjusted:.2g}"),
         Column("best - last", _best_minus_last),
         Column("agree", lambda row: "" if row.consistency is None else f"{100 * row.consistency:.1f} %"),
@@ -60,12 +59,9 @@ def ranks(values: Sequence[float | None], lower_is_better: bool) -> list[int | N
     return [distinct.index(value) + 1 if value in distinct else None for value in values]
 
 
-def _interval(found: Estimate | None, form: str) -> str:
-    return f"[{form.format(found.low)}, {form.format(found.high)}]" if found else ""
-
-
 def _best_minus_last(row: Row) -> str:
-    return "" if row.best is None or row.last is None else signed(row.best - row.last)
+    gap = best_minus_last(row)
+    return "" if gap is None else signed(gap)
 
 
 def _bytes(size: float) -> str:

@@ -1,16 +1,15 @@
 """Learning curves: a configuration's score after each evaluation, its seeds taken together."""
 
-import json
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from src.compare.comparison import Row, Table
-from src.training.record import HISTORY
+from src.compare.records import read_history
 
 # A history holds steps, not times: a step's time is its share of the whole.
 TIME_TITLE = "training time in s (estimated: train time * step / last step)"
@@ -71,7 +70,7 @@ def _points(folder: Path, metric: str, split: str) -> tuple[dict[int, float], in
     """The metric by step, and the last step that the history knows of."""
     points: dict[int, float] = {}
     last = 0
-    for line in _lines(folder / HISTORY):
+    for line in read_history(folder):
         step, value = line.get("step"), line.get(metric)
         if not isinstance(step, int) or step < 1:
             continue
@@ -80,18 +79,3 @@ def _points(folder: Path, metric: str, split: str) -> tuple[dict[int, float], in
         if wanted and isinstance(value, int | float) and math.isfinite(value):
             points[step] = float(value)
     return points, last
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a history that can be read: a run that was killed leaves half of one."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return
-    for line in text.splitlines():
-        try:
-            found = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(found, dict):
-            yield found

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from src.compare.records import Run
+from src.keys import short_name
 
 # Keys of the config that are no hyperparameter: they are held fixed in a group, are a run's name, or decide nothing.
 NOT_HYPERPARAMETERS = frozenset(
@@ -76,7 +77,8 @@ def group_runs(runs: Iterable[Run], metric: str | None = None) -> tuple[list[Gro
         fixed_of[repr(fixed)] = fixed
     anywhere = _varied_keys(by_fixed.values(), settings)
     within = {key: _varied_keys([members], settings) for key, members in by_fixed.items()}
-    names = _short_names({key for varied in [anywhere, *within.values()] for keys in varied.values() for key in keys})
+    keys = sorted({key for varied in [anywhere, *within.values()] for keys in varied.values() for key in keys})
+    names = {key: short_name(key, keys) for key in keys}
     groups, left_out = [], []
     for key in sorted(by_fixed):
         configurations, older = _configurations(by_fixed[key], settings, within[key], anywhere, names)
@@ -151,20 +153,6 @@ def _without_copies(values: dict[str, tuple[Any, ...]]) -> list[str]:
     for key in sorted(values, key=_preference):
         kept.setdefault(values[key], key)
     return sorted(kept.values())
-
-
-def _short_names(keys: Iterable[str]) -> dict[str, str]:
-    """The last part of each key, or more of it where two keys end alike."""
-    keys = sorted(keys)
-    names: dict[str, str] = {}
-    for key in keys:
-        parts = key.split(".")
-        tails = (".".join(parts[-count:]) for count in range(1, len(parts) + 1))
-        others = [other for other in keys if other != key]
-        names[key] = next(
-            (tail for tail in tails if not any(f".{other}".endswith(f".{tail}") for other in others)), key
-        )
-    return names
 
 
 def _configurations(

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from src.compare.store import Store
-from src.training.record import PREDICTIONS, RESULT, SCHEMA_VERSION
+from src.errors import UserError
+from src.training.record import HISTORY, PREDICTIONS, RESULT, SCHEMA_VERSION
 
 # A folder's state as far as a comparison goes: time of change and size of its record and its predictions.
 Stamp = tuple[int, ...]
@@ -146,3 +147,31 @@ def _check_types(record: dict[str, Any]) -> None:
     float(record["time"]["train_s"])
     for key in ("memory", "training", "metrics"):
         dict(record.get(key) or {})
+
+
+def read_history(folder: Path, strict: bool = False) -> list[dict[str, Any]]:
+    """The lines of a run's ``history.jsonl``; none if it has no such file (an imported run).
+
+    Args:
+        folder: the run's.
+        strict: refuse a line that is no JSON object, instead of leaving it out; a killed run leaves half of one.
+
+    Raises:
+        UserError: where ``strict`` says so.
+    """
+    path = folder / HISTORY
+    try:
+        texts = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    found = []
+    for text in filter(str.strip, texts):
+        try:
+            line = json.loads(text)
+        except ValueError:
+            line = None
+        if isinstance(line, dict):
+            found.append(line)
+        elif strict:
+            raise UserError(f"{path} cannot be read: {text[:80]!r} is no JSON object")
+    return found

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from src.compare.comparison import Row, Table
-from src.compare.statistics import LEVEL, MIN_SEEDS
+from src.compare.statistics import LEVEL, MIN_SEEDS, Estimate
 
 ALPHA = 1 - LEVEL
 
@@ -32,6 +32,16 @@ def verdict(row: Row, lower_is_better: bool) -> str:
 def signed(value: float) -> str:
     """Four decimals with a sign; what rounds to nothing has none."""
     return f"{value:+.4f}" if abs(value) >= 5e-5 else "0.0000"
+
+
+def interval(found: Estimate, form: str = "{:.4f}") -> str:
+    """``[low, high]``."""
+    return f"[{form.format(found.low)}, {form.format(found.high)}]"
+
+
+def best_minus_last(row: Row) -> float | None:
+    """What picking the best epoch on the reported split would have added to the last epoch's score."""
+    return None if row.best is None or row.last is None else row.best - row.last
 
 
 def _best(table: Table) -> str:

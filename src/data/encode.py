@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from src.data.load import TaskData
 from src.data.splits import fingerprint
 from src.data.task import is_test
 from src.errors import UserError
+from src.files import whole
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -98,15 +98,8 @@ def _feature(name: str, value: Any) -> Any:
 
 
 def _write(table: pa.Table, path: Path) -> None:
-    """Write under another name, then rename: a process that races with this one sees a whole file or none."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
-            writer.write_table(table)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with whole(path) as temporary, pa.ipc.new_stream(str(temporary), table.schema) as writer:
+        writer.write_table(table)
 
 
 def _tokenizer_key(tokenizer: "PreTrainedTokenizerBase") -> str:

@@ -2,14 +2,14 @@
 
 import difflib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
 from src.errors import UserError
+from src.paths import CONF
 
-FOLDER = Path(__file__).resolve().parents[2] / "conf" / "data"
+FOLDER = CONF / "data"
 
 
 def task_records(tasks: Sequence[str], source: str, folder: str | None) -> dict[str, Any]:

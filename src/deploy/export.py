@@ -10,11 +10,11 @@ import torch
 
 from src.deploy.output import new_folder
 from src.deploy.peft_format import PeftLora, base_model, read_peft, write_peft
-from src.deploy.runs import ADAPTER_FOLDER, load_run
+from src.deploy.runs import load_run
 from src.errors import UserError
 from src.models.backbone import load_backbone
 from src.models.classifier import build_classifier, save_classifier
-from src.training.record import RESULT, SCHEMA_VERSION
+from src.training.record import ADAPTER, RESULT, SCHEMA_VERSION
 
 LONGEST = 512  # tokens; a tokenizer without a limit of its own claims 1e30
 
@@ -96,7 +96,7 @@ def import_peft(folder: Path, out: Path, backbone: str | None = None, label_name
     state = {f"{name}.{part}": t for name, pair in lora.layers.items() for part, t in zip("AB", pair, strict=True)}
     with torch.no_grad():
         classifier.load_state(state | lora.head)
-    size = save_classifier(classifier, out / ADAPTER_FOLDER)
+    size = save_classifier(classifier, out / ADAPTER)
     record = {
         "schema_version": SCHEMA_VERSION,
         "status": "ok",

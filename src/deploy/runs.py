@@ -15,9 +15,8 @@ import src.cli  # noqa: F401  the resolvers that a saved config may name
 from src.compare.records import find_runs, read_run
 from src.errors import UserError
 from src.models.classifier import Classifier, load_classifier
-from src.training.record import RESULT
+from src.training.record import ADAPTER, RESULT
 
-ADAPTER_FOLDER = "adapter"
 AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}  # as the record names a run's precision
 
 
@@ -133,7 +132,7 @@ def load_run(path: str | Path) -> TrainedRun:
         UserError: if the folder is no run or the run has failed, or the weights of its backbone have changed.
     """
     folder, record = open_run(path)
-    classifier = load_classifier(folder / ADAPTER_FOLDER)
+    classifier = load_classifier(folder / ADAPTER)
     classifier.model.to("cuda" if torch.cuda.is_available() else "cpu")
     return TrainedRun(folder, record, classifier)
 

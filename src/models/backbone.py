@@ -19,9 +19,8 @@ from src import reuse
 from src.errors import UserError
 from src.hub import require_hub
 from src.models.heads import install_heads
+from src.paths import ROOT
 from src.seeding import seeded
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from safetensors.torch import load_file
 from src.errors import UserError
 from src.models.classifier import DESCRIPTION, TENSORS, Classifier
 from src.models.inject import copy_state
-
-ADAPTER_FOLDER = "adapter"
+from src.training.record import ADAPTER
 
 
 def start_from(classifier: Classifier, run: str | None) -> dict[str, Any] | None:
@@ -32,7 +31,7 @@ def start_from(classifier: Classifier, run: str | None) -> dict[str, Any] | None
     """
     if run is None:
         return None
-    folder = Path(run).expanduser() / ADAPTER_FOLDER
+    folder = Path(run).expanduser() / ADAPTER
     saved = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
     ours = classifier.description
     if saved["backbone_fingerprint"] != ours["backbone_fingerprint"]:

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -11,8 +10,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from src.errors import UserError
 from src.models.skeleton import Skeleton, adapter_size, load_skeleton, width
-
-CONF = Path(__file__).resolve().parents[2] / "conf"
+from src.paths import CONF
 
 
 def apply_budget(cfg: DictConfig) -> DictConfig:

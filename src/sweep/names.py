@@ -4,16 +4,16 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
+from src.keys import short_name
+from src.paths import CONF
 from src.training.identity import NO_PART, NOT_IDENTITY
 
 MAX_LENGTH = 120
-CONF = Path(__file__).resolve().parents[2] / "conf"
 HIDDEN = (
     "model.rules",
     "model.auto",
@@ -39,11 +39,11 @@ def job_name(overrides: Sequence[str], cfg: DictConfig) -> str:
         if _has_no_part(key):
             continue
         if override.is_delete():
-            parts[key] = f"no_{_short(key, keys)}"
+            parts[key] = f"no_{short_name(key, keys)}"
         elif (CONF / key).is_dir():
             parts[key] = f"{key}={override.value()}"
         else:
-            parts[key] = f"{_short(key, keys)}={_text(OmegaConf.select(cfg, key))}"
+            parts[key] = f"{short_name(key, keys)}={_text(OmegaConf.select(cfg, key))}"
     # Groups first: they say most. Sorted, because the order of overrides makes no other job.
     ordered = sorted(parts, key=lambda key: (not (CONF / key).is_dir(), key))
     return _file_name(",".join(parts[key] for key in ordered) or "default")
@@ -66,16 +66,6 @@ def _text(value: Any) -> str:
     if OmegaConf.is_config(value):
         value = OmegaConf.to_container(value, resolve=True)
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _short(key: str, keys: Sequence[str]) -> str:
-    """The shortest end of the key that is the end of no other key."""
-    parts = key.split(".")
-    for start in range(len(parts) - 1, 0, -1):
-        end = ".".join(parts[start:])
-        if sum(other == end or other.endswith(f".{end}") for other in keys) <= 1:
-            return end
-    return key
 
 
 def _leaves(node: DictConfig, prefix: str = "") -> Iterator[str]:

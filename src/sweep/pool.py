@@ -14,16 +14,14 @@ import sys
 from collections.abc import Sequence
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 
 from omegaconf import DictConfig
 
+from src.paths import ROOT
 from src.sweep.job import Outcome
 from src.training.interrupt import Interrupted, interruptible
 
 log = logging.getLogger(__name__)
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 class Worker:

@@ -17,7 +17,7 @@ from src.sweep.job import STOP, Outcome, SweepJob, identify, read_record, task_c
 from src.sweep.lock import LockedError, locked, owner
 from src.sweep.names import job_name
 from src.sweep.summary import print_summary
-from src.training.record import RESULT, write_whole
+from src.training.record import RESULT, write_json
 
 log = logging.getLogger(__name__)
 
@@ -182,7 +182,7 @@ def _mark_killed(job: SweepJob, reason: str) -> None:
             record = read_record(job.folder)
             if record.get("status") == "running":
                 error = {"type": "Killed", "message": reason, "traceback": None}
-                write_whole(job.folder / RESULT, record | {"status": "failed", "error": error})
+                write_json(job.folder / RESULT, record | {"status": "failed", "error": error})
     except LockedError:
         pass  # another process has taken the job over
 

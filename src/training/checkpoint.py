@@ -4,7 +4,6 @@ Everything that decides the rest of the training is in it: what is trained, opti
 place in the batches, the score so far. On one CPU a continued run therefore ends with the bits of an undisturbed one.
 """
 
-import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 from accelerate.utils import broadcast_object_list, gather_object
 from transformers import TrainerCallback
 
+from src.files import whole
 from src.training import interrupt
 from src.training.record import CHECKPOINT
 
@@ -56,9 +56,8 @@ class Checkpoints:
             "run": self.collect(),
             "evaluation_pending": pending,
         }
-        temporary = self.path.with_name(f".{CHECKPOINT}.{os.getpid()}")
-        torch.save(state, temporary)
-        temporary.replace(self.path)
+        with whole(self.path) as temporary:
+            torch.save(state, temporary)
 
     def load(self, trainer: "ArenaTrainer") -> dict[str, Any] | None:
         """The checkpoint of this very run, or None. A file that cannot be read counts as none."""

@@ -8,7 +8,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from src.paths import ROOT
+
 # What changes neither the data nor the weights has no part in a run's identity. A budget acts through its knob.
 NOT_IDENTITY = {
     "model": ("rules", "budget", "search"),

@@ -1,6 +1,5 @@
 """``predictions.parquet``: one row per example of every evaluation split, at the selected epoch."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from src.files import whole
 from src.training.trainer import Evaluation
 
 
@@ -38,6 +38,5 @@ def write_predictions(
             "logits": list(logits),
         }
         tables.append(pa.table(columns))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    pq.write_table(pa.concat_tables(tables), temporary)
-    temporary.replace(path)
+    with whole(path) as temporary:
+        pq.write_table(pa.concat_tables(tables), temporary)

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from omegaconf import DictConfig, OmegaConf
 
+from src.files import write_whole
 from src.training.identity import identity, relevant
 
 SCHEMA_VERSION = 1
@@ -79,7 +80,7 @@ class Record:
         """Add fields and write ``result.json`` anew."""
         self.fields |= fields
         if self.writes:
-            write_whole(self.folder / RESULT, self.fields)
+            write_json(self.folder / RESULT, self.fields)
 
     def history_size(self) -> int:
         """Bytes of ``history.jsonl`` so far."""
@@ -104,18 +105,12 @@ class Record:
     def write_text(self, name: str, text: str) -> None:
         """Write a file of the run's folder, whole or not at all."""
         if self.writes:
-            _write_text(self.folder / name, text)
+            write_whole(self.folder / name, text)
 
 
-def write_whole(path: Path, fields: Mapping[str, Any]) -> None:
+def write_json(path: Path, fields: Mapping[str, Any]) -> None:
     """Write a record as JSON, whole or not at all."""
-    _write_text(path, json.dumps(jsonable(dict(fields)), indent=2) + "\n")
-
-
-def _write_text(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    write_whole(path, json.dumps(jsonable(dict(fields)), indent=2) + "\n")
 
 
 def _identity(config: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from src.compare.palette import styles
+from src.plots import pyplot, save
+
 
 def plot_expected_best(tasks: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -> None:
     """Write ``path`` with the endings .png and .pdf: expected best held-out score against the number of trials.
@@ -11,20 +14,16 @@ def plot_expected_best(tasks: Mapping[str, Mapping[str, Sequence[float]]], path:
         tasks: for each task and metric, as they are to be written, the curve of each method.
         path: without its ending.
     """
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
     from matplotlib.ticker import MaxNLocator
 
-    figure, row = plt.subplots(1, len(tasks), figsize=(6.4 * len(tasks), 4), layout="constrained", squeeze=False)
+    looks = styles(name for curves in tasks.values() for name in curves)
+    figure, row = pyplot().subplots(1, len(tasks), figsize=(6.4 * len(tasks), 4), layout="constrained", squeeze=False)
     for axes, (title, curves) in zip(row[0], tasks.items(), strict=True):
-        for marker, (name, curve) in zip("osD^vP*Xhd" * len(curves), curves.items(), strict=False):
-            axes.plot(range(1, len(curve) + 1), curve, marker=marker, markersize=4, label=name)
+        for name, curve in curves.items():
+            look = looks[name]
+            axes.plot(range(1, len(curve) + 1), curve, color=look.color, marker=look.marker, ms=4, label=name)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(xlabel="trials", ylabel=f"expected best held-out {title}")
         axes.grid(alpha=0.3)
         axes.legend(loc="best", frameon=False)
-    for ending in (".png", ".pdf"):
-        figure.savefig(path.with_suffix(ending), dpi=150)
-    plt.close(figure)
+    save(figure, path)

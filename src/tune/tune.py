@@ -17,7 +17,7 @@ from src.errors import UserError
 from src.sweep.job import task_config
 from src.sweep.names import job_name
 from src.sweep.sweep import Compose, finish, make_jobs
-from src.training.record import write_whole
+from src.training.record import write_json
 from src.tune.arm import Arm, check_arms, name_arms
 from src.tune.expected import expected_best
 from src.tune.plot import plot_expected_best
@@ -98,7 +98,7 @@ def _write(arms: Sequence[Arm], winners: dict[str, Any], folder: Path) -> None:
             ],
         }  # fmt: skip
         _write_config(arm, winner, folder / "conf" / "experiment")
-    write_whole(folder / SUMMARY, body)
+    write_json(folder / SUMMARY, body)
     curves: dict[str, dict[str, list[float]]] = {}
     for arm in arms:
         task = curves.setdefault(f"{arm.metric} ({arm.config.data.name})", {})

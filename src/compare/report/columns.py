@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from src.compare.comparison import Row, Table
-from src.compare.statistics import Estimate
-from src.compare.words import signed, verdict
+from src.compare.words import best_minus_last, interval, signed, verdict
 
 
 @dataclass(frozen=True)
@@ -62,11 +61,6 @@ def columns(table: Table) -> list[Column]:
     ]  # fmt: skip
 
 
-def interval(found: Estimate, form: str = "{:.4f}") -> str:
-    """``[low, high]``."""
-    return f"[{form.format(found.low)}, {form.format(found.high)}]"
-
-
 def _score(row: Row) -> Cell:
     below = interval(row.interval) if row.interval else ""
     return Cell(f"{row.mean:.4f}", below, row.mean, "score")
@@ -88,9 +82,8 @@ def _verdict(row: Row, table: Table) -> Cell:
 
 
 def _best_minus_last(row: Row) -> Cell:
-    if row.best is None or row.last is None:
-        return Cell()
-    return Cell(signed(row.best - row.last), sort=row.best - row.last)
+    gap = best_minus_last(row)
+    return Cell() if gap is None else Cell(signed(gap), sort=gap)
 
 
 def _per_seed(row: Row) -> str:

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from src.compare.report.columns import columns
 from src.compare.report.payload import payload
 from src.compare.sensitivity import sweeps
 from src.compare.words import sentences
+from src.files import write_whole
 from src.training.record import jsonable
 
 FOLDER = Path(__file__).parent
@@ -51,7 +51,8 @@ def write_report(
         scripts=[Markup(script) for script in scripts],
         hashes=[_hash(script) for script in scripts],
     )
-    _write(path, html)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, html)
 
 
 def script_json(value: Any) -> str:
@@ -99,10 +100,3 @@ def _shade(score: float | None, column: tuple[float | None, ...]) -> float | Non
 def _hash(script: str) -> str:
     """What the page's security policy asks a script to be: no other script runs, wherever it may come from."""
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    temporary.replace(path)
