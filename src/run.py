@@ -1,6 +1,8 @@
 """One job: from a composed config to a finished run folder."""
 
+from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
@@ -8,11 +10,19 @@ from src.config import validate
 from src.training.interrupt import interruptible
 from src.training.record import CHECKPOINT, Record
 
+if TYPE_CHECKING:
+    from src.packed.member import Member
 
-def run_job(cfg: DictConfig, folder: str | Path) -> float:
+
+def run_job(cfg: DictConfig, folder: str | Path, member: "Member | None" = None) -> float:
     """Train what the config describes and leave the record in the folder.
 
     A training of the same config, data and code that was cut short in this folder goes on from its checkpoint.
+
+    Args:
+        cfg: the composed config, without Hydra's node.
+        folder: the run's.
+        member: the job's place in a pack, if it is trained together with others.
 
     Returns:
         The primary metric on the evaluation split, at the selected epoch.
@@ -31,8 +41,9 @@ def run_job(cfg: DictConfig, folder: str | Path) -> float:
         from src.training.fit import fit
         from src.training.isolation import isolated
 
-        with isolated():
-            value = fit(resolved, record)
+        # A pack is isolated as a whole: its jobs end in any order.
+        with isolated() if member is None else nullcontext():
+            value = fit(resolved, record, member)
     if record.writes:  # the record says "ok" now
         (folder / CHECKPOINT).unlink(missing_ok=True)
     return value

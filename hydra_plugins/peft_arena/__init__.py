@@ -116,3 +116,30 @@ class PoolLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         raise NotImplementedError("this launcher works with hydra/sweeper=resuming")
+
+
+class PackedLauncher(Launcher):
+    """Many jobs at once over one frozen backbone, see src/packed/launch.py.
+
+    Args:
+        max_jobs: jobs at once, at most; null for as many as the memory holds.
+        memory_share: of the free memory, how much may be filled.
+        measure: time the first steps packed and one by one, and go on with what is faster.
+    """
+
+    def __init__(self, max_jobs: int | None = None, memory_share: float = 0.8, measure: bool = True) -> None:
+        self.options = {"max_jobs": max_jobs, "memory_share": memory_share, "measure": measure}
+        self.fail_fast = False
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.fail_fast = config.sweep.fail_fast
+
+    def launch_composed(self, configs: list[DictConfig]) -> Any:
+        """The outcome of each job, None for those not started."""
+        from src.packed.launch import launch_packed
+        from src.packed.limits import Limits
+
+        return launch_packed(configs, Limits(**self.options), self.fail_fast)
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        raise NotImplementedError("this launcher works with hydra/sweeper=resuming")

@@ -5,7 +5,7 @@ import logging
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -17,6 +17,9 @@ from src.run import resolve, run_job
 from src.sweep.lock import LockedError, locked, owner
 from src.training.identity import identity
 from src.training.record import RESULT
+
+if TYPE_CHECKING:
+    from src.packed.member import Member
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +99,7 @@ def identify(job: SweepJob) -> None:
     job.identity = identity(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
 
 
-def execute(cfg: DictConfig) -> Outcome:
+def execute(cfg: DictConfig, member: "Member | None" = None) -> Outcome:
     """The task function of every job of a sweep, on whatever machine: never raises but for Ctrl-C and SIGTERM.
 
     The job is skipped if it was finished meanwhile or another process works on it.
@@ -111,7 +114,7 @@ def execute(cfg: DictConfig) -> Outcome:
             done = read_record(folder)
             if done.get("status") == "ok" and _counts(done, cfg):
                 return Outcome("skipped", "finished by another process", done["primary_metric"]["value"])
-            return _run(cfg, folder)
+            return _run(cfg, folder, member)
     except LockedError as error:
         return Outcome("skipped", f"running in {error}")
     finally:
@@ -127,9 +130,9 @@ def _counts(record: dict[str, Any], cfg: DictConfig) -> bool:
     return record.get("identity") == identity(OmegaConf.to_container(resolve(cfg), resolve=True))  # type: ignore[arg-type]
 
 
-def _run(cfg: DictConfig, folder: Path) -> Outcome:
+def _run(cfg: DictConfig, folder: Path, member: "Member | None") -> Outcome:
     try:
-        return Outcome("ok", value=run_job(cfg, folder))
+        return Outcome("ok", value=run_job(cfg, folder, member))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too: no job ends the sweep

@@ -14,8 +14,7 @@ import sys
 from collections.abc import Sequence
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-
-from omegaconf import DictConfig
+from typing import Any
 
 from src.paths import ROOT
 from src.sweep.job import Outcome
@@ -45,10 +44,10 @@ class Worker:
         )
         theirs.close()
 
-    def start(self, number: int, config: DictConfig) -> None:
+    def start(self, number: int, task: Any) -> None:
         self.job = number
         with contextlib.suppress(ConnectionError):  # it is dead: ``outcome`` says how it died
-            self.connection.send(config)
+            self.connection.send(task)
 
     def outcome(self) -> Outcome:
         """What the worker answers; if it died, why."""
@@ -65,13 +64,11 @@ class Worker:
         self.process.wait()
 
 
-def run_jobs(
-    configs: Sequence[DictConfig], slots: Sequence[dict[str, str]], fail_fast: bool = False
-) -> list[Outcome | None]:
+def run_jobs(tasks: Sequence[Any], slots: Sequence[dict[str, str]], fail_fast: bool = False) -> list[Outcome | None]:
     """Run every job in one of the slots, in order.
 
     Args:
-        configs: composed configs with Hydra's node.
+        tasks: composed configs with Hydra's node, or what has a method ``run`` that gives an outcome.
         slots: environment of each worker process; as many jobs as slots run at a time.
         fail_fast: start no job after a failed one.
 
@@ -82,9 +79,9 @@ def run_jobs(
         Interrupted: after Ctrl-C or SIGTERM, when the running jobs have saved their checkpoints. Another signal
             ends them at once.
     """
-    outcomes: list[Outcome | None] = [None] * len(configs)
-    waiting = list(range(len(configs)))
-    free = [dict(slot) for slot in slots[: len(configs)]]
+    outcomes: list[Outcome | None] = [None] * len(tasks)
+    waiting = list(range(len(tasks)))
+    free = [dict(slot) for slot in slots[: len(tasks)]]
     busy: dict[Connection, Worker] = {}
     idle: list[Worker] = []
     stopped: Interrupted | None = None
@@ -110,7 +107,7 @@ def run_jobs(
                         worker = idle.pop() if idle else Worker(free.pop(0))
                         busy[worker.connection] = worker
                         number = waiting.pop(0)
-                        worker.start(number, configs[number])
+                        worker.start(number, tasks[number])
                     for connection in wait(list(busy)):
                         take(busy[connection])  # type: ignore[index]
                 except Interrupted as signalled:

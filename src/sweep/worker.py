@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from multiprocessing.connection import Connection
+from typing import Any
 
 from hydra._internal.callbacks import Callbacks
 from hydra.core.utils import run_job, setup_globals
@@ -16,7 +17,7 @@ from src.training.interrupt import Interrupted, interruptible
 
 
 def main(connection: Connection) -> None:
-    """Take composed configs from the connection and answer each with its ``Outcome``, until it is closed."""
+    """Take tasks from the connection and answer each with its ``Outcome``, until it is closed."""
     setup_globals()
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:
@@ -29,11 +30,14 @@ def main(connection: Connection) -> None:
         connection.send(Outcome("interrupted", str(error)))
 
 
-def _run(config: DictConfig) -> Outcome:
+def _run(task: Any) -> Outcome:
+    """Run a composed config, or what knows itself how it is run."""
+    if not isinstance(task, DictConfig):
+        return task.run()
     result = run_job(
-        hydra_context=HydraContext(config_loader=None, callbacks=Callbacks(config)),  # type: ignore[arg-type]
+        hydra_context=HydraContext(config_loader=None, callbacks=Callbacks(task)),  # type: ignore[arg-type]
         task_function=execute,
-        config=config,
+        config=task,
         job_dir_key="hydra.sweep.dir",
         job_subdir_key="hydra.sweep.subdir",
     )

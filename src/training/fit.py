@@ -4,8 +4,9 @@ import json
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -34,6 +35,9 @@ from src.training.record import ADAPTER, PREDICTIONS, SUMMARY, Record
 from src.training.selection import HOLDOUT, Selector
 from src.training.summary import model_summary
 from src.training.trainer import DIVERGED, ArenaTrainer, Evaluation
+
+if TYPE_CHECKING:
+    from src.packed.member import Member
 
 log = logging.getLogger(__name__)
 
@@ -74,12 +78,13 @@ class Job:
         return {split: rows for split, rows in self.rows.items() if split != "train"}
 
 
-def fit(cfg: DictConfig, record: Record) -> float:
+def fit(cfg: DictConfig, record: Record, member: "Member | None" = None) -> float:
     """Train, select, save, check and record.
 
     Args:
         cfg: the composed and validated config.
         record: the open record of the run.
+        member: the job's place in a pack, if it is trained together with others.
 
     Returns:
         The primary metric on the first evaluation split at the selected epoch.
@@ -90,6 +95,9 @@ def fit(cfg: DictConfig, record: Record) -> float:
     """
     started = time.perf_counter()
     job = prepare(cfg, record)
+    if member is not None:
+        member.join(job.classifier)
+        job.args.disable_tqdm = True  # the pack has one bar for all
     _describe(record, job)
     task, classifier = job.task, job.classifier
     selector = Selector(job.config["training"]["selection"], task.primary_metric, task.evaluation_splits[0])
@@ -134,7 +142,7 @@ def fit(cfg: DictConfig, record: Record) -> float:
     checkpoints = Checkpoints(
         record.folder, job.config["checkpoint"]["every"], record.fields["identity"], collect, restore
     )
-    trainer = ArenaTrainer(
+    trainer = (ArenaTrainer if member is None else member.make_trainer)(
         model=classifier.model,
         args=job.args,
         head=classifier.backbone.head,
@@ -156,9 +164,11 @@ def fit(cfg: DictConfig, record: Record) -> float:
         title = f"{job.config['model']['name']} {task.name}"
         trainer.add_callback(ProgressBar(title, task.primary_metric, selector.split))
     memory.reset_peak()
-    with logging_redirect_tqdm(), interrupt.deferred():  # log lines go above the progress bar
+    # Log lines go above the progress bar.
+    with nullcontext() if job.args.disable_tqdm else logging_redirect_tqdm(), interrupt.deferred():
         trainer.train()
     record.update(
+        packed=None if member is None else member.report(),
         memory=memory.peak(),
         time=trainer.meter.times(),
         batches_fingerprint=trainer.meter.batches[:16],

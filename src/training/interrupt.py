@@ -46,11 +46,11 @@ def interruptible() -> Iterator[None]:
 @contextmanager
 def deferred() -> Iterator[None]:
     """Within the block a first signal only asks: whoever works there calls ``check`` where stopping is safe."""
-    _Request.deferring = True
+    before, _Request.deferring = _Request.deferring, True
     try:
         yield
     finally:
-        _Request.deferring = False
+        _Request.deferring = before
 
 
 def requested() -> bool:

@@ -1,0 +1,80 @@
+"""The jobs of a pack within their process: each in a folder, a log and a record of its own."""
+
+import functools
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from hydra._internal.callbacks import Callbacks
+from hydra.core.utils import run_job
+from hydra.types import HydraContext
+from omegaconf import DictConfig
+
+from src.packed.launch import PackOutcome
+from src.packed.limits import Limits
+from src.packed.member import Member
+from src.packed.pack import Pack
+from src.sweep.job import Outcome, execute
+from src.training.interrupt import Interrupted
+from src.training.isolation import isolated
+
+log = logging.getLogger(__name__)
+
+LINE = "[%(asctime)s][%(threadName)s] - %(message)s"
+
+
+def run_pack(configs: Sequence[DictConfig], limits: Limits) -> PackOutcome:
+    """Train the jobs together; each one's outcome is as if it had run alone."""
+    names = [str(config.hydra.sweep.subdir) for config in configs]
+    works = [functools.partial(_work, config) for config in configs]
+    console = logging.StreamHandler()
+    console.setFormatter(logging.Formatter(LINE))
+    logging.basicConfig(level=logging.INFO, handlers=[console], force=True)
+    with isolated():
+        pack = Pack(dict(zip(names, works, strict=True)), limits)
+        members = pack.run()
+    outcomes = tuple(_outcome(member) for member in members)
+    statuses = [outcome.status for outcome in outcomes if outcome is not None]
+    worst = next((status for status in ("interrupted", "failed") if status in statuses), "ok")
+    return PackOutcome(worst, outcomes=outcomes)  # type: ignore[arg-type]
+
+
+def _work(config: DictConfig, member: Member) -> Outcome:
+    with _own_log(config):
+        result = run_job(
+            hydra_context=HydraContext(config_loader=None, callbacks=Callbacks(config)),  # type: ignore[arg-type]
+            task_function=functools.partial(execute, member=member),
+            config=config,
+            job_dir_key="hydra.sweep.dir",
+            job_subdir_key="hydra.sweep.subdir",
+            configure_logging=False,  # it is the process's, and would be the last job's
+        )
+    return result.return_value
+
+
+def _outcome(member: Member) -> Outcome | None:
+    if member.error is None:
+        return member.result
+    if isinstance(member.error, Interrupted):
+        return Outcome("interrupted", str(member.error))
+    return Outcome("failed", str(member.error).partition("\n")[0] or type(member.error).__name__)
+
+
+@contextmanager
+def _own_log(config: DictConfig) -> Iterator[None]:
+    """Within the block what this thread logs goes to the job's own log file, too."""
+    folder = Path(config.hydra.sweep.dir, config.hydra.sweep.subdir)
+    folder.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(folder / f"{config.hydra.job.name}.log", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("[%(asctime)s][%(name)s][%(levelname)s] - %(message)s"))
+    own = threading.get_ident()
+    handler.addFilter(lambda line: line.thread == own)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        handler.close()
