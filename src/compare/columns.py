@@ -34,7 +34,7 @@ def columns(table: Table, with_pscp: bool = False) -> list[Column]:
         Column("head", lambda row: f"{row.head:,}"),
         Column("trainable", lambda row: f"{100 * row.trainable / row.total:.2f} %"),
         Column("saved", lambda row: "" if row.adapter_bytes is None else _bytes(row.adapter_bytes)),
-        Column("train time", lambda row: f"{row.train_s:,.1f} s"),
+        Column("train time", lambda row: "" if row.train_s is None else f"{row.train_s:,.1f} s"),
         Column("samples/s", lambda row: "" if row.samples_per_s is None else f"{row.samples_per_s:,.0f}"),
         Column("peak memory", lambda row: "" if row.peak_mb is None else f"{row.peak_mb:,.0f} MB"),
         Column("front", lambda row: "*" if row.pareto else ""),

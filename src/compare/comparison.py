@@ -62,7 +62,7 @@ class Row:
     trainable: int
     total: int
     adapter_bytes: float | None
-    train_s: float
+    train_s: float | None
     samples_per_s: float | None
     peak_mb: float | None
     consistency: float | None
@@ -295,8 +295,8 @@ def _row(entry: Configuration, metric: str, computed: Mapping[str, Any]) -> Row:
         mean=fmean(values),
         deviation=pstdev(values) * (len(values) / max(len(values) - 1, 1)) ** 0.5,
         interval=_estimate(computed["interval"]),
-        best=_mean([run.score(metric, "best") for run in runs]),
-        last=_mean([run.score(metric, "last") for run in runs]),
+        best=mean_or_none([run.score(metric, "best") for run in runs]),
+        last=mean_or_none([run.score(metric, "last") for run in runs]),
         difference=_estimate(computed["difference"]),
         p_adjusted=None,
         adapter=first["adapter"],
@@ -304,10 +304,10 @@ def _row(entry: Configuration, metric: str, computed: Mapping[str, Any]) -> Row:
         head=first["head"],
         trainable=first["trainable"],
         total=first["total"],
-        adapter_bytes=_mean([run.record.get("adapter_bytes") for run in runs]),
-        train_s=fmean(float(run.record["time"]["train_s"]) for run in runs),
-        samples_per_s=_mean([run.record["time"].get("train_samples_per_s") for run in runs]),
-        peak_mb=_mean([run.peak_mb for run in runs]),
+        adapter_bytes=mean_or_none([run.record.get("adapter_bytes") for run in runs]),
+        train_s=mean_or_none([run.train_s for run in runs]),
+        samples_per_s=mean_or_none([run.samples_per_s for run in runs]),
+        peak_mb=mean_or_none([run.peak_mb for run in runs]),
         consistency=computed["consistency"],
         collapsed=computed["collapsed"],
         pareto=False,
@@ -316,7 +316,8 @@ def _row(entry: Configuration, metric: str, computed: Mapping[str, Any]) -> Row:
     )
 
 
-def _mean(values: Sequence[Any]) -> float | None:
+def mean_or_none(values: Sequence[Any]) -> float | None:
+    """The mean of values that are all numbers."""
     return fmean(map(float, values)) if all(isinstance(value, int | float) for value in values) else None
 
 

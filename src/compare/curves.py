@@ -8,8 +8,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from src.compare.comparison import Row, Table
-from src.compare.records import read_history
+from src.compare.comparison import Row, Table, mean_or_none
+from src.compare.records import Run, read_history
 
 # A history holds steps, not times: a step's time is its share of the whole.
 TIME_TITLE = "training time in s (estimated: train time * step / last step)"
@@ -22,7 +22,7 @@ class Curve:
     label: str
     method: str
     steps: list[int]
-    seconds: list[float]
+    seconds: list[float | None]
     mean: list[float]
     low: list[float]
     high: list[float]
@@ -41,14 +41,14 @@ def learning_curves(table: Table, records: Mapping[str, Mapping[str, Any]]) -> l
 
 
 def _curve(row: Row, table: Table, records: Mapping[str, Mapping[str, Any]]) -> Curve | None:
-    at: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    at: dict[int, list[tuple[float, float | None]]] = defaultdict(list)
     seeds = 0
     for folder in row.folders:
         points, last = _points(Path(folder), table.metric, str(table.fixed["split"]))
-        seconds = float(records[folder]["time"]["train_s"])
+        seconds = Run(Path(folder), dict(records[folder]), None).train_s
         seeds += bool(points)
         for step, value in points.items():
-            at[step].append((value, seconds * step / last))
+            at[step].append((value, None if seconds is None else seconds * step / last))
     # Where a seed has no value the mean would jump for a reason that is not training.
     steps = sorted(step for step, values in at.items() if len(values) == seeds)
     if not steps:
@@ -58,7 +58,7 @@ def _curve(row: Row, table: Table, records: Mapping[str, Mapping[str, Any]]) -> 
         label=row.label,
         method=row.method,
         steps=steps,
-        seconds=[fmean(second for _, second in at[step]) for step in steps],
+        seconds=[mean_or_none([second for _, second in at[step]]) for step in steps],
         mean=[fmean(found) for found in values],
         low=[min(found) for found in values],
         high=[max(found) for found in values],

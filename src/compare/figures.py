@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +62,11 @@ def _figures(table: Table) -> list[tuple[str, float, Any]]:
         found.append(("differences", height, lambda axes, looks: _forest(axes, table, compared, looks)))
     records = {folder: read_run(Path(folder)).record for row in table.rows for folder in row.folders}
     best = {curve.method: curve for curve in reversed(learning_curves(table, records))}  # rows come best first
-    if best:
-        found += [
-            (f"curves_{name}", SIZE[1], lambda axes, looks, x=name: _curves(axes, table, best, x, looks))
-            for name in ("steps", "seconds")
-        ]
+    for name in ("steps", "seconds"):
+        known = {method: curve for method, curve in best.items() if None not in getattr(curve, name)}
+        if known:
+            draw = partial(_curves, table=table, curves=known, x=name)
+            found.append((f"curves_{name}", SIZE[1], lambda axes, looks, draw=draw: draw(axes, looks=looks)))
     for sweep in sweeps(table):
         name = f"sweep_{sweep.name}"
         found.append((name, SIZE[1], lambda axes, looks, sweep=sweep: _sweep(axes, table, sweep, looks)))

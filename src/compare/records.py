@@ -50,9 +50,25 @@ class Run:
         return self.params["trainable"] == self.params["total"]
 
     @property
+    def packed(self) -> bool:
+        """Whether other jobs were trained in the same process at the same time."""
+        return (self.record.get("packed") or {}).get("mode") == "packed"
+
+    @property
     def peak_mb(self) -> float | None:
+        if self.packed:
+            return None
         memory = self.record.get("memory") or {}
         return memory.get("peak_device_mb") or memory.get("peak_rss_mb")
+
+    @property
+    def train_s(self) -> float | None:
+        """Seconds of training; a packed run has none of its own, nor speed or memory."""
+        return None if self.packed else float(self.record["time"]["train_s"])
+
+    @property
+    def samples_per_s(self) -> float | None:
+        return None if self.train_s is None else self.record["time"].get("train_samples_per_s")
 
     def score(self, metric: str, when: str = "selected") -> float | None:
         """A metric at the ``selected``, ``best`` or ``last`` epoch."""

@@ -15,8 +15,10 @@ from sklearn.metrics import matthews_corrcoef
 from src.__main__ import main as command
 from src.compare.comparison import compare_runs
 from src.compare.export import FORMATS, write_tidy
+from src.compare.figures import write_figures
 from src.compare.pareto import on_front
 from src.compare.records import find_runs
+from src.compare.report import write_report
 from src.compare.store import Store
 from src.compare.table import print_comparison
 from src.compare.words import sentences
@@ -175,6 +177,22 @@ def test_regression(tmp_path):
     assert all(row.interval.low < row.mean < row.interval.high for row in table.rows)
     spearman = of(tmp_path, metric="spearmanr").tables[0]
     assert spearman.metric == "spearmanr" and spearman.rows[0].mean != table.rows[0].mean
+
+
+def test_packed_runs_have_no_time_speed_or_memory_of_their_own(tmp_path):
+    """Others were trained in the same seconds: blank in the table, in the report and in the figures."""
+    for seed in range(3):
+        make_run(tmp_path / f"a{seed}", ALPHA, seed)
+        path = make_run(tmp_path / f"n{seed}", NOTHING, seed) / "result.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"packed": {"jobs": 3, "mode": "packed"}}))
+    comparison = of(tmp_path)
+    times = {row.label: (row.train_s, row.samples_per_s, row.peak_mb) for row in comparison.tables[0].rows}
+    assert times["nothing"] == (None, None, None)
+    assert None not in times["alpha"]
+    write_report(comparison, tmp_path / "report" / "index.html")
+    write_figures(comparison, tmp_path / "figures")
+    line = next(line for line in shown(comparison).splitlines() if line.strip().startswith("nothing"))
+    assert not re.search(r"\d s\b|MB", line)
 
 
 def test_the_front():
