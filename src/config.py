@@ -97,6 +97,7 @@ MIX_RULES = {"sampling": "size | equal | temperature", "temperature": "float > 0
 TRAINING_RULES = {
     "precision": "auto | fp32 | bf16 | fp16",
     "selection": "holdout | best | last",
+    "profile": "bool",
     "num_train_epochs": "float > 0",
     "max_steps": "int >= 1 | -1",
     "learning_rate": "float > 0",

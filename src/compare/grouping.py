@@ -15,7 +15,7 @@ NOT_HYPERPARAMETERS = frozenset(
         "seed", "model.name", "model.rules", "model.auto", "training.num_train_epochs", "training.max_steps",
         "training.per_device_train_batch_size", "training.gradient_accumulation_steps", "training.selection",
         "training.per_device_eval_batch_size", "training.logging_steps", "training.report_to", "training.disable_tqdm",
-        "training.dataloader_num_workers", "model.adapter._target_", "model.adapter._partial_",
+        "training.dataloader_num_workers", "training.profile", "model.adapter._target_", "model.adapter._partial_",
     }
 )  # fmt: skip
 GROUPS_OF_CONFIG = ("data", "backbone")  # held fixed as a whole

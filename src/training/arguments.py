@@ -10,7 +10,7 @@ from transformers import TrainingArguments
 from src.errors import UserError
 from src.seeding import derive
 
-OURS = ("precision", "selection")
+OURS = ("precision", "selection", "profile")
 
 
 def training_arguments(cfg: Mapping[str, Any], folder: Path, seed: int) -> TrainingArguments:

@@ -30,6 +30,7 @@ from src.training.arguments import training_arguments
 from src.training.checkpoint import Checkpoints
 from src.training.diagnostics import diagnose
 from src.training.predictions import write_predictions
+from src.training.profile import ProfileCallback
 from src.training.progress import ProgressBar
 from src.training.record import ADAPTER, PREDICTIONS, SUMMARY, Record
 from src.training.selection import HOLDOUT, Selector
@@ -163,6 +164,8 @@ def fit(cfg: DictConfig, record: Record, member: "Member | None" = None) -> floa
     if not job.args.disable_tqdm:
         title = f"{job.config['model']['name']} {task.name}"
         trainer.add_callback(ProgressBar(title, task.primary_metric, selector.split))
+    if job.config["training"]["profile"] and record.writes:
+        trainer.add_callback(ProfileCallback(record.folder))
     memory.reset_peak()
     # Log lines go above the progress bar.
     with nullcontext() if job.args.disable_tqdm else logging_redirect_tqdm(), interrupt.deferred():

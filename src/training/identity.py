@@ -14,7 +14,15 @@ from src.paths import ROOT
 NOT_IDENTITY = {
     "model": ("rules", "budget", "search"),
     "data": ("rules", "rows", "sources"),
-    "training": ("report_to", "logging_steps", "disable_tqdm", "dataloader_num_workers", "run_name", "log_level"),
+    "training": (
+        "report_to",
+        "logging_steps",
+        "disable_tqdm",
+        "dataloader_num_workers",
+        "run_name",
+        "log_level",
+        "profile",
+    ),
 }
 NO_PART = ("sweep", "budget", "checkpoint", "tune", "watch")
 # A run's numbers depend on these folders and files of src, and on these packages.

@@ -74,7 +74,7 @@ class Record:
 
     def describe_environment(self) -> None:
         """Add versions, commit and hardware."""
-        self.update(versions=_versions(), git=_git(), hardware=_hardware())
+        self.update(**environment())
 
     def update(self, **fields: Any) -> None:
         """Add fields and write ``result.json`` anew."""
@@ -106,6 +106,11 @@ class Record:
         """Write a file of the run's folder, whole or not at all."""
         if self.writes:
             write_whole(self.folder / name, text)
+
+
+def environment() -> dict[str, Any]:
+    """Versions, commit and hardware."""
+    return {"versions": _versions(), "git": _git(), "hardware": _hardware()}
 
 
 def write_json(path: Path, fields: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd.profiler import record_function
 from torch.utils.data import RandomSampler, Sampler, SequentialSampler
 from transformers import EvalPrediction, Trainer
 from transformers.trainer import TRAINER_STATE_NAME
@@ -23,6 +24,7 @@ from src.metrics.compute import ComputeFunction
 from src.models.inject import adapters
 from src.models.schedule import Schedule
 from src.training.checkpoint import CheckpointCallback, Checkpoints, rng_state, set_rng_state
+from src.training.profile import FORWARD, STEP
 from src.training.sampler import LengthGroupedSampler, QuotaSampler
 from src.training.schedule import ScheduleCallback
 
@@ -175,13 +177,15 @@ class ArenaTrainer(Trainer):
         self.meter.samples += len(inputs["labels"])
         self.meter.see(inputs["input_ids"].cpu().numpy().tobytes())
         started = time.perf_counter()
-        loss = super().training_step(model, inputs, *args, **kwargs)
+        with record_function(STEP):
+            loss = super().training_step(model, inputs, *args, **kwargs)
         self.meter.step_s.append(time.perf_counter() - started)
         return loss
 
     def compute_loss(self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any):
         """The task's loss plus every adapter's auxiliary loss, which is logged apart."""
-        loss, outputs = super().compute_loss(model, inputs, return_outputs=True, **kwargs)
+        with record_function(FORWARD):
+            loss, outputs = super().compute_loss(model, inputs, return_outputs=True, **kwargs)
         if model.training:
             extra = [term for adapter in self._adapters if (term := adapter.auxiliary_loss()) is not None]
             if extra:
