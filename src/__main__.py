@@ -12,6 +12,7 @@ COMMANDS = {
     "merge": ("src.deploy.merge", "write a trained run as a plain transformers model"),
     "export": ("src.deploy.export", "write a trained run in the peft library's format, or read one of its"),
     "analyze": ("src.analysis.command", "look inside trained adapters: figures and numbers"),
+    "bench": ("src.bench.command", "what every method costs on this machine in time and memory"),
     "planted": ("src.analysis.planted", "which method recovers which known update, at an equal budget"),
 }
 

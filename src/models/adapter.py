@@ -214,7 +214,7 @@ class LowRankAdapter(AdapterLinear):
         """``base(x) + delta(x)`` in one pass over the output, and one over the input's gradient."""
         if (self.dropout and self.training) or not fusable(self.base):
             return super().adapted(x)
-        down, up, routes, gate = self.down(), self.up() * self.scaling, self.routes(), None
+        down, up, routes, gate = self.down(), self.up(), self.routes(), None
         if routes is not None:
             width, down = len(down), torch.cat([down, routes])
 
@@ -227,7 +227,7 @@ class LowRankAdapter(AdapterLinear):
             dtype = torch.get_autocast_dtype(x.device.type)
             x, weight, down, up = x.to(dtype), weight.to(dtype), down.to(dtype), up.to(dtype)
             bias = bias if bias is None else bias.to(dtype)
-        return low_rank_linear(x, weight, bias, down, up, gate)
+        return low_rank_linear(x, weight, bias, down, up, self.scaling, gate)
 
     @final
     def delta_weight(self) -> Tensor:

@@ -5,6 +5,7 @@ import torch
 
 from src.packed.layers import PackedModel
 from src.packed.member import Member
+from src.training.memory import saved_for_backward
 
 _SLACK = 1.5  # on the CPU: what the forward saves for backward, and the gradients and buffers that come and go
 
@@ -27,25 +28,12 @@ def jobs_that_fit(member: Member, model: PackedModel, share: float) -> int:
         if device.type == "cuda":
             needed, free = float(_cuda(member, model, inputs)), _free_cuda(device)
         else:
-            needed, free = _SLACK * _saved_bytes(member, model, inputs), psutil.virtual_memory().available
+            needed, free = (
+                _SLACK
+                * saved_for_backward(member.tenant.model, lambda: model.logits({member.tenant: inputs}, training=True)),
+                psutil.virtual_memory().available,
+            )
     return max(1, int(share * free / (needed + state)))
-
-
-def _saved_bytes(member: Member, model: PackedModel, inputs: dict[str, torch.Tensor]) -> int:
-    """Bytes that a forward keeps for backward, parameters left out."""
-    parameters = {p.untyped_storage().data_ptr() for p in member.tenant.model.parameters()}
-    found: dict[int, int] = {}
-
-    def pack(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in parameters:
-            found[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        logits = model.logits({member.tenant: inputs}, training=True)
-    del logits
-    return sum(found.values())
 
 
 def _cuda(member: Member, model: PackedModel, inputs: dict[str, torch.Tensor]) -> int:

@@ -187,17 +187,17 @@ def test_no_more_jobs_than_fit(tmp_path, monkeypatch):
     from src.packed import memory
 
     jobs = {str(seed): ["model=roberta_lora", f"seed={seed}"] for seed in range(5)}
-    needed = memory._saved_bytes
+    needed = memory.saved_for_backward
     seen: list[float] = []
 
-    def spied(member, model, inputs):
-        seen.append(needed(member, model, inputs))
-        state = 3 * sum(p.numel() * p.element_size() for p in member.tenant.model.parameters() if p.requires_grad)
+    def spied(model, forward):
+        seen.append(needed(model, forward))
+        state = 3 * sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
         monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: type("Free", (), {
             "available": 2.5 * (memory._SLACK * seen[0] + state) / 0.5}))  # fmt: skip
         return seen[-1]
 
-    monkeypatch.setattr(memory, "_saved_bytes", spied)
+    monkeypatch.setattr(memory, "saved_for_backward", spied)
     start(tmp_path, jobs, limits=Limits(memory_share=0.5, measure=False))
     assert [record(tmp_path / name)["packed"]["jobs"] for name in jobs] == [2, 2, 2, 2, 1]
     tokens = 32 * 40  # a batch of the largest size keeps at least its embeddings and a few layers' activations

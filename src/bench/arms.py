@@ -1,0 +1,152 @@
+"""The models that are timed: the floor, and every method on the same backbone."""
+
+import functools
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from torch import Tensor, nn
+from transformers import RobertaConfig, RobertaForSequenceClassification
+from transformers.utils import logging as transformers_logging
+
+from src.models.classifier import Classifier, build_classifier
+from src.models.inject import match_targets
+from src.paths import CONF, ROOT
+
+FLOOR = "floor"
+TARGETS: dict[str, str | list[str]] = {"qv": ["query", "value"], "all": "all-linear"}
+LABELS = ("no", "yes")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The encoder, and the batch that it is given."""
+
+    layers: int = 6
+    width: int = 384
+    heads: int = 12
+    batch: int = 32
+    length: int = 54
+    dropout: float = 0.1  # of the backbone; in training it costs time and memory, in every arm alike
+
+    @property
+    def tokens(self) -> int:
+        return self.batch * self.length
+
+    def inputs(self, device: str) -> dict[str, Tensor]:
+        generator = torch.Generator().manual_seed(0)
+        ids = torch.randint(5, 1000, (self.batch, self.length), generator=generator).to(device)
+        return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+
+
+@dataclass
+class Arm:
+    """A classifier and how a step of it is computed.
+
+    Args:
+        model: the classifier on its device; what is to be trained requires a gradient.
+        inputs: a batch.
+        dtype: of autocast; None for float32 throughout.
+    """
+
+    model: nn.Module
+    inputs: dict[str, Tensor]
+    dtype: torch.dtype | None = None
+
+    @functools.cached_property
+    def trained(self) -> list[nn.Parameter]:
+        return [p for p in self.model.parameters() if p.requires_grad]
+
+    @functools.cached_property
+    def optimizer(self) -> torch.optim.Optimizer | None:
+        return torch.optim.AdamW(self.trained, lr=1e-4) if self.trained else None
+
+    def forward(self) -> Tensor:
+        device = self.inputs["input_ids"].device.type
+        with torch.autocast(device, dtype=self.dtype or torch.bfloat16, enabled=self.dtype is not None):
+            return self.model(**self.inputs).logits.float()
+
+    def loss(self) -> Tensor:
+        logits = self.forward()
+        return F.cross_entropy(logits, torch.arange(len(logits), device=logits.device) % logits.shape[-1])
+
+    def step(self) -> None:
+        """Forward, backward, optimizer step."""
+        self.model.train()
+        self.loss().backward()
+        if self.optimizer is not None:
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+
+    @torch.no_grad()
+    def infer(self) -> None:
+        self.model.eval()
+        self.forward()
+
+
+def method_names() -> list[str]:
+    """Every method that ``conf/model`` has a file for, without the part before the first underscore."""
+    return sorted(
+        path.stem.partition("_")[2] for path in (CONF / "model").glob("*.yaml") if path.stem != "roberta_peft"
+    )
+
+
+def model_node(method: str, targets: str, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """The ``model`` node of a method on the given Linears."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("config", overrides=[f"model=roberta_{method}", *overrides])
+    node: dict[str, Any] = OmegaConf.to_container(cfg.model, resolve=True)  # type: ignore[assignment]
+    adapter = node["adapter"]
+    if adapter and "target_modules" in adapter and "feedforward_modules" not in adapter:  # IA3 has layers of its own
+        adapter["target_modules"] = TARGETS[targets]
+    if adapter and adapter.get("num_experts") == "auto":
+        adapter["num_experts"] = 4
+    return node
+
+
+@contextmanager
+def random_backbone(shape: Shape) -> Iterator[dict[str, Any]]:
+    """A ``backbone`` node for an encoder of this shape with random weights, which take as long as trained ones."""
+    config = RobertaConfig(
+        vocab_size=1000, hidden_size=shape.width, num_hidden_layers=shape.layers, num_attention_heads=shape.heads,
+        intermediate_size=4 * shape.width, max_position_embeddings=max(514, shape.length + 2), type_vocab_size=1,
+        hidden_dropout_prob=shape.dropout, attention_probs_dropout_prob=shape.dropout,
+    )  # fmt: skip
+    transformers_logging.disable_progress_bar()
+    with tempfile.TemporaryDirectory(prefix="peft-arena-bench-") as folder:
+        torch.manual_seed(0)
+        RobertaForSequenceClassification(config).save_pretrained(folder)
+        for path in (ROOT / "assets" / "nano").glob("*token*"):  # a tokenizer is asked for, and not used
+            shutil.copy(path, Path(folder))
+        yield {"name": "random", "path": folder}
+
+
+def classifier(node: dict[str, Any], backbone: dict[str, Any], seed: int = 0) -> Classifier:
+    return build_classifier(node, backbone, label_names=LABELS, seed=seed)
+
+
+def floor(backbone: dict[str, Any], targets: str) -> nn.Module:
+    """The frozen classifier, with gradients that flow back to the first adapted layers' outputs and no further.
+
+    Every adapter costs at least this: its own gradient needs that of its layer's output.
+    """
+    built = classifier(model_node("head", targets), backbone)
+    model: Any = built.model.requires_grad_(False)
+    names = match_targets(model.base_model, TARGETS[targets])
+    block = names[0].rpartition("attention")[0]
+    first = [name for name in names if name.startswith(block)] if targets == "qv" else names[:3]  # query, key, value
+    for name in first:
+        model.base_model.get_submodule(name).register_forward_hook(_start_here)
+    return model
+
+
+def _start_here(module: nn.Module, args: Any, output: Tensor) -> Tensor:
+    return output.requires_grad_() if torch.is_grad_enabled() and not output.requires_grad else output

@@ -1,0 +1,171 @@
+"""The benchmark measures what it says; no test asserts a time."""
+
+import itertools
+import json
+
+import pytest
+import torch
+
+from src.__main__ import main as command
+from src.bench import timing
+from src.bench.arms import FLOOR, Arm, Shape, classifier, floor, method_names, model_node, random_backbone
+from src.bench.packed import _Together
+from src.bench.startup import prepare
+from src.bench.timing import interleaved
+from src.models.inject import adapters
+from src.packed.layers import Tenant, share_frozen
+from src.training.memory import saved_for_backward
+
+SMALL = Shape(layers=2, width=48, heads=4, batch=3, length=7, dropout=0.0)
+OPTIONS = ["--layers", "2", "--width", "48", "--heads", "4", "--batch", "3", "--length", "7", "--rounds", "2"]
+
+
+@pytest.fixture(scope="module")
+def backbone():
+    with random_backbone(SMALL) as node:
+        yield node
+
+
+def gradients(model, targets="qv") -> tuple[set[str], int]:
+    """Modules whose output gets a gradient in a step, and bytes kept."""
+    reached: set[str] = set()
+
+    def note(name):
+        def hook(module, grad_input, grad_output):
+            reached.add(name)
+
+        return hook
+
+    hooks = [m.register_full_backward_hook(note(name)) for name, m in model.named_modules() if not list(m.children())]
+    arm = Arm(model, SMALL.inputs("cpu"))
+    arm.loss().backward()
+    for hook in hooks:
+        hook.remove()
+    return reached, saved_for_backward(model, arm.loss)
+
+
+def test_the_floor_goes_back_to_the_first_adapted_layer(backbone):
+    """Every layer above is passed; the embedding, and what else lies below the first adapted one, is not."""
+    reached, saved = gradients(floor(backbone, "qv"))
+    assert "roberta.encoder.layer.1.attention.self.key" in reached
+    assert "roberta.encoder.layer.0.output.dense" in reached
+    assert not any("embeddings" in name for name in reached)
+    model = classifier(model_node("lora", "qv"), backbone).model
+    assert 0 < saved < saved_for_backward(model, Arm(model, SMALL.inputs("cpu")).loss)
+    assert not any(p.requires_grad for p in floor(backbone, "qv").parameters())
+
+
+def test_bytes_kept_are_counted_once():
+    """x (kept for W) and y = x W + b under a sigmoid (kept as y), by hand; parameters are not counted."""
+    layer, x = torch.nn.Linear(4, 5), torch.randn(7, 4)
+    assert saved_for_backward(layer, lambda: layer(x).sigmoid()) == 4 * (7 * 4 + 7 * 5)
+    assert saved_for_backward(layer, lambda: (layer(x).sigmoid(), layer(x))) == 4 * (7 * 4 + 7 * 5)
+    assert saved_for_backward(layer.requires_grad_(False), lambda: layer(x).sigmoid()) == 0
+
+
+def test_lorafa_keeps_less_than_lora(backbone):
+    """Without dA there is no need for x: the method's point."""
+    kept = {}
+    for method in ("lora", "lorafa"):
+        model = classifier(model_node(method, "qv", ["model.lorafa.r=8"] if method == "lorafa" else []), backbone).model
+        kept[method] = saved_for_backward(model, Arm(model, SMALL.inputs("cpu")).loss)
+    assert kept["lorafa"] < kept["lora"]
+
+
+def test_interleaving(monkeypatch):
+    """Ratios are within a round, so that a machine which slows down halfway changes none of them."""
+    clock = itertools.count()
+    speed = {"slow": 3.0, FLOOR: 2.0}
+    calls = []
+    monkeypatch.setattr(timing, "timed", lambda call: call() * (10 if next(clock) > 8 else 1))
+    arms = {name: lambda own=name: calls.append(own) or speed[own] for name in speed}
+    found = interleaved(arms, FLOOR, rounds=10, warmup=2)
+    assert (found["slow"].ratio, found["slow"].low, found["slow"].high) == (1.5, 1.5, 1.5)
+    assert found[FLOOR].ratio == 1
+    assert found["slow"].ms == 30_000  # most rounds were slow ones
+    assert len(calls) == 24
+    assert len({tuple(calls[i : i + 2]) for i in range(0, 24, 2)}) == 2  # both orders occur
+
+
+def test_every_method_can_be_an_arm(backbone):
+    """Those of conf/model: a step changes what is trained, and nothing else."""
+    for method in method_names():
+        model = classifier(model_node(method, "qv"), backbone).model
+        arm = Arm(model, SMALL.inputs("cpu"))
+        before = {name: p.detach().clone() for name, p in model.named_parameters()}
+        arm.step()
+        arm.step()
+        changed = {name for name, p in model.named_parameters() if not torch.equal(p, before[name])}
+        assert changed, method
+        assert changed <= {name for name, p in model.named_parameters() if p.requires_grad}, method
+
+
+def test_all_linear(backbone):
+    """Six Linears a layer."""
+    model = classifier(model_node("lora", "all"), backbone).model
+    assert len(list(adapters(model))) == 6 * SMALL.layers
+    assert sum(p.numel() for p in model.parameters()) > 0
+
+
+def test_packed_arms_are_the_arms(backbone):
+    """A packed step moves the jobs where their own steps move them."""
+    node, inputs = model_node("lora", "qv"), SMALL.inputs("cpu")
+    states = []
+    for packed in (True, False):
+        built = [classifier(node, backbone, seed) for seed in range(3)]
+        for other in built[1:]:
+            share_frozen(other.model, built[0].model, other.backbone.head)
+        arms = [Arm(own.model, inputs) for own in built]
+        tenants = [Tenant(own.model, own.backbone.head) for own in built]
+        together = _Together(arms, tenants, None)
+        for _ in range(3):
+            together.step() if packed else [arm.step() for arm in arms]
+        states.append([own.state() for own in built])
+    for ours, theirs in zip(*states, strict=True):
+        for name, tensor in theirs.items():
+            torch.testing.assert_close(ours[name], tensor, rtol=0, atol=2e-5)
+
+
+def test_preparing_data():
+    assert prepare(["data=synth_paraphrase"])["rows"] == 7000
+
+
+def test_the_command(tmp_path, monkeypatch, capsys):
+    """Table, JSON with the machine, and plots."""
+    arguments = [*OPTIONS, "--parts", "steps,latency,tokens,sizes,packed", "--methods", "lora,hydralora", "--targets",
+                 "both", "--lengths", "4,8", "--sizes", "1,2", "--jobs", "1,2", "--json", str(tmp_path / "bench.json"),
+                 "--plots", str(tmp_path / "plots")]  # fmt: skip
+    monkeypatch.setattr("sys.argv", ["src", "bench", *arguments])
+    assert command() == 0
+    result = json.loads((tmp_path / "bench.json").read_text())
+    assert {"date", "versions", "git", "hardware", "threads", "command", "shape"} <= result.keys()
+    parts = result["parts"]
+    assert [(row["arm"], row["targets"]) for row in parts["steps"]] == [
+        (arm, targets) for targets in ("qv", "all") for arm in (FLOOR, "lora", "hydralora")
+    ]
+    for row in parts["steps"]:
+        low, high = row["ratio_quartiles"]
+        assert 0 < low <= row["ratio"] <= high
+        assert row["tokens_per_s"] == pytest.approx(21_000 / row["ms"])
+    assert "lora, merged" in {row["arm"] for row in parts["latency"]}
+    assert "hydralora, merged" not in {row["arm"] for row in parts["latency"]}
+    assert {row["tokens"] for row in parts["tokens"]} == {12, 24}
+    assert {(row["key"], row["size"]) for row in parts["sizes"]} == {
+        (key, size) for key in ("lora.r", "hydralora.num_experts") for size in (1, 2)
+    }
+    assert {row["jobs"] for row in parts["packed"]} == {1, 2}
+    assert {path.name for path in (tmp_path / "plots").iterdir()} >= {"tokens.png", "sizes.pdf", "packed.png"}
+    assert "hydralora" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--methods", "nosuch"], "--methods nosuch: there is no such method; choices: bitfit"),
+        (["--width", "50", "--heads", "12"], "--width 50 is no multiple of --heads 12"),
+    ],
+)
+def test_mistakes(arguments, message, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["src", "bench", *arguments])
+    assert command() == 2
+    assert message in capsys.readouterr().err
