@@ -15,7 +15,7 @@ demo: $(VENV)/.installed
 	$(BIN)/python main.py --multirun experiment=demo 'model=glob(*,exclude=roberta_peft*)'
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

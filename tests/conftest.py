@@ -7,6 +7,8 @@ from pathlib import Path
 
 # Before any library reads them: tests ask no network, and leave nothing in the user's cache.
 os.environ["HF_HUB_OFFLINE"] = "1"
+if "PYTEST_XDIST_WORKER" in os.environ:  # processes that share the cores must not each start a thread on all of them
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["PEFT_ARENA_CACHE"] = tempfile.mkdtemp(prefix="peft-arena-tests-")
 
 import pytest

@@ -1,0 +1,83 @@
+"""``python main.py`` against a plain peft script: the same method on the same data, wall time and score.
+
+    python benchmarks/end_to_end.py --glue FOLDER --out benchmarks/end_to_end.json
+
+LoRA r=8 on query and value of MiniLM, MRPC, 3 epochs. The arms run one after the other, seed by seed; the time is that
+of the whole command, imports included.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+RATES = {"default": "1e-3", "options": "2e-3"}  # each script's better one of 1e-3 and 2e-3 on seed 0
+
+
+def commands(glue: Path, seed: int, backbone: str, scratch: str) -> dict[str, list[str]]:
+    script = [sys.executable, "benchmarks/peft_script.py", f"--backbone={backbone}", f"--glue={glue}", f"--seed={seed}"]
+    return {
+        "ours": [sys.executable, "main.py", "experiment=minilm", "model=roberta_lora", "data=mrpc", "data.source=tsv",
+                 f"data.dir={glue}", f"seed={seed}", "training.per_device_train_batch_size=16",
+                 "training.selection=last", f"hydra.run.dir={scratch}"],
+        "script, defaults": [*script, "--learning-rate", RATES["default"]],
+        "script, our options": [*script, "--learning-rate", RATES["options"], "--options"],
+    }  # fmt: skip
+
+
+def score(arm: str, scratch: str, output: str) -> float:
+    if arm == "ours":
+        return json.loads(Path(scratch, "result.json").read_text())["primary_metric"]["value"]
+    return json.loads(output.splitlines()[-1])["accuracy"]
+
+
+def main() -> None:
+    from omegaconf import OmegaConf
+
+    import src.cli  # noqa: F401  the resolvers
+    from src.models.backbone import locate
+    from src.training.record import environment, write_json
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--glue", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    backbone = locate(OmegaConf.to_container(OmegaConf.load(ROOT / "conf" / "backbone" / "minilm.yaml")))
+    rows: list[dict[str, Any]] = []
+    for seed in range(options.seeds):
+        for arm in commands(options.glue, seed, backbone, ""):
+            with tempfile.TemporaryDirectory() as folder:
+                scratch = str(Path(folder, "run"))
+                command = commands(options.glue.resolve(), seed, backbone, scratch)[arm]
+                started = time.perf_counter()
+                done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+                seconds = time.perf_counter() - started
+                accuracy = score(arm, scratch, done.stdout)
+                rows.append({"arm": arm, "seed": seed, "seconds": seconds, "accuracy": accuracy})
+            print(rows[-1], flush=True)
+            write_json(options.out, {"date": datetime.now(UTC).isoformat(timespec="seconds"), **environment(),
+                                     "rows": rows, "summary": summary(rows)})  # fmt: skip
+
+
+def summary(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Per arm: median time, its ratio to ours, mean score."""
+    arms = dict.fromkeys(row["arm"] for row in rows)
+    times = {arm: median(row["seconds"] for row in rows if row["arm"] == arm) for arm in arms}
+    return {
+        arm: {"seconds": times[arm], "times_ours": times[arm] / times["ours"],
+              "accuracy": mean(row["accuracy"] for row in rows if row["arm"] == arm)}
+        for arm in arms
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
