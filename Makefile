@@ -3,11 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test test-all lint clean
 
 help:
 	@echo "make demo   set up, then compare our own methods on embedded data (no network after installation)"
-	@echo "make test   set up, then run the test suite"
+	@echo "make test   set up, then run the test suite; make test-all: with its slow part, too"
 	@echo "make lint   set up, then ruff and mypy"
 	@echo "make clean  remove the virtual environment and caches"
 
@@ -15,6 +15,9 @@ demo: $(VENV)/.installed
 	$(BIN)/python main.py --multirun experiment=demo 'model=glob(*,exclude=roberta_peft*)'
 
 test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile -m "not slow"
+
+test-all: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
 
 lint: $(VENV)/.installed-dev

@@ -1,8 +1,9 @@
 """Fixtures that run the real configs on the embedded backbone."""
 
+import logging
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # Before any library reads them: tests ask no network, and leave nothing in the user's cache.
@@ -19,12 +20,26 @@ from src.cli import CONF, open_training
 
 NANO = [
     "experiment=demo",
-    "data.max_train_samples=160",
-    "data.max_eval_samples=64",
+    "data.max_train_samples=80",
+    "data.max_eval_samples=32",
+    "training.per_device_train_batch_size=16",
     "training.num_train_epochs=2",
     "training.disable_tqdm=true",
     "training.logging_steps=2",
 ]
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """What Hydra, called within a test, makes of the logging is undone: the next test may look at log lines."""
+    root, loggers = logging.getLogger(), logging.Logger.manager.loggerDict
+    level, handlers = root.level, list(root.handlers)
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
+    for logger in list(loggers.values()):
+        if isinstance(logger, logging.Logger):
+            logger.disabled = False
 
 
 def compose_config(*overrides: str) -> DictConfig:

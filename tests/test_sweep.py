@@ -71,13 +71,13 @@ def test_a_sweep_goes_on_after_failures_and_a_second_start_runs_only_those(tmp_p
     sweep, train = tmp_path / "sweep", job.run_job
     swept = [*SHORT, "--multirun", HERE, "seed=range(4)", f"sweep.dir={sweep}"]
 
-    def troubled(cfg, folder):
+    def troubled(cfg, folder, member):
         if cfg.seed == 1:
             cfg.training.learning_rate, cfg.training.max_steps = 1e30, 3  # the first step is warm-up
         if cfg.seed == 2:
             with Record(folder, cfg):
                 raise RuntimeError("CUDA out of memory")
-        return train(cfg, folder)
+        return train(cfg, folder, member)
 
     monkeypatch.setattr(job, "run_job", troubled)
     with pytest.raises(SystemExit) as stop:

@@ -69,7 +69,7 @@ def test_peft_gives_the_same_logits(overrides, rank, tmp_path):
     ours = run.logits(TEXTS, PAIRS)
     torch.testing.assert_close(theirs, ours, rtol=0, atol=1e-5)
     with disabled(run.classifier.model):
-        assert not torch.allclose(ours, run.logits(TEXTS, PAIRS), atol=1e-2), "or the adapters would not matter"
+        assert not torch.allclose(ours, run.logits(TEXTS, PAIRS), atol=1e-3), "or the adapters would not matter"
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ def test_the_environment_and_torchs_switches_come_back():
     assert not torch.are_deterministic_algorithms_enabled() and torch.get_float32_matmul_precision() == precision
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the memory from /proc")
 def test_memory_does_not_grow_over_twenty_jobs(tmp_path, kept):
     """After two jobs that fill the caches, all others start within a few MB of the same memory."""

@@ -21,7 +21,11 @@ from tests.conftest import NANO, compose_config
 
 # roberta_peft takes a config of the library, which it has no default for.
 NAMES = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
-MODELS = [name for name in NAMES if name != "roberta_peft" and "prefix" not in name]
+MODELS = [
+    pytest.param(name, marks=pytest.mark.slow if "peft" in name and "lokr" not in name else [])
+    for name in NAMES
+    if name != "roberta_peft" and "prefix" not in name
+]
 MIX = (
     "data=mix",
     "data.tasks=[synth_entailment,synth_similarity]",
