@@ -39,8 +39,8 @@ def test_a_file_is_answered_as_the_run_answered_its_dev_set(trained, tmp_path, m
         assert [float(score) for score in scores] == pytest.approx(
             torch.tensor(expected["logits"]).softmax(-1).tolist(), abs=1e-4
         )
-    assert len({scores[0] for _, _, *scores in answers}) > 30, "or equal answers would prove nothing"
-    assert "64 rows in" in capsys.readouterr().out
+    assert len({scores[0] for _, _, *scores in answers}) > 15, "or equal answers would prove nothing"
+    assert "32 rows in" in capsys.readouterr().out
 
 
 def test_one_text_is_answered_with_one_line_of_json(trained, monkeypatch, capsys):

@@ -25,7 +25,7 @@ def test_what_shares_a_pack():
         "model=roberta_lsr training.learning_rate=1e-3",
         "model=roberta_hydralora training.warmup_steps=0",
         "model=roberta_lora training.num_train_epochs=3",
-        "model=roberta_lora training.per_device_train_batch_size=8",
+        "model=roberta_lora training.per_device_train_batch_size=32",
         "model=roberta_lora data=synth_acceptability",
         "model=roberta_lsr data=synth_acceptability",
         "model=roberta_full",

@@ -35,9 +35,8 @@ class KilledError(Exception):
     ("at", "options"),
     [
         (3, ["checkpoint.every=2"]),  # in the second epoch, from the middle of the first
-        pytest.param(
-            3, ["checkpoint.every=3"], marks=pytest.mark.slow
-        ),  # from the end of an epoch, before its evaluation
+        # From the end of an epoch, before its evaluation.
+        pytest.param(3, ["checkpoint.every=3"], marks=pytest.mark.slow),
         (5, ["checkpoint.every=epoch"]),
         pytest.param(5, ["checkpoint.every=2", "training.train_sampling_strategy=random"], marks=pytest.mark.slow),
         (4, ["checkpoint.every=2", "training.gradient_accumulation_steps=2", "training.max_steps=5"]),
