@@ -26,7 +26,10 @@ def jobs_that_fit(member: Member, model: PackedModel, share: float) -> int:
     state = 3 * sum(p.numel() * p.element_size() for p in member.tenant.model.parameters() if p.requires_grad)
     with torch.random.fork_rng(), trainer.accelerator.autocast():
         if device.type == "cuda":
-            needed, free = float(_cuda(member, model, inputs)), _free_cuda(device)
+            try:
+                needed, free = float(_cuda(member, model, inputs)), _free_cuda(device)
+            except torch.OutOfMemoryError:  # it may do with its real batches, alone
+                return 1
         else:
             needed, free = (
                 _SLACK

@@ -58,7 +58,8 @@ class Pack:
     def __init__(self, jobs: dict[str, Callable[[Member], Any]], limits: Limits) -> None:
         self.members = [Member(work, name, self) for name, work in jobs.items()]
         self.limits, self.tally = limits, Tally()
-        self.packed = True
+        self.packed = True  # how the current wave is trained
+        self._worth: bool | None = None  # whether packing is faster; None until it is known
         self.size = 1  # jobs that are trained at once
         self._fit: int | None = None  # jobs for which there is memory
         self._first: Classifier | None = None
@@ -119,7 +120,8 @@ class Pack:
         return wave
 
     def _run_wave(self, wave: list[Member]) -> None:
-        choosing = self.limits.measure and len(wave) > 1
+        self.packed = len(wave) > 1 and self._worth is not False
+        choosing = self.packed and self.limits.measure and self._worth is None
         rounds, started, tokens = 0, 0.0, 0
         while live := [member for member in wave if not member.done]:
             self._show(wave)
@@ -146,7 +148,7 @@ class Pack:
 
     def _choose(self) -> None:
         speedup = self.tally.speedup or 0.0
-        self.packed = speedup >= 1
+        self.packed = self._worth = speedup >= 1
         how = "together" if self.packed else "one after the other, which is faster here"
         log.info("%d jobs packed are %.2f times as fast as one by one: they go on %s", self.size, speedup, how)
 
@@ -185,7 +187,8 @@ class Pack:
             self._count(requests, training)  # type: ignore[arg-type]
         except torch.OutOfMemoryError:
             log.warning("%d jobs do not fit into the memory together: they go on one after the other", len(members))
-            self.packed, self._model = False, None
+            self.packed = self._worth = False
+            self._model = None
             replies = [None] * len(members)
         except Exception as error:
             replies = [error] * len(members)
