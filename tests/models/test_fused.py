@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from src.models import fused
 from src.models.adapter import AdapterLinear, LowRankAdapter
 from tests.models.facts import FACTS, make, perturb
 
@@ -24,8 +25,15 @@ def calls(monkeypatch) -> list[int]:
     return seen
 
 
+@pytest.fixture(params=["summed", "apart"])
+def way(request, monkeypatch) -> str:
+    """Both ways to the product, whatever the sizes would choose."""
+    monkeypatch.setattr(fused, "_sums", lambda x, weight: request.param == "summed")
+    return request.param
+
+
 @each_method
-def test_gradients_by_finite_differences(name):
+def test_gradients_by_finite_differences(name, way):
     layer = perturb(make(name, 12, 6, dtype=torch.float64))
     x = torch.randn(2, 3, layer.in_features, dtype=torch.float64, requires_grad=True)
     trained = list(layer.trained_parameters().values())
@@ -33,7 +41,7 @@ def test_gradients_by_finite_differences(name):
 
 
 @each_method
-def test_output_and_gradients_are_those_of_plain_operations(name, monkeypatch):
+def test_output_and_gradients_are_those_of_plain_operations(name, way, monkeypatch):
     seen = calls(monkeypatch)
     layer = perturb(make(name, dtype=torch.float64))
     x = torch.randn(4, 5, 48, dtype=torch.float64, requires_grad=True)
@@ -42,8 +50,8 @@ def test_output_and_gradients_are_those_of_plain_operations(name, monkeypatch):
     for forward in (layer, lambda x: plain(layer, x)):
         y = forward(x)
         results.append([y, *torch.autograd.grad(y.sin().sum(), tensors)])
-    for fused, expected in zip(*results, strict=True):
-        assert (fused - expected).abs().max() <= 1e-12 * expected.abs().max()
+    for found, expected in zip(*results, strict=True):
+        assert (found - expected).abs().max() <= 1e-12 * expected.abs().max()
     assert len(seen) == 1
 
 
@@ -79,6 +87,25 @@ def test_what_is_kept_for_backward(name, expected):
     """x where A is trained, and the r-wide product."""
     sizes = saved_sizes(perturb(make(name, 48, 20)), torch.randn(64, 48))
     assert sizes == sorted(expected)
+
+
+@pytest.mark.parametrize(("tokens", "dtype", "expected"), [
+    (64, torch.float32, True), (64, torch.float64, True), (20, torch.float32, False), (64, torch.bfloat16, False),
+])  # fmt: skip
+def test_when_weight_and_update_are_summed(tokens, dtype, expected):
+    """With many tokens, and never where the weight's rounding would lose a small update."""
+    assert fused._sums(torch.empty(tokens, 48, dtype=dtype), torch.empty(24, 48)) is expected
+
+
+def test_a_small_update_is_not_lost_in_bfloat16():
+    """An update of a thousandth of the weight moves the output under autocast, too."""
+    layer = perturb(make("lora", 48, 48), std=1e-3)
+    x = torch.randn(500, 48)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        moved = (layer(x) - layer.base(x)).float()
+    expected = layer.delta(x)
+    assert (moved - expected).norm() < 1.5 * layer.base(x).norm() * 2**-8  # the output's own rounding
+    assert torch.nn.functional.cosine_similarity(moved.mean(0), expected.mean(0), dim=0) > 0.5
 
 
 def test_a_hook_on_the_base_is_still_called(monkeypatch):
