@@ -42,17 +42,18 @@ def main(arguments: list[str]) -> None:
     """
     options = _parser().parse_args(arguments)
     settings = _settings(options)
-    console, result = Console(), {"date": datetime.now(UTC).isoformat(timespec="seconds"), **environment(),
+    console = Console()
+    result: dict[str, Any] = {"date": datetime.now(UTC).isoformat(timespec="seconds"), **environment(),
                                   "threads": torch.get_num_threads(), "command": arguments,
                                   "shape": asdict(settings[0].shape), "parts": {}}  # fmt: skip
     for part in options.parts:
-        rows = [row for own in settings for row in PARTS[part](own, options)] if part in PER_TARGET else PARTS[part](
-            settings[0], options
-        )  # fmt: skip
+        rows: list[dict[str, Any]] = []
         result["parts"][part] = rows
+        for own in settings if part in PER_TARGET else settings[:1]:
+            rows += PARTS[part](own, options)
+            if options.json:  # a long benchmark that is cut short keeps what it has
+                write_json(options.json, result)
         console.print(table(part, rows))
-        if options.json:  # after every part: a long benchmark that is cut short keeps what it has
-            write_json(options.json, result)
     if options.plots:
         for path in plot(result["parts"], options.plots):
             console.print(str(path))
