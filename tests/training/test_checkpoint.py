@@ -14,8 +14,8 @@ from src.training.trainer import ArenaTrainer
 from tests.conftest import NANO, compose_config
 from tests.training.test_runs import history, record
 
-DROPOUT = ["model.lora.dropout=0.1", "data.max_train_samples=100", "data.max_eval_samples=16"]  # 3 steps an epoch
-MIX = ["data=mix", "data.tasks=[synth_entailment,synth_similarity]", "data.max_train_samples=50"]  # as many
+DROPOUT = ["model.lora.dropout=0.1", "data.max_train_samples=50", "data.max_eval_samples=16"]  # 3 steps an epoch
+MIX = ["data=mix", "data.tasks=[synth_entailment,synth_similarity]", "data.max_train_samples=25"]  # as many
 
 
 def same(one, other) -> None:
