@@ -4,7 +4,7 @@ import functools
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,14 +69,16 @@ class Arm:
     def optimizer(self) -> torch.optim.Optimizer | None:
         return torch.optim.AdamW(self.trained, lr=1e-4) if self.trained else None
 
-    def forward(self) -> Tensor:
+    def autocast(self) -> AbstractContextManager[Any]:
         device = self.inputs["input_ids"].device.type
-        with torch.autocast(device, dtype=self.dtype or torch.bfloat16, enabled=self.dtype is not None):
-            return self.model(**self.inputs).logits.float()
+        return torch.autocast(device, dtype=self.dtype or torch.bfloat16, enabled=self.dtype is not None)
+
+    def forward(self) -> Tensor:
+        with self.autocast():
+            return self.model(**self.inputs).logits
 
     def loss(self) -> Tensor:
-        logits = self.forward()
-        return F.cross_entropy(logits, torch.arange(len(logits), device=logits.device) % logits.shape[-1])
+        return loss(self.forward())
 
     def step(self) -> None:
         """Forward, backward, optimizer step."""
@@ -90,6 +92,11 @@ class Arm:
     def infer(self) -> None:
         self.model.eval()
         self.forward()
+
+
+def loss(logits: Tensor) -> Tensor:
+    """Against labels that take turns."""
+    return F.cross_entropy(logits.float(), torch.arange(len(logits), device=logits.device) % logits.shape[-1])
 
 
 def method_names() -> list[str]:
@@ -140,13 +147,11 @@ def floor(backbone: dict[str, Any], targets: str) -> nn.Module:
     """
     built = classifier(model_node("head", targets), backbone)
     model: Any = built.model.requires_grad_(False)
-    names = match_targets(model.base_model, TARGETS[targets])
-    block = names[0].rpartition("attention")[0]
-    first = [name for name in names if name.startswith(block)] if targets == "qv" else names[:3]  # query, key, value
-    for name in first:
+    for name in match_targets(model.base_model, TARGETS[targets]):
         model.base_model.get_submodule(name).register_forward_hook(_start_here)
     return model
 
 
 def _start_here(module: nn.Module, args: Any, output: Tensor) -> Tensor:
+    """Above the first adapted layers every output has a gradient already."""
     return output.requires_grad_() if torch.is_grad_enabled() and not output.requires_grad else output

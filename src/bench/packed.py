@@ -5,9 +5,8 @@ from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
-from src.bench.arms import Arm, classifier, model_node, random_backbone
+from src.bench.arms import Arm, classifier, loss, model_node, random_backbone
 from src.bench.steps import Settings
 from src.bench.timing import interleaved
 from src.packed.layers import PackedModel, Tenant, share_frozen
@@ -28,7 +27,7 @@ def measure_packed(settings: Settings, counts: Sequence[int]) -> list[dict[str, 
             arms = [Arm(own.model.to(settings.device), inputs, settings.dtype) for own in built]
             tenants = [Tenant(own.model, own.backbone.head) for own in built]
             for count in counts:
-                together = _Together(arms[:count], tenants[:count], settings.dtype)
+                together = _Together(arms[:count], tenants[:count])
                 calls: dict[str, Callable[[], Any]] = {
                     "packed": together.step,
                     "one by one": partial(_in_turn, arms[:count]),
@@ -51,18 +50,15 @@ def _in_turn(arms: Sequence[Arm]) -> None:
 class _Together:
     """One forward and backward for all, then each job's own optimizer, as in ``src.packed.pack``."""
 
-    def __init__(self, arms: Sequence[Arm], tenants: Sequence[Tenant], dtype: torch.dtype | None) -> None:
-        self.arms, self.tenants, self.dtype = arms, tenants, dtype
+    def __init__(self, arms: Sequence[Arm], tenants: Sequence[Tenant]) -> None:
+        self.arms, self.tenants = arms, tenants
         self.model = PackedModel(tenants, PADDING)
 
     def step(self) -> None:
-        inputs = self.arms[0].inputs
-        device = inputs["input_ids"].device.type
-        with torch.autocast(device, dtype=self.dtype or torch.bfloat16, enabled=self.dtype is not None):
-            logits = self.model.logits(dict.fromkeys(self.tenants, inputs), training=True)
-        labels = torch.arange(len(inputs["input_ids"]), device=device) % 2
-        losses = [F.cross_entropy(own.float(), labels) for own in logits.values()]
-        torch.autograd.backward(losses)
+        first = self.arms[0]
+        with first.autocast():
+            logits = self.model.logits(dict.fromkeys(self.tenants, first.inputs), training=True)
+        torch.autograd.backward([loss(own) for own in logits.values()])
         for arm in self.arms:
             assert arm.optimizer is not None
             arm.optimizer.step()

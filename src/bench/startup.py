@@ -1,5 +1,7 @@
 """Seconds that pass before anything is trained: start-up of a command, and preparation of data."""
 
+import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -64,19 +66,9 @@ def _first_step() -> float:
     return seconds
 
 
-_PREPARE = """
-import json, sys, time
-from src.bench.startup import prepare
-print(json.dumps(prepare(sys.argv[1:])))
-"""
-
-
 def _prepare(overrides: list[str], cache: str) -> dict[str, Any]:
-    import json
-    import os
-
     environment = os.environ | {"PEFT_ARENA_CACHE": cache}
-    return json.loads(_run([sys.executable, "-c", _PREPARE, *overrides], env=environment).splitlines()[-1])
+    return json.loads(_run([sys.executable, "-m", "src.bench.startup", *overrides], env=environment).splitlines()[-1])
 
 
 def prepare(overrides: list[str]) -> dict[str, Any]:
@@ -98,3 +90,7 @@ def prepare(overrides: list[str]) -> dict[str, Any]:
     splits = [split for split in data.splits if split in ("train", "holdout", *data.task.evaluation_splits)]
     rows = encode(data, tokenizer, cfg.data.max_length, splits)
     return {"seconds": time.perf_counter() - started, "rows": sum(len(own) for own in rows.values())}
+
+
+if __name__ == "__main__":
+    print(json.dumps(prepare(sys.argv[1:])))

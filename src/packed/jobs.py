@@ -7,16 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from hydra._internal.callbacks import Callbacks
-from hydra.core.utils import run_job
-from hydra.types import HydraContext
 from omegaconf import DictConfig
 
 from src.packed.launch import PackOutcome
 from src.packed.limits import Limits
 from src.packed.member import Member
 from src.packed.pack import Pack
-from src.sweep.job import Outcome, execute
+from src.sweep.job import Outcome, execute, run_composed
 from src.training.interrupt import Interrupted
 from src.training.isolation import isolated
 
@@ -43,15 +40,8 @@ def run_pack(configs: Sequence[DictConfig], limits: Limits) -> PackOutcome:
 
 def _work(config: DictConfig, member: Member) -> Outcome:
     with _own_log(config):
-        result = run_job(
-            hydra_context=HydraContext(config_loader=None, callbacks=Callbacks(config)),  # type: ignore[arg-type]
-            task_function=functools.partial(execute, member=member),
-            config=config,
-            job_dir_key="hydra.sweep.dir",
-            job_subdir_key="hydra.sweep.subdir",
-            configure_logging=False,  # it is the process's, and would be the last job's
-        )
-    return result.return_value
+        # The process's log stays its own: configured for each job, it would be the last one's.
+        return run_composed(config, functools.partial(execute, member=member), configure_logging=False)
 
 
 def _outcome(member: Member) -> Outcome | None:

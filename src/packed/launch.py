@@ -88,6 +88,8 @@ def plan(configs: Sequence[DictConfig]) -> list[list[int]]:
         else:
             shared = [config["training"].get(key) for key in SHARED]
             groups[json.dumps([config["backbone"], config["data"], shared], sort_keys=True, default=str)].append(i)
+    if single := sum(len(group) == 1 for group in groups.values()):
+        reasons["no other has their backbone, data, batch sizes, epochs, precision and selection"] = single
     for reason, count in reasons.items():
         log.info("%d jobs run one by one: %s", count, reason)
     return [group for group in groups.values() if len(group) > 1]

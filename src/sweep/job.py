@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from hydra._internal.callbacks import Callbacks
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import run_job as run_in_hydra
+from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 import src.cli  # noqa: F401  registers the resolvers that the config needs, also in a worker
@@ -97,6 +100,25 @@ def identify(job: SweepJob) -> None:
     except UserError as error:
         job.problem = str(error)
     job.identity = identity(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
+
+
+def run_composed(config: DictConfig, task: TaskFunction, configure_logging: bool = True) -> Outcome:
+    """Call a task function as Hydra does for a job of a sweep.
+
+    Args:
+        config: composed, with Hydra's node.
+        task: given the config without that node.
+        configure_logging: let the process's log be this job's.
+    """
+    result = run_in_hydra(
+        hydra_context=HydraContext(config_loader=None, callbacks=Callbacks(config)),  # type: ignore[arg-type]
+        task_function=task,
+        config=config,
+        job_dir_key="hydra.sweep.dir",
+        job_subdir_key="hydra.sweep.subdir",
+        configure_logging=configure_logging,
+    )
+    return result.return_value
 
 
 def execute(cfg: DictConfig, member: "Member | None" = None) -> Outcome:

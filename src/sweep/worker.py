@@ -7,12 +7,10 @@ import time
 from multiprocessing.connection import Connection
 from typing import Any
 
-from hydra._internal.callbacks import Callbacks
-from hydra.core.utils import run_job, setup_globals
-from hydra.types import HydraContext
+from hydra.core.utils import setup_globals
 from omegaconf import DictConfig
 
-from src.sweep.job import Outcome, execute
+from src.sweep.job import Outcome, execute, run_composed
 from src.training.interrupt import Interrupted, interruptible
 
 
@@ -34,14 +32,7 @@ def _run(task: Any) -> Outcome:
     """Run a composed config, or what knows itself how it is run."""
     if not isinstance(task, DictConfig):
         return task.run()
-    result = run_job(
-        hydra_context=HydraContext(config_loader=None, callbacks=Callbacks(task)),  # type: ignore[arg-type]
-        task_function=execute,
-        config=task,
-        job_dir_key="hydra.sweep.dir",
-        job_subdir_key="hydra.sweep.subdir",
-    )
-    return result.return_value
+    return run_composed(task, execute)
 
 
 def _end_with(parent: int) -> None:

@@ -117,7 +117,7 @@ def test_packed_arms_are_the_arms(backbone):
             share_frozen(other.model, built[0].model, other.backbone.head)
         arms = [Arm(own.model, inputs) for own in built]
         tenants = [Tenant(own.model, own.backbone.head) for own in built]
-        together = _Together(arms, tenants, None)
+        together = _Together(arms, tenants)
         for _ in range(3):
             together.step() if packed else [arm.step() for arm in arms]
         states.append([own.state() for own in built])
@@ -132,9 +132,9 @@ def test_preparing_data():
 
 def test_the_command(tmp_path, monkeypatch, capsys):
     """Table, JSON with the machine, and plots."""
-    arguments = [*OPTIONS, "--parts", "steps,latency,tokens,sizes,packed", "--methods", "lora,hydralora", "--targets",
-                 "both", "--lengths", "4,8", "--sizes", "1,2", "--jobs", "1,2", "--json", str(tmp_path / "bench.json"),
-                 "--plots", str(tmp_path / "plots")]  # fmt: skip
+    arguments = [*OPTIONS, "--parts", "steps,latency,memory,tokens,sizes,packed", "--methods", "lora,hydralora",
+                 "--targets", "both", "--lengths", "4,8", "--sizes", "1,2", "--jobs", "1,2",
+                 "--json", str(tmp_path / "bench.json"), "--plots", str(tmp_path / "plots")]  # fmt: skip
     monkeypatch.setattr("sys.argv", ["src", "bench", *arguments])
     assert command() == 0
     result = json.loads((tmp_path / "bench.json").read_text())
@@ -149,6 +149,7 @@ def test_the_command(tmp_path, monkeypatch, capsys):
         assert row["tokens_per_s"] == pytest.approx(21_000 / row["ms"])
     assert "lora, merged" in {row["arm"] for row in parts["latency"]}
     assert "hydralora, merged" not in {row["arm"] for row in parts["latency"]}
+    assert all(row["peak_rss_mb"] > 100 for row in parts["memory"])
     assert {row["tokens"] for row in parts["tokens"]} == {12, 24}
     assert {(row["key"], row["size"]) for row in parts["sizes"]} == {
         (key, size) for key in ("lora.r", "hydralora.num_experts") for size in (1, 2)

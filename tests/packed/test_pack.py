@@ -29,7 +29,7 @@ JOBS = {
     "lora, rank": ["model=roberta_lora", "model.lora.r=2", "training.max_grad_norm=0.1"],
     "lora, rate": ["model=roberta_lora", "training.learning_rate=1e-4", "model.head.learning_rate=1e-2"],
     "lsr": ["model=roberta_lsr", "training.lr_scheduler_type=cosine", "training.weight_decay=0.2"],
-    "svd_lorafa": ["model=roberta_svd_lorafa", "training.selection=holdout"],
+    "svd_lorafa": ["model=roberta_svd_lorafa", "model.lorafa.penalty=0.1"],
     "hydralora": ["model=roberta_hydralora", "model.hydralora.num_experts=3"],
     "head": ["model=roberta_head"],
 }
