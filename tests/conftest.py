@@ -1,7 +1,9 @@
 """Fixtures that run the real configs on the embedded backbone."""
 
+import atexit
 import logging
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +12,9 @@ from pathlib import Path
 os.environ["HF_HUB_OFFLINE"] = "1"
 if "PYTEST_XDIST_WORKER" in os.environ:  # processes that share the cores must not each start a thread on all of them
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ["PEFT_ARENA_CACHE"] = tempfile.mkdtemp(prefix="peft-arena-tests-")
+else:  # the workers inherit it
+    os.environ["PEFT_ARENA_CACHE"] = tempfile.mkdtemp(prefix="peft-arena-tests-")
+    atexit.register(shutil.rmtree, os.environ["PEFT_ARENA_CACHE"], ignore_errors=True)
 
 import pytest
 from hydra import compose, initialize_config_dir

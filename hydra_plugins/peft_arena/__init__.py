@@ -1,8 +1,9 @@
 """Hydra finds sweepers and launchers in this package alone; what they do stands in src/sweep."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
@@ -12,6 +13,9 @@ from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+if TYPE_CHECKING:
+    from src.sweep.pool import Pool
 
 
 class ResumingSweeper(Sweeper):
@@ -55,7 +59,7 @@ class ResumingSweeper(Sweeper):
             return []
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, folder / "multirun.yaml")
-        with interruptible():
+        with interruptible(), _closing(self.launcher):
             return run_sweep(jobs, self.launcher, folder, settings)
 
     def _combinations(self, arguments: list[str]) -> list[list[str]]:
@@ -87,8 +91,13 @@ class TuningSweeper(ResumingSweeper):
         check_node("tune", self.config.tune)
         folder = Path(self.config.hydra.sweep.dir)
         folder.mkdir(parents=True, exist_ok=True)
-        with interruptible():
+        with interruptible(), _closing(self.launcher):
             tune(self._combinations(arguments), self._compose, self.launcher, folder, self.config)
+
+
+def _closing(launcher: Any) -> AbstractContextManager[Any]:
+    """The end of what a launcher of ours keeps between its launches; Hydra's own launchers keep nothing."""
+    return closing(launcher) if hasattr(launcher, "close") else nullcontext()
 
 
 class PoolLauncher(Launcher):
@@ -102,6 +111,7 @@ class PoolLauncher(Launcher):
 
     def __init__(self, slots: int | None = None, share_gpus: bool = False, jobs_per_gpu: int = 1) -> None:
         self.slots, self.share_gpus, self.jobs_per_gpu = slots, share_gpus, jobs_per_gpu
+        self.pool: Pool | None = None
         self.fail_fast = False
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -109,16 +119,27 @@ class PoolLauncher(Launcher):
 
     def launch_composed(self, configs: list[DictConfig]) -> Any:
         """The outcome of each job, None for those not started."""
-        from src.sweep.pool import gpu_slots, run_jobs
+        return self.workers().run(configs, self.fail_fast)
 
-        slots = gpu_slots(self.jobs_per_gpu, self.slots) if self.share_gpus else [{}] * (self.slots or 1)
-        return run_jobs(configs, slots, self.fail_fast)
+    def workers(self) -> "Pool":
+        """The processes, which are kept from launch to launch: imports, backbone and data are loaded once."""
+        from src.sweep.pool import Pool, gpu_slots
+
+        if self.pool is None:
+            slots = gpu_slots(self.jobs_per_gpu, self.slots) if self.share_gpus else [{}] * (self.slots or 1)
+            self.pool = Pool(slots)
+        return self.pool
+
+    def close(self) -> None:
+        """End the worker processes, which wait for the next launch."""
+        if self.pool is not None:
+            self.pool.close()
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         raise NotImplementedError("this launcher works with hydra/sweeper=resuming")
 
 
-class PackedLauncher(Launcher):
+class PackedLauncher(PoolLauncher):
     """Many jobs at once over one frozen backbone, see src/packed/launch.py.
 
     Args:
@@ -128,18 +149,12 @@ class PackedLauncher(Launcher):
     """
 
     def __init__(self, max_jobs: int | None = None, memory_share: float = 0.8, measure: bool = True) -> None:
+        super().__init__(slots=1, share_gpus=True)
         self.options = {"max_jobs": max_jobs, "memory_share": memory_share, "measure": measure}
-        self.fail_fast = False
-
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self.fail_fast = config.sweep.fail_fast
 
     def launch_composed(self, configs: list[DictConfig]) -> Any:
         """The outcome of each job, None for those not started."""
         from src.packed.launch import launch_packed
         from src.packed.limits import Limits
 
-        return launch_packed(configs, Limits(**self.options), self.fail_fast)
-
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        raise NotImplementedError("this launcher works with hydra/sweeper=resuming")
+        return launch_packed(configs, Limits(**self.options), self.workers(), self.fail_fast)

@@ -1,27 +1,22 @@
 """Text to token numbers: once per data, tokenizer and length, then from a file that all processes share."""
 
 import hashlib
-import logging
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from datasets import Dataset, Features, List, Value
 
 from src import reuse
-from src.cache import cache_dir
 from src.data.load import TaskData
 from src.data.splits import fingerprint
+from src.data.stored import stored
 from src.data.task import is_test
 from src.errors import UserError
-from src.files import whole
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-log = logging.getLogger(__name__)
 
 CHUNK = 8192  # rows tokenised at a time: bounds the memory that Python lists take
 _ENCODED: reuse.Kept[tuple[Dataset, Dataset]] = reuse.Kept(12)
@@ -64,15 +59,7 @@ def encode(
 
 def _encode_split(data: Dataset, tokenizer: "PreTrainedTokenizerBase", max_length: int, key: str) -> Dataset:
     name = hashlib.sha256(f"{fingerprint(data)}-{data.features}-{key}".encode()).hexdigest()[:32]
-    path = cache_dir("tokenized") / f"{name}.arrow"
-    try:
-        return Dataset.from_file(str(path))
-    except FileNotFoundError:
-        pass
-    except (pa.ArrowInvalid, OSError) as error:
-        log.warning("%s cannot be read and is made again: %s", path, error)
-    _write(_tokenise(data, tokenizer, max_length), path)
-    return Dataset.from_file(str(path))
+    return stored("tokenized", name, lambda: _tokenise(data, tokenizer, max_length))
 
 
 def _tokenise(data: Dataset, tokenizer: "PreTrainedTokenizerBase", max_length: int) -> pa.Table:
@@ -95,11 +82,6 @@ def _feature(name: str, value: Any) -> Any:
     if isinstance(value, list):
         return List(Value("int32" if name == "input_ids" else "int8"))
     return Value("float32" if isinstance(value, float) else "int64")
-
-
-def _write(table: pa.Table, path: Path) -> None:
-    with whole(path) as temporary, pa.ipc.new_stream(str(temporary), table.schema) as writer:
-        writer.write_table(table)
 
 
 def _tokenizer_key(tokenizer: "PreTrainedTokenizerBase") -> str:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from src.packed.limits import Limits
 from src.sweep.job import Outcome, task_config
-from src.sweep.pool import gpu_slots, run_jobs
+from src.sweep.pool import Pool
 
 log = logging.getLogger(__name__)
 
@@ -47,23 +47,23 @@ class PackTask:
         return run_pack(self.configs, self.limits)
 
 
-def launch_packed(configs: Sequence[DictConfig], limits: Limits, fail_fast: bool) -> list[Outcome | None]:
+def launch_packed(configs: Sequence[DictConfig], limits: Limits, pool: Pool, fail_fast: bool) -> list[Outcome | None]:
     """Run every job, together with others where that is possible; those left over run one after the other.
 
     Args:
         configs: composed configs with Hydra's node.
         limits: what the user allows a pack.
+        pool: of processes; a pack is split into as many parts.
         fail_fast: start no job after a failed one.
 
     Returns:
         The jobs' outcomes; None for one that was not started.
     """
-    slots = gpu_slots(1, 1)
-    packs = [part for pack in plan(configs) for part in _split(pack, len(slots))]
+    packs = [part for pack in plan(configs) for part in _split(pack, pool.size)]
     found: list[Outcome | None] = [None] * len(configs)
     failed = False
     tasks = [PackTask([configs[i] for i in pack], limits) for pack in packs]
-    for pack, outcome in zip(packs, run_jobs(tasks, slots, fail_fast), strict=True):
+    for pack, outcome in zip(packs, pool.run(tasks, fail_fast), strict=True):
         failed |= outcome is not None and outcome.status == "failed"
         if isinstance(outcome, PackOutcome):
             for i, own in zip(pack, outcome.outcomes, strict=True):
@@ -72,7 +72,7 @@ def launch_packed(configs: Sequence[DictConfig], limits: Limits, fail_fast: bool
             log.warning("%d packed jobs: %s; they go on one by one", len(pack), outcome.reason)
     left = [i for i, outcome in enumerate(found) if outcome is None]
     if left and not (failed and fail_fast):
-        for i, outcome in zip(left, run_jobs([configs[i] for i in left], slots, fail_fast), strict=True):
+        for i, outcome in zip(left, pool.run([configs[i] for i in left], fail_fast), strict=True):
             found[i] = outcome
     return found
 

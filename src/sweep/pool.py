@@ -64,66 +64,82 @@ class Worker:
         self.process.wait()
 
 
-def run_jobs(tasks: Sequence[Any], slots: Sequence[dict[str, str]], fail_fast: bool = False) -> list[Outcome | None]:
-    """Run every job in one of the slots, in order.
+class Pool:
+    """Worker processes that are kept from one call of ``run`` to the next.
 
     Args:
-        tasks: composed configs with Hydra's node, or what has a method ``run`` that gives an outcome.
         slots: environment of each worker process; as many jobs as slots run at a time.
-        fail_fast: start no job after a failed one.
-
-    Returns:
-        The jobs' outcomes; None for one that was not started.
-
-    Raises:
-        Interrupted: after Ctrl-C or SIGTERM, when the running jobs have saved their checkpoints. Another signal
-            ends them at once.
     """
-    outcomes: list[Outcome | None] = [None] * len(tasks)
-    waiting = list(range(len(tasks)))
-    free = [dict(slot) for slot in slots[: len(tasks)]]
-    busy: dict[Connection, Worker] = {}
-    idle: list[Worker] = []
-    stopped: Interrupted | None = None
 
-    def take(worker: Worker) -> None:
-        del busy[worker.connection]
-        outcome = worker.outcome()
-        if worker.job is not None:
-            outcomes[worker.job] = outcome
-        if outcome.status == "failed" and fail_fast:
-            waiting.clear()
-        if worker.process.poll() is None and outcome.status != "interrupted":
-            idle.append(worker)
-        else:
-            worker.close()
-            free.append(worker.environment)
+    def __init__(self, slots: Sequence[dict[str, str]]) -> None:
+        self.size = len(slots)
+        self.free = [dict(slot) for slot in slots]
+        self.idle: list[Worker] = []
 
-    with interruptible():
-        try:
-            while waiting or busy:
-                try:
-                    while waiting and (idle or free) and stopped is None:
-                        worker = idle.pop() if idle else Worker(free.pop(0))
-                        busy[worker.connection] = worker
-                        number = waiting.pop(0)
-                        worker.start(number, tasks[number])
-                    for connection in wait(list(busy)):
-                        take(busy[connection])  # type: ignore[index]
-                except Interrupted as signalled:
-                    log.warning("%s: the running jobs save a checkpoint and stop", signalled)
-                    waiting.clear()
-                    for worker in busy.values():
-                        worker.process.send_signal(signalled.signum if stopped is None else signal.SIGKILL)
-                    stopped = stopped or signalled
-        finally:
-            for worker in [*idle, *busy.values()]:
-                if worker.connection in busy:
+    def run(self, tasks: Sequence[Any], fail_fast: bool = False) -> list[Outcome | None]:
+        """Run every job in one of the slots, in order.
+
+        Args:
+            tasks: composed configs with Hydra's node, or what has a method ``run`` that gives an outcome.
+            fail_fast: start no job after a failed one.
+
+        Returns:
+            The jobs' outcomes; None for one that was not started.
+
+        Raises:
+            Interrupted: after Ctrl-C or SIGTERM, when the running jobs have saved their checkpoints. Another signal
+                ends them at once.
+        """
+        outcomes: list[Outcome | None] = [None] * len(tasks)
+        waiting = list(range(len(tasks)))
+        busy: dict[Connection, Worker] = {}
+        stopped: Interrupted | None = None
+
+        def take(worker: Worker) -> None:
+            del busy[worker.connection]
+            outcome = worker.outcome()
+            if worker.job is not None:
+                outcomes[worker.job] = outcome
+            if outcome.status == "failed" and fail_fast:
+                waiting.clear()
+            if worker.process.poll() is None and outcome.status != "interrupted":
+                self.idle.append(worker)
+            else:
+                self._end(worker)
+
+        with interruptible():
+            try:
+                while waiting or busy:
+                    try:
+                        while waiting and (self.idle or self.free) and stopped is None:
+                            worker = self.idle.pop() if self.idle else Worker(self.free.pop(0))
+                            busy[worker.connection] = worker
+                            number = waiting.pop(0)
+                            worker.start(number, tasks[number])
+                        for connection in wait(list(busy)):
+                            take(busy[connection])  # type: ignore[index]
+                    except Interrupted as signalled:
+                        log.warning("%s: the running jobs save a checkpoint and stop", signalled)
+                        waiting.clear()
+                        for worker in busy.values():
+                            worker.process.send_signal(signalled.signum if stopped is None else signal.SIGKILL)
+                        stopped = stopped or signalled
+            finally:
+                for worker in busy.values():
                     worker.process.kill()
-                worker.close()
-    if stopped is not None:
-        raise stopped
-    return outcomes
+                    self._end(worker)
+        if stopped is not None:
+            raise stopped
+        return outcomes
+
+    def close(self) -> None:
+        """End the workers, which have nothing to do; another ``run`` starts new ones."""
+        while self.idle:
+            self._end(self.idle.pop())
+
+    def _end(self, worker: Worker) -> None:
+        worker.close()
+        self.free.append(worker.environment)
 
 
 def gpu_slots(jobs_per_gpu: int, cpu_slots: int | None) -> list[dict[str, str]]:

@@ -132,7 +132,7 @@ def test_preparing_data():
 
 def test_the_command(tmp_path, monkeypatch, capsys):
     """Table, JSON with the machine, and plots."""
-    arguments = [*OPTIONS, "--parts", "steps,latency,memory,tokens,sizes,packed", "--methods", "lora,hydralora",
+    arguments = [*OPTIONS, "--parts", "steps,latency,tokens,sizes,packed", "--methods", "lora,hydralora",
                  "--targets", "both", "--lengths", "4,8", "--sizes", "1,2", "--jobs", "1,2",
                  "--json", str(tmp_path / "bench.json"), "--plots", str(tmp_path / "plots")]  # fmt: skip
     monkeypatch.setattr("sys.argv", ["src", "bench", *arguments])
@@ -149,7 +149,6 @@ def test_the_command(tmp_path, monkeypatch, capsys):
         assert row["tokens_per_s"] == pytest.approx(21_000 / row["ms"])
     assert "lora, merged" in {row["arm"] for row in parts["latency"]}
     assert "hydralora, merged" not in {row["arm"] for row in parts["latency"]}
-    assert all(row["peak_rss_mb"] > 100 for row in parts["memory"])
     assert {row["tokens"] for row in parts["tokens"]} == {12, 24}
     assert {(row["key"], row["size"]) for row in parts["sizes"]} == {
         (key, size) for key in ("lora.r", "hydralora.num_experts") for size in (1, 2)
@@ -157,6 +156,16 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert {row["jobs"] for row in parts["packed"]} == {1, 2}
     assert {path.name for path in (tmp_path / "plots").iterdir()} >= {"tokens.png", "sizes.pdf", "packed.png"}
     assert "hydralora" in capsys.readouterr().out
+
+
+def test_peak_memory(tmp_path, monkeypatch):
+    """Of every arm in a process of its own."""
+    arguments = [*OPTIONS, "--parts", "memory", "--methods", "lora", "--json", str(tmp_path / "bench.json")]
+    monkeypatch.setattr("sys.argv", ["src", "bench", *arguments])
+    assert command() == 0
+    rows = json.loads((tmp_path / "bench.json").read_text())["parts"]["memory"]
+    assert [row["arm"] for row in rows] == [FLOOR, "lora"]
+    assert all(row["peak_rss_mb"] > 100 for row in rows)
 
 
 @pytest.mark.parametrize(

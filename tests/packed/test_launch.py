@@ -8,9 +8,10 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from src.errors import UserError
-from src.packed.launch import launch_packed, plan, why_alone
+from src.packed.launch import PackTask, launch_packed, plan, why_alone
 from src.packed.limits import Limits
 from src.paths import ROOT
+from src.sweep.job import Outcome
 from tests.conftest import NANO, compose_config
 
 
@@ -60,19 +61,18 @@ def test_limits(options, message):
         Limits(**options)
 
 
-def test_a_pack_whose_process_dies(monkeypatch):
+def test_a_pack_whose_process_dies():
     """Its jobs run one by one."""
-    from src.packed import launch
-    from src.sweep.job import Outcome
-
     seen = []
 
-    def fake(tasks, slots, fail_fast):
-        seen.append(len(tasks))
-        return [Outcome("failed", "killed") if isinstance(task, launch.PackTask) else Outcome("ok") for task in tasks]
+    class Fake:
+        size = 1
 
-    monkeypatch.setattr(launch, "run_jobs", fake)
-    outcomes = launch_packed(jobs("seed=0", "seed=1", "model=roberta_full"), Limits(), fail_fast=False)
+        def run(self, tasks, fail_fast):
+            seen.append(len(tasks))
+            return [Outcome("failed", "killed") if isinstance(task, PackTask) else Outcome("ok") for task in tasks]
+
+    outcomes = launch_packed(jobs("seed=0", "seed=1", "model=roberta_full"), Limits(), Fake(), fail_fast=False)
     assert [outcome.status for outcome in outcomes] == ["ok"] * 3
     assert seen == [1, 3]
 

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from src.cli import ROOT
-from src.sweep.pool import gpu_slots
+from src.sweep.job import Outcome
+from src.sweep.pool import Pool, gpu_slots
 from tests.conftest import NANO
 
 TINY = [*NANO, "data.max_train_samples=40", "data.max_eval_samples=16", "checkpoint.every=1"]
@@ -51,6 +52,25 @@ def worker_of(process: subprocess.Popen, folder: Path, job: str) -> int:
                 return json.loads(text)["pid"]
         time.sleep(0.02)
     raise AssertionError(finish(process))
+
+
+class WhoRuns:
+    """A task that answers with its process."""
+
+    def run(self) -> Outcome:
+        return Outcome("ok", value=os.getpid())
+
+
+def test_a_process_is_kept_from_launch_to_launch():
+    """Until the pool is closed; then it is gone, and another launch gets another one."""
+    pool = Pool([{}])
+    (first,), (again,) = pool.run([WhoRuns()]), pool.run([WhoRuns()])
+    assert first.value == again.value != os.getpid()
+    pool.close()
+    assert not Path(f"/proc/{first.value}").exists()
+    (other,) = pool.run([WhoRuns()])
+    pool.close()
+    assert other.value != first.value
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes through /proc")
