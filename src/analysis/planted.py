@@ -6,6 +6,7 @@ and luck with a metric: it says what a method can express, and whether gradient 
 """
 
 import argparse
+import itertools
 import json
 import math
 from dataclasses import asdict, dataclass
@@ -213,15 +214,19 @@ def table_of(backbone: str, layers: list[str], *, rank: int, steps: int, seed: i
     encoder: Any = loaded.model.base_model
     encoder.eval().requires_grad_(False)
     names = match_targets(encoder, layers)
+    linears = {name: encoder.get_submodule(name) for name in names}
+    size = LoRALinear.expected_parameters
+    budgets = {name: size(own.in_features, own.out_features, r=rank) for name, own in linears.items()}
+    for name, shape in itertools.product(names, METHODS.values()):
+        shape.at_budget(linears[name], budgets[name])  # one that is too small is told before anything is trained
     inputs = layer_inputs(encoder, names, 8192, seed)
-    cases = [(name, planted, method) for name in names for planted in PLANTED for method in METHODS]
+    cases = list(itertools.product(names, PLANTED, METHODS))
     rows = []
     for name, planted, method in tqdm(cases, unit="fit", dynamic_ncols=True):
-        linear = encoder.get_submodule(name)
-        budget = LoRALinear.expected_parameters(linear.in_features, linear.out_features, r=rank)
+        linear, budget = linears[name], budgets[name]
         teacher = plant(linear, inputs[name], planted, budget, seed)
-        error, size, rate = recover(linear, inputs[name], teacher, method, budget, steps=steps, seed=seed + 1)
-        rows.append(Recovery(name, planted, method, error, size, rate))
+        error, trained, rate = recover(linear, inputs[name], teacher, method, budget, steps=steps, seed=seed + 1)
+        rows.append(Recovery(name, planted, method, error, trained, rate))
     return rows
 
 

@@ -8,6 +8,7 @@ import dataclasses
 import fnmatch
 import functools
 import inspect
+import warnings
 import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -115,7 +116,9 @@ def _adapt(model: nn.Module, node: Mapping[str, Any], head: Collection[str], exc
     if config.is_prompt_learning and isinstance(model, MultiTask):
         raise UserError(f"{node['_target_']} has its own forward pass, which knows of one head: data=mix needs several")
     try:
-        handle: Any = peft.get_peft_model(model, config, adapter_name=ADAPTER)
+        with warnings.catch_warnings():  # the library asks for it under the name that transformers is about to drop
+            warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
+            handle: Any = peft.get_peft_model(model, config, adapter_name=ADAPTER)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{node['_target_']}: {error}") from error
     _unwrap_head(model)
