@@ -79,10 +79,12 @@ def _power(table: Table) -> list[str]:
     gaps = [row.difference.detectable for row in table.rows if row.difference and row.difference.detectable]
     if not gaps:
         return []
-    smallest = f"{min(gaps):.4f}" if max(gaps) - min(gaps) < 5e-5 else f"{min(gaps):.4f} to {max(gaps):.4f}"
+    smallest = f"{min(gaps):.4f}"
+    if max(gaps) - min(gaps) >= 5e-5:
+        smallest += f" to {max(gaps):.4f}, depending on the row,"
     return [
-        f"Power: with these seeds and examples a true difference to {table.baseline} of {smallest}, depending on the "
-        "row, would have been shown 4 times in 5 (5 % level, one comparison); smaller ones may exist unseen."
+        f"Power: with these seeds and examples a true difference to {table.baseline} of {smallest} would have been "
+        "shown 4 times in 5 (5 % level, one comparison); smaller ones may exist unseen."
     ]
 
 

@@ -99,9 +99,9 @@ def _write(arms: Sequence[Arm], winners: dict[str, Any], folder: Path) -> None:
         }  # fmt: skip
         _write_config(arm, winner, folder / "conf" / "experiment")
     write_json(folder / SUMMARY, body)
-    curves: dict[str, dict[str, list[float]]] = {}
+    curves: dict[tuple[str, str], dict[str, list[float]]] = {}
     for arm in arms:
-        task = curves.setdefault(f"{arm.metric} ({arm.config.data.name})", {})
+        task = curves.setdefault((arm.config.data.name, arm.metric), {})
         task[arm.name.removeprefix(f"{arm.config.data.name}_")] = body[arm.name]["expected_best"]
     plot_expected_best(curves, folder / PLOT)
 
