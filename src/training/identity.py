@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from src.code import code_hash
 from src.paths import ROOT
 
 # What changes neither the data nor the weights has no part in a run's identity. A budget acts through its knob.
@@ -70,14 +71,8 @@ def _code(model: Mapping[str, Any]) -> str:
 @functools.cache
 def code_version() -> str:
     """Hash of the code that numbers depend on, and of its two main packages' versions (without the build's suffix)."""
-    digest = hashlib.sha256()
-    for part in CODE:
-        path = ROOT / "src" / part
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(file.relative_to(ROOT).as_posix().encode() + file.read_bytes())
-    for package in PACKAGES:
-        digest.update(_package_version(package).encode())
-    return digest.hexdigest()[:16]
+    code = code_hash(ROOT / "src" / part for part in CODE)
+    return _short(" ".join([code, *map(_package_version, PACKAGES)]))
 
 
 def _data_version(data: Mapping[str, Any]) -> str:

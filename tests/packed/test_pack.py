@@ -93,7 +93,7 @@ def double():
     fit_module.build_classifier = build
 
 
-@pytest.mark.parametrize("names", [["hydralora", "lsr"], pytest.param([*JOBS], marks=pytest.mark.slow)])
+@pytest.mark.parametrize("names", [["lora, rank", "hydralora", "lsr"], pytest.param([*JOBS], marks=pytest.mark.slow)])
 def test_the_trajectory_in_float64(names, tmp_path, double):
     """Methods, ranks, rates, schedules and seeds at once: more than 50 steps equal to 1e-9 with those of each alone."""
     jobs = {name: JOBS[name] for name in names}

@@ -1,15 +1,14 @@
 """The synthetic suite: four text-classification and regression tasks generated from a grammar of English.
 
-No download, no file: `load_synthetic` draws rows from a seed. The splits share no template (a sentence with its content
-words taken out), so a model has to generalise over constructions; see `splits`.
+No download: `load_synthetic` draws rows from a seed, and keeps them in the user's cache. The splits share no template
+(a sentence with its content words taken out), so a model has to generalise over constructions; see `splits`.
 """
 
-import functools
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from src.code import code_hash
 from src.data.synthetic import acceptability, entailment, paraphrase, similarity
 from src.data.synthetic.dice import Dice
 from src.data.synthetic.example import Example
@@ -48,24 +47,15 @@ def load_synthetic(
     for split, size in sizes.items():
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise UserError(f"{split}={size!r} must be a number of rows, at least 1")
+    code = code_hash([Path(__file__).parent])  # other code may write other rows
     return {
         split: stored(
             "synthetic",
-            f"{task}-{split}-{seed}-{size}-{_source()}",
+            f"{task}-{split}-{seed}-{size}-{code}",
             lambda split=split, size=size: pa.Table.from_pylist(rows(task, split, seed, size)),  # type: ignore[misc]
         )
         for split, size in sizes.items()
     }
-
-
-@functools.cache
-def _source() -> str:
-    """A hash of this package: other code may write other rows."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*")):
-        if path.is_file():
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def rows(task: str, split: str, seed: int, size: int) -> list[dict[str, object]]:
