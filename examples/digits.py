@@ -112,7 +112,7 @@ def plot(path: Path, method: str, worst: int, bars: dict[str, list[int]]) -> Non
     axes.axvspan(worst - 0.5, worst + 0.5, color="0.92", zorder=0)
     axes.set(xlabel="digit", ylabel="errors on the test images", xticks=range(10))
     axes.set_title(f"{method}, trained on digit {worst} alone")
-    axes.legend()
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
     figure.savefig(path, dpi=150)
     plt.close(figure)
 
