@@ -198,16 +198,21 @@ class LowRankAdapter(AdapterLinear):
         return None
 
     def gate(self, h: Tensor, q: Tensor) -> Tensor:
-        """Combine ``h = down @ dropout(x)`` as a function of ``q = routes @ x``: ``(..., h), (..., q) -> (..., k)``."""
+        """Combine ``h = down @ dropout(x)`` as a function of ``q = routes @ x``.
+
+        The tokens come last, ``(..., h, n), (..., q, n) -> (..., k, n)``, so that elementwise work runs over them.
+        """
         raise NotImplementedError
 
     @final
     def delta(self, x: Tensor) -> Tensor:
-        h = F.linear(F.dropout(x, self.dropout, self.training), self.down())
+        tokens = x.reshape(-1, self.in_features)
+        h = self.down() @ F.dropout(tokens, self.dropout, self.training).T
         if (routes := self.routes()) is not None:
-            h = self.gate(h, F.linear(x, routes))
+            h = self.gate(h, routes @ tokens.T)
         # The scaling multiplies k values a token rather than out_features.
-        return F.linear(h * self.scaling, self.up())
+        y = F.linear((h * self.scaling).T, self.up())
+        return y.view(*x.shape[:-1], -1)
 
     @final
     def adapted(self, x: Tensor) -> Tensor:
@@ -219,7 +224,7 @@ class LowRankAdapter(AdapterLinear):
             width, down = len(down), torch.cat([down, routes])
 
             def gate(z: Tensor) -> Tensor:
-                return self.gate(z[:, :width], z[:, width:])
+                return self.gate(z[:width], z[width:])
 
         weight: Tensor = self.base.weight
         bias: Tensor | None = self.base.bias

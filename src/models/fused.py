@@ -8,6 +8,9 @@ worked out again from that.
 With many tokens on a CPU, adding the update to the weight for the moment of the product is cheaper still: neither y nor
 x's gradient is passed over a second time. That sum is only used where it is exact enough: a bfloat16 (or TF32) weight
 would round a small update away.
+
+The k-wide products are worked on with the tokens last, ``(k, n)``: for k = 8 a CPU's ``grad^T h^T`` (out, k) takes five
+times as long as the same numbers by ``h grad`` (k, out), and a gate's elementwise work would run over k at a time.
 """
 
 from collections.abc import Callable
@@ -18,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-Gate = Callable[[Tensor], Tensor]  # (n, h) -> (n, k)
+Gate = Callable[[Tensor], Tensor]  # (h, n) -> (k, n)
 
 
 class _LowRankLinear(torch.autograd.Function):
@@ -28,11 +31,11 @@ class _LowRankLinear(torch.autograd.Function):
         gate: Gate | None,
     ) -> Tensor:  # fmt: skip
         ctx.gate, ctx.scaling, ctx.summed = gate, scaling, gate is None and _sums(x, weight)
-        h = x @ down.T
+        h = _tokens_last(x, down, gate is not None)
         if ctx.summed:
             y = F.linear(x, torch.addmm(weight, up, down, alpha=scaling), bias)
         else:
-            y = F.linear(x, weight, bias).addmm_(h if gate is None else gate(h), up.T, alpha=scaling)
+            y = F.linear(x, weight, bias).addmm_((h if gate is None else gate(h)).T, up.T, alpha=scaling)
         ctx.save_for_backward(x if ctx.needs_input_grad[3] else None, weight, down, up, h)
         return y
 
@@ -42,7 +45,10 @@ class _LowRankLinear(torch.autograd.Function):
         x, weight, down, up, h = ctx.saved_tensors
         needs_x, _, _, needs_down, needs_up, _, _ = ctx.needs_input_grad
         gated = h
-        grad_h: Any = (grad @ up).mul_(ctx.scaling) if needs_down or not ctx.summed else None
+        grad_h: Any = None
+        if needs_down or not ctx.summed:
+            rows = up.T.contiguous() if up.is_cpu else up.T  # for k = 8 half the time of a product with columns
+            grad_h = _tokens_last(grad, rows, ctx.gate is not None).mul_(ctx.scaling)
         if ctx.gate is not None:
             with torch.enable_grad():
                 h = h.detach().requires_grad_()
@@ -51,10 +57,16 @@ class _LowRankLinear(torch.autograd.Function):
         grad_x = None
         if needs_x:
             summed = torch.addmm(weight, up, down, alpha=ctx.scaling) if ctx.summed else None
-            grad_x = (grad @ weight).addmm_(grad_h, down) if summed is None else grad @ summed
-        grad_down = grad_h.T @ x if needs_down else None
-        grad_up = (grad.T @ gated.detach()).mul_(ctx.scaling) if needs_up else None
+            grad_x = (grad @ weight).addmm_(grad_h.T, down) if summed is None else grad @ summed
+        grad_down = grad_h @ x if needs_down else None
+        grad_up = (gated.detach() @ grad).mul_(ctx.scaling).T if needs_up else None
         return grad_x, None, None, grad_down, grad_up, None, None
+
+
+def _tokens_last(x: Tensor, factor: Tensor, dense: bool) -> Tensor:
+    """``factor x^T``, ``(n, in), (k, in) -> (k, n)``; dense where elementwise work on it follows."""
+    h = (x @ factor.T).T
+    return h.contiguous() if dense else h
 
 
 def _sums(x: Tensor, weight: Tensor) -> bool:
@@ -75,7 +87,7 @@ def low_rank_linear(
         down: D, (h, in_features).
         up: U, (out_features, k).
         scaling: of the update.
-        gate: from (n, h) to (n, k), a function of its argument alone; None where k = h and nothing lies between.
+        gate: from (h, n) to (k, n), a function of its argument alone; None where k = h and nothing lies between.
 
     Returns:
         (..., out_features), in x's dtype.

@@ -64,18 +64,18 @@ class HydraLoRALinear(LowRankAdapter):
         return self.router
 
     def gate(self, h: Tensor, q: Tensor) -> Tensor:
-        """``(..., r), (..., N) -> (..., N r)``: a copy of h for every expert, times the expert's weight."""
+        """``(..., r, n), (..., N, n) -> (..., N r, n)``: a copy of h for every expert, times the expert's weight."""
         weights = expert_weights(q).to(h.dtype)
-        return (weights.unsqueeze(-1) * h.unsqueeze(-2)).flatten(-2)
+        return (weights.unsqueeze(-2) * h.unsqueeze(-3)).flatten(-3, -2)
 
     @torch.no_grad()
     def diagnostics(self, x: Tensor) -> dict[str, float]:
         """Router entropy (1 = uniform), every expert's load (mean weight), mean cosine between pairs of heads."""
-        weights = expert_weights(F.linear(x, self.router)).float()
-        num_experts = weights.shape[-1]
-        numbers = {f"load_{i}": load for i, load in enumerate(weights.mean(0).tolist())}
+        weights = expert_weights(self.router @ x.T).float()
+        num_experts = len(weights)
+        numbers = {f"load_{i}": load for i, load in enumerate(weights.mean(1).tolist())}
         if num_experts > 1:
-            entropy = -(weights * weights.clamp_min(1e-12).log()).sum(-1).mean()
+            entropy = -(weights * weights.clamp_min(1e-12).log()).sum(0).mean()
             numbers["router_entropy"] = float(entropy) / math.log(num_experts)
             heads = self.B.float().flatten(1)
             if heads.any(1).all():  # the cosine with a zero head is not defined
@@ -89,5 +89,5 @@ class HydraLoRALinear(LowRankAdapter):
 
 
 def expert_weights(logits: Tensor) -> Tensor:
-    """``(..., N) -> (..., N)``, each row a distribution, in float32 at least."""
-    return torch.softmax(logits, dim=-1, dtype=torch.promote_types(logits.dtype, torch.float32))
+    """``(..., N, n) -> (..., N, n)``, a distribution for each token, in float32 at least."""
+    return torch.softmax(logits, dim=-2, dtype=torch.promote_types(logits.dtype, torch.float32))

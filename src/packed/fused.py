@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-Gate = Callable[[Tensor], Tensor]  # (jobs, n, h) -> (jobs, n, k)
+Gate = Callable[[Tensor], Tensor]  # (jobs, h, n) -> (jobs, k, n)
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Update:
         stop: the row behind the last.
         down: (jobs, h, in_features).
         up: (jobs, out_features, k), the scaling included.
-        gate: from (jobs, n, h) to (jobs, n, k), a function of its argument alone; None where k = h.
+        gate: from (jobs, h, n) to (jobs, k, n), a function of its argument alone; None where k = h.
     """
 
     start: int
@@ -45,8 +45,8 @@ class _PackedLinear(torch.autograd.Function):
         y = F.linear(x, weight, bias)
         products = []
         for (start, stop), gate, down, up in zip(rows, gates, factors[::2], factors[1::2], strict=True):
-            h = _jobs(x, start, stop, len(down)) @ down.mT
-            _jobs(y, start, stop, len(up)).baddbmm_(h if gate is None else gate(h), up.mT)
+            h = down @ _jobs(x, start, stop, len(down)).mT
+            _jobs(y, start, stop, len(up)).baddbmm_((h if gate is None else gate(h)).mT, up.mT)
             products.append(h)
         ctx.rows, ctx.gates = rows, gates
         trains_down = any(ctx.needs_input_grad[5::2])
@@ -65,7 +65,7 @@ class _PackedLinear(torch.autograd.Function):
         for i, ((start, stop), gate) in enumerate(zip(ctx.rows, ctx.gates, strict=True)):
             down, up, h = downs[i], ups[i], products[i]
             own = _jobs(grad, start, stop, len(up))
-            grad_gated = own @ up
+            grad_gated = up.mT @ own.mT
             if gate is None:
                 gated, grad_h = h, grad_gated
             else:
@@ -74,10 +74,10 @@ class _PackedLinear(torch.autograd.Function):
                     gated = gate(h)
                 (grad_h,) = torch.autograd.grad(gated, h, grad_gated)
             if grad_x is not None:
-                _jobs(grad_x, start, stop, len(down)).baddbmm_(grad_h, down)
+                _jobs(grad_x, start, stop, len(down)).baddbmm_(grad_h.mT, down)
             needs_down, needs_up = ctx.needs_input_grad[5 + 2 * i : 7 + 2 * i]
-            grads.append(grad_h.mT @ _jobs(x, start, stop, len(down)) if needs_down else None)
-            grads.append(own.mT @ gated.detach() if needs_up else None)
+            grads.append(grad_h @ _jobs(x, start, stop, len(down)) if needs_down else None)
+            grads.append((gated.detach() @ own).mT if needs_up else None)
         return grad_x, None, None, None, None, *grads
 
 

@@ -75,7 +75,7 @@ def low_rank_update(adapters: Sequence[LowRankAdapter], start: int, stop: int) -
         down = torch.cat([down, vmapped(adapters, "routes")], dim=1)
 
         def gate(z: Tensor) -> Tensor:
-            return first.gate(z[..., :width], z[..., width:])
+            return first.gate(z[:, :width], z[:, width:])
 
     return Update(start, stop, down, up, gate)
 
@@ -92,9 +92,9 @@ def plain_delta(adapters: Sequence[AdapterLinear], x: Tensor) -> Tensor:
         return vmapped(adapters, "delta", x)
     update = low_rank_update(adapters, 0, 0)  # type: ignore[arg-type]
     tokens = x.flatten(1, -2)
-    h = F.dropout(tokens, first.dropout, first.training) @ update.down.mT
+    h = update.down @ F.dropout(tokens, first.dropout, first.training).mT
     if (routes := first.routes()) is not None:  # the gate reads the raw input
         assert update.gate is not None
         width = update.down.shape[1] - len(routes)
-        h = update.gate(torch.cat([h[..., :width], tokens @ update.down[:, width:].mT], dim=-1))
-    return (h @ update.up.mT).view(*x.shape[:-1], -1)
+        h = update.gate(torch.cat([h[:, :width], update.down[:, width:] @ tokens.mT], dim=1))
+    return (h.mT @ update.up.mT).view(*x.shape[:-1], -1)

@@ -134,3 +134,12 @@ def test_an_input_without_gradient_gets_none():
     layer, x = perturb(make("lora")), torch.randn(3, 48)
     layer(x).sum().backward()
     assert x.grad is None and layer.A.grad.abs().sum() > 0
+
+
+@each_method
+def test_one_token_without_a_batch(name):
+    """As ``nn.Linear`` takes it, through both ways."""
+    layer, x = perturb(make(name, dtype=torch.float64)), torch.randn(48, dtype=torch.float64)
+    expected = layer(x.expand(3, -1))[1]
+    torch.testing.assert_close(layer(x), expected)
+    torch.testing.assert_close(plain(layer, x), expected)

@@ -164,9 +164,9 @@ def test_rank_above_the_layer_is_refused_where_it_makes_no_sense():
 def test_hydralora_weights_are_a_distribution_in_float32():
     layer = perturb(make("hydralora", dtype=torch.bfloat16))
     x = torch.randn(5, 48, dtype=torch.bfloat16)
-    weights = expert_weights(x @ layer.router.T)
+    weights = expert_weights(layer.router @ x.T)
     assert weights.dtype == torch.float32
-    torch.testing.assert_close(weights.sum(-1), torch.ones(5))
+    torch.testing.assert_close(weights.sum(0), torch.ones(5))
 
 
 def test_hydralora_with_equal_heads_is_lora():

@@ -9,8 +9,8 @@ IN, OUT, LENGTH = 6, 5, 3
 
 
 def gate(z: torch.Tensor) -> torch.Tensor:
-    """Two values and two routes: ``(..., 4) -> (..., 4)``, as in HydraLoRA with r = 2 and two experts."""
-    return (torch.softmax(z[..., 2:], -1).unsqueeze(-1) * z[..., :2].unsqueeze(-2)).flatten(-2)
+    """Two values and two routes: ``(..., 4, n) -> (..., 4, n)``, as in HydraLoRA with r = 2 and two experts."""
+    return (torch.softmax(z[..., 2:, :], -2).unsqueeze(-2) * z[..., :2, :].unsqueeze(-3)).flatten(-3, -2)
 
 
 def example(seed: int = 0) -> tuple[list[torch.Tensor], list[tuple[int, int, object]]]:
@@ -33,7 +33,7 @@ def naive(x, weight, bias, *factors, rows):
         for row in range(start, stop):
             down, up = downs[(row - start) // each], ups[(row - start) // each]
             h = x[row] @ down.T
-            y[row] = y[row] + (h if own is None else own(h)) @ up.T
+            y[row] = y[row] + (h if own is None else own(h.T).T) @ up.T
     return torch.stack(y)
 
 
