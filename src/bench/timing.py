@@ -67,5 +67,5 @@ def synchronize() -> None:
 
 def _timing(own: list[float], reference: list[float]) -> Timing:
     ratios = [a / b for a, b in zip(own, reference, strict=True)]
-    low, _, high = quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
+    low, _, high = quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else ratios * 3
     return Timing(1000 * median(own), median(ratios), low, high)

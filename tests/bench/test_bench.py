@@ -87,6 +87,11 @@ def test_interleaving(monkeypatch):
     assert len({tuple(calls[i : i + 2]) for i in range(0, 24, 2)}) == 2  # both orders occur
 
 
+def test_quartiles_of_few_rounds_lie_within_them():
+    found = timing._timing([1.0, 3.0], [1.0, 1.0])
+    assert (found.low, found.ratio, found.high) == (1.5, 2.0, 2.5)
+
+
 def test_every_method_can_be_an_arm(backbone):
     """Those of conf/model: a step changes what is trained, and nothing else."""
     for method in method_names():
@@ -158,6 +163,7 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert "hydralora" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_peak_memory(tmp_path, monkeypatch):
     """Of every arm in a process of its own."""
     arguments = [*OPTIONS, "--parts", "memory", "--methods", "lora", "--json", str(tmp_path / "bench.json")]
