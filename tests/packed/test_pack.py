@@ -93,7 +93,7 @@ def double():
     fit_module.build_classifier = build
 
 
-@pytest.mark.parametrize("names", [["lora, rank", "hydralora", "lsr"], pytest.param([*JOBS], marks=pytest.mark.slow)])
+@pytest.mark.parametrize("names", [["lora, rank", "hydralora"], pytest.param([*JOBS], marks=pytest.mark.slow)])
 def test_the_trajectory_in_float64(names, tmp_path, double):
     """Methods, ranks, rates, schedules and seeds at once: more than 50 steps equal to 1e-9 with those of each alone."""
     jobs = {name: JOBS[name] for name in names}
@@ -115,6 +115,7 @@ def test_the_trajectory_in_float64(names, tmp_path, double):
     assert len(set(losses.values())) == len(jobs)  # they are different trainings
 
 
+@pytest.mark.slow
 def test_the_trajectory_in_float32(tmp_path):
     """Twenty steps agree to 1e-4; another order of summation is all that differs."""
     options = [*STEPS, "data.max_train_samples=44", "training.gradient_accumulation_steps=2"]
