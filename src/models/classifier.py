@@ -18,6 +18,7 @@ from src.errors import UserError
 from src.extras import require_package
 from src.models.adapter import AdapterLinear
 from src.models.backbone import Backbone, load_backbone, with_heads
+from src.models.dropout import use_cheaper_dropout
 from src.models.inject import adapter_state, adapters, copy_state, count_parameters, inject
 from src.models.schedule import Schedule
 from src.seeding import seeded
@@ -122,6 +123,7 @@ def build_classifier(
         backbone = with_heads(backbone, tasks, seed)
     model, head = backbone.model, backbone.head
     model.requires_grad_(False)
+    use_cheaper_dropout(model)
     adapted: list[str] = []
     library = None
     if adapter := model_cfg.get("adapter"):

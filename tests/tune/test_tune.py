@@ -9,6 +9,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 from optuna.trial import TrialState
 
+from src import reuse
 from src.__main__ import main as command
 from src.compare.records import find_runs
 from tests.conftest import NANO, compose_config
@@ -25,6 +26,7 @@ TINY = [
 
 def tune(monkeypatch, *arguments: str) -> int:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(reuse, "_enabled", False)  # what the jobs keep for each other must not reach other tests
     monkeypatch.setattr(sys, "argv", ["src", "tune", *arguments])
     GlobalHydra.instance().clear()
     try:
