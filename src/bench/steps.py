@@ -38,7 +38,7 @@ def measure_steps(settings: Settings) -> list[dict[str, Any]]:
         for method in settings.methods:
             models[method] = _model(method, settings, backbone)
         arms = {name: Arm(model.to(settings.device), inputs, settings.dtype) for name, model in models.items()}
-        saved = {name: saved_for_backward(arm.model, arm.loss) for name, arm in arms.items()}
+        saved = {name: saved_for_backward(arm.model.train(), arm.loss) for name, arm in arms.items()}
         timings = interleaved({name: arm.step for name, arm in arms.items()}, FLOOR, settings.rounds)
     return [
         {"arm": name, "targets": settings.targets, **timings[name].fields(),

@@ -75,3 +75,10 @@ def test_a_models_dropouts_are_replaced():
     assert [(type(m), m.p) for m in model.modules() if isinstance(m, nn.Dropout)] == [
         (Dropout, 0.2), (Dropout, 0.3), (Own, 0.4),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_mode_stays(training):
+    model = nn.Sequential(nn.Dropout(0.2)).train(training)
+    use_cheaper_dropout(model)
+    assert model[0].training is training
