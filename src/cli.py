@@ -10,6 +10,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -45,8 +46,18 @@ def run_app(main: Callable[[], Any]) -> None:
     """Call a Hydra main; a user's mistake becomes one message on stderr and exit status 2."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing, so that the message can be ours
     sys.argv[1:] = _overrides_last(sys.argv[1:]) + _own_folder()
-    try:
+    with answered():
         main()
+
+
+@contextmanager
+def answered() -> Iterator[None]:
+    """What a user's mistake within the block ends with: one message on stderr and exit status 2.
+
+    The task of a Hydra main needs it for itself, since Hydra writes a line of its own over what leaves a task.
+    """
+    try:
+        yield
     except (UserError, HydraException, OmegaConfBaseException) as error:
         print(f"error: {_explain(error)}", file=sys.stderr)
         sys.exit(USER_ERROR)

@@ -176,6 +176,7 @@ def test_a_mistake_gets_one_clear_message(case, tmp_path, monkeypatch, capsys):
         run_app(main.main)
     error = capsys.readouterr().err
     assert stop.value.code == 2
+    assert error.startswith("error: "), "one message and nothing before it"
     assert "Traceback" not in error
     assert message in error
     if (result := folder / "result.json").exists():
