@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from src.models.fused import traced
+
 _STEPS = 2**16
 
 
@@ -17,15 +19,11 @@ class Dropout(nn.Dropout):
 
     def forward(self, x: Tensor) -> Tensor:
         dropped = round(self.p * _STEPS)
-        if not (self.training and 0 < dropped < _STEPS and x.is_cpu) or _traced():
+        if not (self.training and 0 < dropped < _STEPS and x.is_cpu) or traced():
             return super().forward(x)
         draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
         keep = draws.view(torch.int16)[: x.numel()].view(x.shape) >= dropped - _STEPS // 2
         return (x * keep).mul_(_STEPS / (_STEPS - dropped))
-
-
-def _traced() -> bool:
-    return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
 
 
 def use_cheaper_dropout(model: nn.Module) -> None:

@@ -103,4 +103,9 @@ def fusable(base: nn.Linear) -> bool:
     through plain operations alone; not under ``torch.compile``, which fuses those by itself.
     """
     plain = type(base) is nn.Linear and not base._forward_hooks and not base._forward_pre_hooks
-    return plain and not torch.compiler.is_compiling() and not torch._C._are_functorch_transforms_active()
+    return plain and not traced()
+
+
+def traced() -> bool:
+    """Whether ``torch.compile``, ``vmap`` or one of its kin looks at the operations that are called."""
+    return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
