@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from src.errors import UserError
 from src.extras import require_package
 from src.models.adapter import AdapterLinear
+from src.models.attention import use_cheaper_attention
 from src.models.backbone import Backbone, load_backbone, with_heads
 from src.models.dropout import use_cheaper_dropout
 from src.models.inject import adapter_state, adapters, copy_state, count_parameters, inject
@@ -124,6 +125,7 @@ def build_classifier(
     model, head = backbone.model, backbone.head
     model.requires_grad_(False)
     use_cheaper_dropout(model)
+    use_cheaper_attention(model)
     adapted: list[str] = []
     library = None
     if adapter := model_cfg.get("adapter"):

@@ -9,21 +9,32 @@ _STEPS = 2**16
 
 
 class Dropout(nn.Dropout):
-    """``y = x * keep / (1 - p)``, as ``nn.Dropout``; on a CPU one 64-bit draw decides about four elements.
-
-    ``nn.Dropout`` draws a number of its own for every element, one after the other, on one core: a sixth of a step of
-    a frozen encoder, four times what is needed. Here p is rounded to a multiple of 2^-16, and the scale with it. What
-    backward keeps is one byte an element instead of four. Elsewhere, on a GPU, under ``torch.compile`` or ``vmap``,
-    it is ``nn.Dropout``.
-    """
+    """``nn.Dropout`` with the mask of ``drop`` where ``applies`` says so."""
 
     def forward(self, x: Tensor) -> Tensor:
-        dropped = round(self.p * _STEPS)
-        if not (self.training and 0 < dropped < _STEPS and x.is_cpu) or traced():
-            return super().forward(x)
-        draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
-        keep = draws.view(torch.int16)[: x.numel()].view(x.shape) >= dropped - _STEPS // 2
-        return (x * keep).mul_(_STEPS / (_STEPS - dropped))
+        return drop(x, self.p) if self.training and applies(x, self.p) else super().forward(x)
+
+
+def applies(x: Tensor, p: float) -> bool:
+    """Whether ``drop`` can do it: on a CPU, outside ``torch.compile`` and ``vmap``, for a p that drops some, not all."""
+    return x.is_cpu and 0 < _dropped(p) < _STEPS and not traced()
+
+
+def drop(x: Tensor, p: float) -> Tensor:
+    """``y = x * keep / (1 - p)``; one 64-bit draw decides about four elements.
+
+    PyTorch draws a number of its own for every element, one after the other, on one core: a sixth of a step of a
+    frozen encoder, four times what is needed. Here p is rounded to a multiple of 2^-16, and the scale with it. What
+    backward keeps is one byte an element instead of four.
+    """
+    dropped = _dropped(p)
+    draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+    keep = draws.view(torch.int16)[: x.numel()].view(x.shape) >= dropped - _STEPS // 2
+    return (x * keep).mul_(_STEPS / (_STEPS - dropped))
+
+
+def _dropped(p: float) -> int:
+    return round(p * _STEPS)
 
 
 def use_cheaper_dropout(model: nn.Module) -> None:

@@ -1,0 +1,64 @@
+"""Attention whose dropout draws the cheaper mask on a CPU."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+from src.models.dropout import applies, drop
+
+NAME = "sdpa_cheaper_dropout"
+_OTHER_KINDS = ("is_causal", "position_bias", "cache", "softcap")
+
+
+def attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    **kwargs: Any,
+) -> tuple[Tensor, None]:
+    """``drop(softmax(scaling * query key^T + mask)) value``, an attention function of transformers.
+
+    With dropout, PyTorch's scaled_dot_product_attention has no fused kernel for a CPU: it too writes the scores down,
+    and draws a number for every one of them. Whatever is not an encoder's plain attention in training on a CPU goes
+    to transformers' ``sdpa``.
+
+    Args:
+        query, key, value: (batch, heads, tokens, head_dim); query may have fewer tokens.
+        attention_mask: (batch, 1, tokens, tokens) or broadcastable; False, or a large negative number to add, where a
+            token is not looked at.
+
+    Returns:
+        (batch, tokens, heads, head_dim), and no weights.
+    """
+    plain = getattr(module, "is_causal", True) is False and query.shape[1] == key.shape[1]
+    if not (plain and applies(query, dropout)) or any(kwargs.get(kind) is not None for kind in _OTHER_KINDS):
+        return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **kwargs)
+    scores = (query * (query.shape[-1] ** -0.5 if scaling is None else scaling)) @ key.transpose(-1, -2)
+    if attention_mask is not None:
+        scores.add_(_bias(attention_mask, scores.dtype))
+    weights = drop(scores.softmax(-1), dropout)
+    return (weights @ value).transpose(1, 2).contiguous(), None
+
+
+def _bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    if mask.dtype != torch.bool:
+        return mask
+    return torch.zeros_like(mask, dtype=dtype).masked_fill_(~mask, torch.finfo(dtype).min)
+
+
+AttentionInterface.register(NAME, attention)
+AttentionMaskInterface.register(NAME, sdpa_mask)
+
+
+def use_cheaper_attention(model: PreTrainedModel) -> None:
+    """Have the model attend through ``attention``, if it would through transformers' ``sdpa``."""
+    if model.config._attn_implementation == "sdpa":
+        model.set_attn_implementation(NAME)
