@@ -20,6 +20,7 @@ from src.models.adapter import AdapterLinear
 from src.models.attention import use_cheaper_attention
 from src.models.backbone import Backbone, load_backbone, with_heads
 from src.models.dropout import use_cheaper_dropout
+from src.models.first_token import use_first_token
 from src.models.inject import adapter_state, adapters, copy_state, count_parameters, inject
 from src.models.schedule import Schedule
 from src.seeding import seeded
@@ -126,6 +127,7 @@ def build_classifier(
     model.requires_grad_(False)
     use_cheaper_dropout(model)
     use_cheaper_attention(model)
+    use_first_token(model)
     adapted: list[str] = []
     library = None
     if adapter := model_cfg.get("adapter"):

@@ -16,7 +16,7 @@ class Dropout(nn.Dropout):
 
 
 def applies(x: Tensor, p: float) -> bool:
-    """Whether ``drop`` can do it: on a CPU, outside ``torch.compile`` and ``vmap``, for a p that drops some, not all."""
+    """Whether ``drop`` can: on a CPU, outside ``torch.compile`` and ``vmap``, with a p that drops some and not all."""
     return x.is_cpu and 0 < _dropped(p) < _STEPS and not traced()
 
 
