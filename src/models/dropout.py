@@ -24,13 +24,13 @@ def drop(x: Tensor, p: float) -> Tensor:
     """``y = x * keep / (1 - p)``; one 64-bit draw decides about four elements.
 
     PyTorch draws a number of its own for every element, one after the other, on one core: a sixth of a step of a
-    frozen encoder, four times what is needed. Here p is rounded to a multiple of 2^-16, and the scale with it. What
-    backward keeps is one byte an element instead of four.
+    frozen encoder, four times what is needed. Here p is rounded to a multiple of 2^-16, and the scale with it. The
+    mask becomes floats once: a product with a bool tensor would convert it again in forward and in backward.
     """
     dropped = _dropped(p)
     draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
     keep = draws.view(torch.int16)[: x.numel()].view(x.shape) >= dropped - _STEPS // 2
-    return (x * keep).mul_(_STEPS / (_STEPS - dropped))
+    return x * keep.to(x.dtype).mul_(_STEPS / (_STEPS - dropped))
 
 
 def _dropped(p: float) -> int:
