@@ -1,4 +1,4 @@
-"""The cost of a step of many jobs: packed over one backbone, and one after the other."""
+"""The cost of a step of many jobs: packed over one backbone, one after the other, and as parallel processes."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from src.bench.arms import Arm, classifier, loss, model_node, random_backbone
+from src.bench.processes import seconds_per_round
 from src.bench.steps import Settings
 from src.bench.timing import interleaved
 from src.packed.layers import PackedModel, Tenant, share_frozen
@@ -15,7 +16,10 @@ PADDING = {"input_ids": 1, "attention_mask": 0}
 
 
 def measure_packed(settings: Settings, counts: Sequence[int]) -> list[dict[str, Any]]:
-    """For each number of jobs of each method: a step of all of them together over a step of each in turn."""
+    """For each number of jobs of each method: a step of all of them together over a step of each in turn.
+
+    For the largest number also over as many processes that train side by side, measured right after.
+    """
     rows = []
     inputs = settings.shape.inputs(settings.device)
     with random_backbone(settings.shape) as backbone:
@@ -34,9 +38,11 @@ def measure_packed(settings: Settings, counts: Sequence[int]) -> list[dict[str, 
                 }
                 timings = interleaved(calls, "one by one", settings.rounds)
                 packed = timings["packed"]
+                side_by_side = seconds_per_round(node, backbone, settings, count) if count == max(counts) else None
                 rows.append({
                     "arm": method, "targets": settings.targets, "jobs": count, **packed.fields(),
                     "one_by_one_ms": timings["one by one"].ms, "speedup": 1 / packed.ratio,
+                    "over_processes": side_by_side and 1000 * side_by_side / packed.ms,
                     "tokens_per_s": count * settings.shape.tokens / packed.ms * 1000,
                 })  # fmt: skip
     return rows

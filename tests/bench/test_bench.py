@@ -10,8 +10,11 @@ from src.__main__ import main as command
 from src.bench import timing
 from src.bench.arms import FLOOR, Arm, Shape, classifier, floor, method_names, model_node, random_backbone
 from src.bench.packed import _Together
+from src.bench.processes import seconds_per_round
 from src.bench.startup import prepare
+from src.bench.steps import Settings
 from src.bench.timing import interleaved
+from src.errors import UserError
 from src.models.inject import adapters
 from src.packed.layers import Tenant, share_frozen
 from src.training.memory import saved_for_backward
@@ -141,6 +144,7 @@ def test_the_command(tmp_path, monkeypatch, capsys):
                  "--targets", "both", "--lengths", "4,8", "--sizes", "1,2", "--jobs", "1,2",
                  "--json", str(tmp_path / "bench.json"), "--plots", str(tmp_path / "plots")]  # fmt: skip
     monkeypatch.setattr("sys.argv", ["src", "bench", *arguments])
+    monkeypatch.setattr("src.bench.packed.seconds_per_round", lambda *_: 0.5)  # measured by a test of its own
     assert command() == 0
     result = json.loads((tmp_path / "bench.json").read_text())
     assert {"date", "versions", "git", "hardware", "threads", "command", "shape"} <= result.keys()
@@ -159,8 +163,21 @@ def test_the_command(tmp_path, monkeypatch, capsys):
         (key, size) for key in ("lora.r", "hydralora.num_experts") for size in (1, 2)
     }
     assert {row["jobs"] for row in parts["packed"]} == {1, 2}
+    for row in parts["packed"]:
+        assert row["over_processes"] == (pytest.approx(500 / row["ms"]) if row["jobs"] == 2 else None)
     assert {path.name for path in (tmp_path / "plots").iterdir()} >= {"tokens.png", "sizes.pdf", "packed.png"}
     assert "hydralora" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_processes_side_by_side(backbone):
+    """All are timed over the same steps; what one of them raises arrives, and does not leave the others waiting."""
+    settings, node = Settings(SMALL, "qv", ["lora"], 5, "cpu"), model_node("lora", "qv")
+    alone = min(timing.timed(Arm(classifier(node, backbone).model, SMALL.inputs("cpu")).step) for _ in range(5))
+    assert alone / 10 < seconds_per_round(node, backbone, settings, 2) < 60
+    node["adapter"]["r"] = -1
+    with pytest.raises(UserError, match="r=-1"):
+        seconds_per_round(node, backbone, settings, 2)
 
 
 @pytest.mark.slow
