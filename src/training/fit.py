@@ -1,5 +1,6 @@
 """One run, from config to scores: data, model, training, selection, and what is kept of it."""
 
+import functools
 import json
 import logging
 import time
@@ -74,9 +75,14 @@ class Job:
             if split.rpartition("/")[2] == task.evaluation_splits[0]
         }
 
-    @property
+    @functools.cached_property
     def evaluation_rows(self) -> dict[str, Dataset]:
-        return {split: rows for split, rows in self.rows.items() if split != "train"}
+        """By length, the longest first: batches of similar lengths waste less padding, and memory is short at once."""
+        return {
+            split: rows.select(np.argsort(-np.asarray(rows["length"][:]), kind="stable"))
+            for split, rows in self.rows.items()
+            if split != "train"
+        }
 
 
 def fit(cfg: DictConfig, record: Record, member: "Member | None" = None) -> float:
@@ -298,7 +304,7 @@ def _save(record: Record, job: Job, selector: Selector, kept: dict[str, Tensor],
     assert selector.selected is not None
     if not all(np.isfinite(logits).all() for logits in selector.selected.logits.values()):
         raise UserError(f"the trained model's logits are not finite: {DIVERGED}")
-    index = {split: job.rows[split]["idx"][:] for split in job.reported}
+    index = {split: job.evaluation_rows[split]["idx"][:] for split in job.reported}
     regression = {split: task.regression for split, task in job.reported.items()}
     write_predictions(record.folder / PREDICTIONS, selector.selected, index, regression)
     folder = record.folder / ADAPTER

@@ -169,7 +169,7 @@ class ArenaTrainer(Trainer):
         return RandomSampler(dataset, generator=generator)
 
     def _get_eval_sampler(self, eval_dataset) -> Sampler:
-        """The rows in their order, always: predictions are written next to their row numbers."""
+        """The rows in their order, always: it is in this order that their numbers are written next to predictions."""
         return SequentialSampler(eval_dataset)
 
     def training_step(self, model: nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Tensor:
