@@ -20,18 +20,20 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-RATES = {"default": "1e-3", "options": "2e-3"}  # the default batch of 8 takes twice as many steps as ours of 16
+# At batch 16, of 1e-3, 2e-3 and 4e-3 the one with the lowest loss on held-out rows after 3 epochs (seeds 0 and 1).
+LEARNING_RATE = "1e-3"
 
 
 def commands(glue: Path, seed: int, backbone: str, scratch: str, bf16: bool) -> dict[str, list[str]]:
-    script = [sys.executable, "benchmarks/peft_script.py", f"--backbone={backbone}", f"--glue={glue}", f"--seed={seed}"]
+    rate = f"learning_rate={LEARNING_RATE}"
+    precision = f"training.precision={'bf16' if bf16 else 'fp32'}"
+    script = ["benchmarks/peft_script.py", f"--backbone={backbone}", f"--glue={glue}", f"--seed={seed}", f"--{rate}"]
     return {
-        "ours": [sys.executable, "main.py", "experiment=minilm", "model=roberta_lora", "data=mrpc", "data.source=tsv",
+        "ours": ["main.py", "experiment=minilm", "model=roberta_lora", "data=mrpc", "data.source=tsv",
                  f"data.dir={glue}", f"seed={seed}", "training.per_device_train_batch_size=16",
-                 "training.selection=last", f"training.precision={'bf16' if bf16 else 'fp32'}",
-                 f"hydra.run.dir={scratch}"],
-        "script, defaults": [*script, "--learning-rate", RATES["default"]],
-        "script, our options": [*script, "--learning-rate", RATES["options"], "--options", *["--bf16"] * bf16],
+                 f"training.{rate}", precision, "training.selection=last", f"hydra.run.dir={scratch}"],
+        "script, defaults": script,
+        "script, our options": [*script, "--options", *["--bf16"] * bf16],
     }  # fmt: skip
 
 
@@ -64,7 +66,7 @@ def main() -> None:
                 continue
             with tempfile.TemporaryDirectory() as folder:
                 scratch = str(Path(folder, "run"))
-                command = commands(options.glue.resolve(), seed, backbone, scratch, bf16)[arm]
+                command = [sys.executable, *commands(options.glue.resolve(), seed, backbone, scratch, bf16)[arm]]
                 started = time.perf_counter()
                 done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
                 seconds = time.perf_counter() - started

@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--backbone", required=True)
     parser.add_argument("--glue", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--learning_rate", type=float, default=1e-3)
     parser.add_argument("--options", action="store_true")
     parser.add_argument("--bf16", action="store_true")
     options = parser.parse_args()
