@@ -17,11 +17,12 @@ from torch import Tensor, nn
 from transformers import RobertaConfig, RobertaForSequenceClassification
 from transformers.utils import logging as transformers_logging
 
+from src.models.backbone import load_backbone
 from src.models.classifier import Classifier, build_classifier
 from src.models.inject import match_targets
 from src.paths import CONF, ROOT
 
-FLOOR = "floor"
+FLOOR, PLAIN_FLOOR = "floor", "floor in plain transformers"
 TARGETS: dict[str, str | list[str]] = {"qv": ["query", "value"], "all": "all-linear"}
 LABELS = ("no", "yes")
 
@@ -140,13 +141,22 @@ def classifier(node: dict[str, Any], backbone: dict[str, Any], seed: int = 0) ->
     return build_classifier(node, backbone, label_names=LABELS, seed=seed)
 
 
-def floor(backbone: dict[str, Any], targets: str) -> nn.Module:
+def floor(backbone: dict[str, Any], targets: str, plain: bool = False) -> nn.Module:
     """The frozen classifier, with gradients that flow back to the first adapted layers' outputs and no further.
 
     Every adapter costs at least this: its own gradient needs that of its layer's output.
+
+    Args:
+        backbone: the ``backbone`` node.
+        targets: a key of ``TARGETS``.
+        plain: leave the model as transformers loads it, without what all arms share here: cheaper masks of dropout, and
+            a last layer for the first token alone.
     """
-    built = classifier(model_node("head", targets), backbone)
-    model: Any = built.model.requires_grad_(False)
+    if plain:
+        model: Any = load_backbone(backbone, label_names=LABELS, seed=0).model
+    else:
+        model = classifier(model_node("head", targets), backbone).model
+    model.requires_grad_(False)
     for name in match_targets(model.base_model, TARGETS[targets]):
         model.base_model.get_submodule(name).register_forward_hook(_start_here)
     return model

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 import src.cli  # noqa: F401  the resolvers that configs need
-from src.bench.arms import FLOOR, TARGETS, Shape, method_names
+from src.bench.arms import TARGETS, Shape, method_names
 from src.bench.packed import measure_packed
 from src.bench.plot import plot
 from src.bench.startup import measure_data, measure_startup
@@ -85,7 +85,7 @@ def _sizes(settings: Settings, options: argparse.Namespace) -> list[dict[str, An
         method = key.partition(".")[0]
         for value in options.sizes if method in settings.methods else []:
             own = replace(settings, methods=[method], overrides=[f"model.{key}={value}"])
-            rows += [{"size": value, "key": key, **row} for row in measure_steps(own) if row["arm"] != FLOOR]
+            rows += [{"size": value, "key": key, **row} for row in measure_steps(own) if row["arm"] == method]
     return rows
 
 

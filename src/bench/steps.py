@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from src.bench.arms import FLOOR, Arm, Shape, classifier, floor, model_node, random_backbone
+from src.bench.arms import FLOOR, PLAIN_FLOOR, Arm, Shape, classifier, floor, model_node, random_backbone
 from src.bench.timing import interleaved
 from src.errors import UserError
 from src.models.inject import adapters, merge_all
@@ -31,10 +31,11 @@ class Settings:
 
 
 def measure_steps(settings: Settings) -> list[dict[str, Any]]:
-    """One row for each arm, the floor first."""
+    """One row for each arm, the two floors first."""
     inputs = settings.shape.inputs(settings.device)
     with random_backbone(settings.shape) as backbone:
-        models = {FLOOR: floor(backbone, settings.targets)}
+        models = {FLOOR: floor(backbone, settings.targets),
+                  PLAIN_FLOOR: floor(backbone, settings.targets, plain=True)}  # fmt: skip
         for method in settings.methods:
             models[method] = _model(method, settings, backbone)
         arms = {name: Arm(model.to(settings.device), inputs, settings.dtype) for name, model in models.items()}

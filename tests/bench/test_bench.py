@@ -8,7 +8,7 @@ import torch
 
 from src.__main__ import main as command
 from src.bench import timing
-from src.bench.arms import FLOOR, Arm, Shape, classifier, floor, method_names, model_node, random_backbone
+from src.bench.arms import FLOOR, PLAIN_FLOOR, Arm, Shape, classifier, floor, method_names, model_node, random_backbone
 from src.bench.packed import _Together
 from src.bench.processes import seconds_per_round
 from src.bench.startup import prepare
@@ -56,6 +56,12 @@ def test_the_floor_goes_back_to_the_first_adapted_layer(backbone):
     model = classifier(model_node("lora", "qv"), backbone).model
     assert 0 < saved < saved_for_backward(model, Arm(model, SMALL.inputs("cpu")).loss)
     assert not any(p.requires_grad for p in floor(backbone, "qv").parameters())
+
+
+def test_both_floors_compute_the_same(backbone):
+    inputs = SMALL.inputs("cpu")
+    ours, plain = (floor(backbone, "qv", plain=plain).eval()(**inputs).logits for plain in (False, True))
+    torch.testing.assert_close(ours, plain)
 
 
 def test_bytes_kept_are_counted_once():
@@ -150,7 +156,7 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert {"date", "versions", "git", "hardware", "threads", "command", "shape"} <= result.keys()
     parts = result["parts"]
     assert [(row["arm"], row["targets"]) for row in parts["steps"]] == [
-        (arm, targets) for targets in ("qv", "all") for arm in (FLOOR, "lora", "hydralora")
+        (arm, targets) for targets in ("qv", "all") for arm in (FLOOR, PLAIN_FLOOR, "lora", "hydralora")
     ]
     for row in parts["steps"]:
         low, high = row["ratio_quartiles"]
