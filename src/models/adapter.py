@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 import torch
@@ -204,6 +205,17 @@ class LowRankAdapter(AdapterLinear):
         """
         raise NotImplementedError
 
+    def gate_vjp(self, h: Tensor, q: Tensor, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """``gate(h, q)`` again, and the gradients that grad, its own, gives h and q.
+
+        By autograd; a method may write it down, which spares the small tensors of a fused backward this machinery.
+        """
+        with torch.enable_grad():
+            h, q = h.detach().requires_grad_(), q.detach().requires_grad_()
+            gated = self.gate(h, q)
+        grad_h, grad_q = torch.autograd.grad(gated, (h, q), grad)
+        return gated.detach(), grad_h, grad_q
+
     @final
     def delta(self, x: Tensor) -> Tensor:
         tokens = x.reshape(-1, self.in_features)
@@ -219,13 +231,10 @@ class LowRankAdapter(AdapterLinear):
         """``base(x) + delta(x)`` in one pass over the output, and one over the input's gradient."""
         if (self.dropout and self.training) or not fusable(self.base):
             return super().adapted(x)
-        down, up, routes, gate = self.down(), self.up(), self.routes(), None
+        down, up, routes = self.down(), self.up(), self.routes()
+        gate: JoinedGate | None = None
         if routes is not None:
-            width, down = len(down), torch.cat([down, routes])
-
-            def gate(z: Tensor) -> Tensor:
-                return self.gate(z[:width], z[width:])
-
+            gate, down = JoinedGate(self, len(down)), torch.cat([down, routes])
         weight: Tensor = self.base.weight
         bias: Tensor | None = self.base.bias
         if torch.is_autocast_enabled(x.device.type):
@@ -237,3 +246,21 @@ class LowRankAdapter(AdapterLinear):
     @final
     def delta_weight(self) -> Tensor:
         return self.scaling * (self.up() @ self.down())
+
+
+@dataclass(frozen=True)
+class JoinedGate:
+    """A method's gate as a function of ``z = [down; routes] @ x`` alone, whose first ``width`` rows are down's."""
+
+    adapter: LowRankAdapter
+    width: int
+
+    def __call__(self, z: Tensor) -> Tensor:
+        return self.adapter.gate(*self._split(z))
+
+    def vjp(self, z: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
+        gated, grad_h, grad_q = self.adapter.gate_vjp(*self._split(z), grad)
+        return gated, torch.cat([grad_h, grad_q], dim=-2)
+
+    def _split(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        return z[..., : self.width, :], z[..., self.width :, :]

@@ -13,15 +13,22 @@ The k-wide products are worked on with the tokens last, ``(k, n)``: for k = 8 a 
 times as long as the same numbers by ``h grad`` (k, out), and a gate's elementwise work would run over k at a time.
 """
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-Gate = Callable[[Tensor], Tensor]  # (h, n) -> (k, n)
+
+class Gate(Protocol):
+    """A function of the k-wide products z, ``(..., h, n) -> (..., k, n)``, that knows its own derivative."""
+
+    def __call__(self, z: Tensor) -> Tensor: ...
+
+    def vjp(self, z: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
+        """Its value again, and the gradient of z that grad, ``(..., k, n)``, the gradient of its value, gives."""
+        ...
 
 
 class _LowRankLinear(torch.autograd.Function):
@@ -50,16 +57,13 @@ class _LowRankLinear(torch.autograd.Function):
             rows = up.T.contiguous() if up.is_cpu else up.T  # for k = 8 half the time of a product with columns
             grad_h = _tokens_last(grad, rows, ctx.gate is not None).mul_(ctx.scaling)
         if ctx.gate is not None:
-            with torch.enable_grad():
-                h = h.detach().requires_grad_()
-                gated = ctx.gate(h)
-            (grad_h,) = torch.autograd.grad(gated, h, grad_h)
+            gated, grad_h = ctx.gate.vjp(h, grad_h)
         grad_x = None
         if needs_x:
             summed = torch.addmm(weight, up, down, alpha=ctx.scaling) if ctx.summed else None
             grad_x = (grad @ weight).addmm_(grad_h.T, down) if summed is None else grad @ summed
         grad_down = grad_h @ x if needs_down else None
-        grad_up = (gated.detach() @ grad).mul_(ctx.scaling).T if needs_up else None
+        grad_up = (gated @ grad).mul_(ctx.scaling).T if needs_up else None
         return grad_x, None, None, grad_down, grad_up, None, None
 
 
@@ -87,7 +91,7 @@ def low_rank_linear(
         down: D, (h, in_features).
         up: U, (out_features, k).
         scaling: of the update.
-        gate: from (h, n) to (k, n), a function of its argument alone; None where k = h and nothing lies between.
+        gate: from (h, n) to (k, n); None where k = h and nothing lies between.
 
     Returns:
         (..., out_features), in x's dtype.

@@ -68,6 +68,13 @@ class HydraLoRALinear(LowRankAdapter):
         weights = expert_weights(q).to(h.dtype)
         return (weights.unsqueeze(-2) * h.unsqueeze(-3)).flatten(-3, -2)
 
+    def gate_vjp(self, h: Tensor, q: Tensor, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        w = expert_weights(q)
+        weights, own, h = w.to(h.dtype).unsqueeze(-2), grad.unflatten(-2, (-1, self.r)), h.unsqueeze(-3)
+        grad_w = (own * h).sum(-2)
+        grad_q = w * (grad_w - (w * grad_w).sum(-2, keepdim=True))
+        return (weights * h).flatten(-3, -2), (own * weights).sum(-3), grad_q.to(q.dtype)
+
     @torch.no_grad()
     def diagnostics(self, x: Tensor) -> dict[str, float]:
         """Router entropy (1 = uniform), every expert's load (mean weight), mean cosine between pairs of heads."""

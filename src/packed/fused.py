@@ -5,7 +5,7 @@ updates of the same shape adds its own with one batched product, straight into t
 included, stays in its rows and its factors.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-Gate = Callable[[Tensor], Tensor]  # (jobs, h, n) -> (jobs, k, n)
+from src.models.fused import Gate
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Update:
         stop: the row behind the last.
         down: (jobs, h, in_features).
         up: (jobs, out_features, k), the scaling included.
-        gate: from (jobs, h, n) to (jobs, k, n), a function of its argument alone; None where k = h.
+        gate: from (jobs, h, n) to (jobs, k, n); None where k = h.
     """
 
     start: int
@@ -69,15 +69,12 @@ class _PackedLinear(torch.autograd.Function):
             if gate is None:
                 gated, grad_h = h, grad_gated
             else:
-                with torch.enable_grad():
-                    h = h.detach().requires_grad_()
-                    gated = gate(h)
-                (grad_h,) = torch.autograd.grad(gated, h, grad_gated)
+                gated, grad_h = gate.vjp(h, grad_gated)
             if grad_x is not None:
                 _jobs(grad_x, start, stop, len(down)).baddbmm_(grad_h.mT, down)
             needs_down, needs_up = ctx.needs_input_grad[5 + 2 * i : 7 + 2 * i]
             grads.append(grad_h @ _jobs(x, start, stop, len(down)) if needs_down else None)
-            grads.append((gated.detach() @ own).mT if needs_up else None)
+            grads.append((gated @ own).mT if needs_up else None)
         return grad_x, None, None, None, None, *grads
 
 

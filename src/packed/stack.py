@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.models.adapter import AdapterLinear, LowRankAdapter
-from src.packed.fused import Gate, Update
+from src.models.adapter import AdapterLinear, JoinedGate, LowRankAdapter
+from src.packed.fused import Update
 
 # What may differ between adapters that are stacked, or says nothing about what they compute.
 _FREE = ("scaling", "training", "identity_at_start")
@@ -69,14 +69,10 @@ def low_rank_update(adapters: Sequence[LowRankAdapter], start: int, stop: int) -
     first = adapters[0]
     scaling = _column(tuple(adapter.scaling for adapter in adapters), first.base.weight.dtype, first.base.weight.device)
     down, up = vmapped(adapters, "down"), vmapped(adapters, "up") * scaling
-    gate: Gate | None = None
+    gate: JoinedGate | None = None
     if first.routes() is not None:
-        width = down.shape[1]
+        gate = JoinedGate(first, down.shape[1])
         down = torch.cat([down, vmapped(adapters, "routes")], dim=1)
-
-        def gate(z: Tensor) -> Tensor:
-            return first.gate(z[:, :width], z[:, width:])
-
     return Update(start, stop, down, up, gate)
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from src.models.adapter import LowRankAdapter
 from src.models.factors import all_factors, balanced_factors, choose_factors
 from src.models.hydralora import HydraLoRALinear, expert_weights
 from src.models.inject import inject
@@ -167,6 +168,24 @@ def test_hydralora_weights_are_a_distribution_in_float32():
     weights = expert_weights(layer.router @ x.T)
     assert weights.dtype == torch.float32
     torch.testing.assert_close(weights.sum(0), torch.ones(5))
+
+
+@pytest.mark.parametrize("jobs", [(), (3,)])
+def test_hydraloras_own_gradient_of_the_gate_is_autograds(jobs):
+    layer = make("hydralora", dtype=torch.float64)
+    num_experts, n = len(layer.router), 7
+    h, q, grad = (torch.randn(*jobs, k, n, dtype=torch.float64) for k in (layer.r, num_experts, layer.r * num_experts))
+    for one, other in zip(layer.gate_vjp(h, q, grad), LowRankAdapter.gate_vjp(layer, h, q, grad), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_hydraloras_gradient_of_the_gate_keeps_dtypes():
+    layer = make("hydralora", dtype=torch.bfloat16)
+    h, q, grad = (torch.randn(k, 7).bfloat16() for k in (layer.r, len(layer.router), layer.r * len(layer.router)))
+    found = layer.gate_vjp(h, q, grad)
+    for one, other in zip(found, LowRankAdapter.gate_vjp(layer, h, q, grad), strict=True):
+        assert one.dtype == torch.bfloat16
+        torch.testing.assert_close(one, other, rtol=0.05, atol=0.05)
 
 
 def test_hydralora_with_equal_heads_is_lora():

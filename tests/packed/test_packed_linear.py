@@ -8,9 +8,15 @@ from src.packed.fused import Update, packed_linear
 IN, OUT, LENGTH = 6, 5, 3
 
 
-def gate(z: torch.Tensor) -> torch.Tensor:
+class Gate:
     """Two values and two routes: ``(..., 4, n) -> (..., 4, n)``, as in HydraLoRA with r = 2 and two experts."""
-    return (torch.softmax(z[..., 2:, :], -2).unsqueeze(-2) * z[..., :2, :].unsqueeze(-3)).flatten(-3, -2)
+
+    def __call__(self, z: torch.Tensor) -> torch.Tensor:
+        return (torch.softmax(z[..., 2:, :], -2).unsqueeze(-2) * z[..., :2, :].unsqueeze(-3)).flatten(-3, -2)
+
+    def vjp(self, z: torch.Tensor, grad: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        gated, vjp = torch.func.vjp(self, z)
+        return gated, vjp(grad)[0]
 
 
 def example(seed: int = 0) -> tuple[list[torch.Tensor], list[tuple[int, int, object]]]:
@@ -18,7 +24,7 @@ def example(seed: int = 0) -> tuple[list[torch.Tensor], list[tuple[int, int, obj
     torch.manual_seed(seed)
     shapes = [(9, LENGTH, IN), (OUT, IN), (OUT,), (3, 2, IN), (3, OUT, 2), (2, 4, IN), (2, OUT, 4)]
     tensors = [torch.randn(shape, dtype=torch.float64, requires_grad=i not in (1, 2)) for i, shape in enumerate(shapes)]
-    return tensors, [(0, 3, None), (5, 9, gate)]
+    return tensors, [(0, 3, None), (5, 9, Gate())]
 
 
 def packed(x, weight, bias, *factors, rows):
