@@ -12,11 +12,13 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 from transformers import RobertaConfig, RobertaForSequenceClassification
 from transformers.utils import logging as transformers_logging
 
+from src.errors import UserError
 from src.models.backbone import load_backbone
 from src.models.classifier import Classifier, build_classifier
 from src.models.inject import match_targets
@@ -108,9 +110,22 @@ def method_names() -> list[str]:
 
 
 def model_node(method: str, targets: str, overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """The ``model`` node of a method on the given Linears."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("config", overrides=[f"model=roberta_{method}", *overrides])
+    """The ``model`` node of a method on the given Linears.
+
+    Args:
+        method: a method's name, or name and overrides: ``lsr:model.lsr.coupling=sum_of_products``.
+        targets: a key of ``TARGETS``.
+        overrides: further ones.
+
+    Raises:
+        UserError: on an override of what does not exist.
+    """
+    name, *own = method.split(":")
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            cfg = compose("config", overrides=[f"model=roberta_{name}", *own, *overrides])
+    except HydraException as error:
+        raise UserError(f"--methods {method}: {error}") from error
     node: dict[str, Any] = OmegaConf.to_container(cfg.model, resolve=True)  # type: ignore[assignment]
     adapter = node["adapter"]
     if adapter and "target_modules" in adapter and "feedforward_modules" not in adapter:  # IA3 has layers of its own

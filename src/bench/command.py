@@ -24,7 +24,7 @@ from src.training.arguments import resolve_precision
 from src.training.record import environment, write_json
 
 DTYPES = {"fp32": None, "bf16": torch.bfloat16}
-SIZES = ("lora.r", "lsr.num_terms", "lsr.r", "hydralora.num_experts")
+SIZES = ("lora.r", "lorafa.r", "lsr.num_terms", "hydralora.num_experts")
 COLUMNS: dict[str, Callable[[Any], str]] = {
     "arm": str, "targets": str, "size": str, "tokens": "{:,}".format, "jobs": str, "ms": "{:,.1f}".format,
     "ratio": "x{:.3f}".format, "ratio_quartiles": lambda pair: "{:.3f} to {:.3f}".format(*pair),
@@ -108,7 +108,7 @@ DEFAULT = ("steps", "latency")
 def _settings(options: argparse.Namespace) -> list[Settings]:
     known, has_peft = method_names(), importlib.util.find_spec("peft") is not None
     methods = options.methods or [m for m in known if has_peft or not m.startswith("peft_")]
-    if unknown := [method for method in methods if method not in known]:
+    if unknown := [method for method in methods if method.partition(":")[0] not in known]:
         raise UserError(f"--methods {unknown[0]}: there is no such method; choices: {', '.join(known)}")
     if options.width % options.heads:
         raise UserError(f"--width {options.width} is no multiple of --heads {options.heads}")
@@ -152,7 +152,11 @@ def _parser() -> argparse.ArgumentParser:
         "--parts", type=_parts, default=list(DEFAULT), help=f"everything, or of: {', '.join(PARTS)} (default {DEFAULT})"
     )
     add("--targets", choices=[*TARGETS, "both"], default="qv", help="query and value, or all Linears of the encoder")
-    add("--methods", type=_words, help="default: every method in conf/model")
+    add(
+        "--methods",
+        type=_words,
+        help="default: every method in conf/model; METHOD:OVERRIDE is one with an override of its configuration",
+    )
     add("--packed-methods", type=_words, default=["lora"], help="methods of the part `packed`")
     add("--rounds", type=int, default=20, help="steps of each arm that are timed")
     add("--rounds-of-processes", type=int, default=3, help="starts of whole processes; the fastest counts")

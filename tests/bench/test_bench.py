@@ -114,6 +114,11 @@ def test_every_method_can_be_an_arm(backbone):
         assert changed <= {name for name, p in model.named_parameters() if p.requires_grad}, method
 
 
+def test_a_method_with_an_override():
+    node = model_node("lsr:model.lsr.coupling=sum_of_products:model.lsr.r=3", "qv")
+    assert (node["name"], node["lsr"]["coupling"], node["adapter"]["r"]) == ("roberta_lsr", "sum_of_products", 3)
+
+
 def test_all_linear(backbone):
     """Six Linears a layer."""
     model = classifier(model_node("lora", "all"), backbone).model
@@ -201,6 +206,7 @@ def test_peak_memory(tmp_path, monkeypatch):
     ("arguments", "message"),
     [
         (["--methods", "nosuch"], "--methods nosuch: there is no such method; choices: bitfit"),
+        (["--methods", "lora:model.lora.nosuch=1"], "--methods lora:model.lora.nosuch=1: Could not override"),
         (["--width", "50", "--heads", "12"], "--width 50 is no multiple of --heads 12"),
     ],
 )
