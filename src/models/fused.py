@@ -2,8 +2,8 @@
 
 ``y = x W^T + b + s gate(x D^T) U^T`` costs two passes over y (the base's and the update's) and one to add them, and the
 same again for the gradient of x. Here the update is accumulated into the base's output by the product itself, and
-the input's gradient likewise. Kept for backward are x, where D is trained, and the k-wide product; everything else is
-worked out again from that.
+the input's gradient likewise. Kept for backward are x, where D is trained, and the k-wide product, where the output was
+made from it or x is not kept; everything else is worked out again from that.
 
 With many tokens on a CPU, adding the update to the weight for the moment of the product is cheaper still: neither y nor
 x's gradient is passed over a second time. That sum is only used where it is exact enough: a bfloat16 (or TF32) weight
@@ -38,12 +38,14 @@ class _LowRankLinear(torch.autograd.Function):
         gate: Gate | None,
     ) -> Tensor:  # fmt: skip
         ctx.gate, ctx.scaling, ctx.summed = gate, scaling, gate is None and _sums(x, weight)
-        h = _tokens_last(x, down, gate is not None)
+        needs_down, needs_up = ctx.needs_input_grad[3:5]
         if ctx.summed:
             y = F.linear(x, torch.addmm(weight, up, down, alpha=scaling), bias)
+            h = _tokens_last(x, down, False) if needs_up and not needs_down else None  # else backward has x
         else:
+            h = _tokens_last(x, down, gate is not None)
             y = F.linear(x, weight, bias).addmm_((h if gate is None else gate(h)).T, up.T, alpha=scaling)
-        ctx.save_for_backward(x if ctx.needs_input_grad[3] else None, weight, down, up, h)
+        ctx.save_for_backward(x if needs_down else None, weight, down, up, h)
         return y
 
     @staticmethod
@@ -51,7 +53,7 @@ class _LowRankLinear(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, down, up, h = ctx.saved_tensors
         needs_x, _, _, needs_down, needs_up, _, _ = ctx.needs_input_grad
-        gated = h
+        gated = _tokens_last(x, down, False) if h is None and needs_up else h
         grad_h: Any = None
         if needs_down or not ctx.summed:
             rows = up.T.contiguous() if up.is_cpu else up.T  # for k = 8 half the time of a product with columns
