@@ -38,7 +38,7 @@ def saved_for_backward(model: nn.Module, forward: Callable[[], Any]) -> int:
         if storage.data_ptr() not in parameters:
             found[storage.data_ptr()] = storage.nbytes()
             kept.append(storage)
-        return tensor
+        return tensor.detach()  # what is an output itself would hold the graph that holds it, for ever
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         result = forward()

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import weakref
 
 import pytest
 import torch
@@ -70,6 +71,20 @@ def test_bytes_kept_are_counted_once():
     assert saved_for_backward(layer, lambda: layer(x).sigmoid()) == 4 * (7 * 4 + 7 * 5)
     assert saved_for_backward(layer, lambda: (layer(x).sigmoid(), layer(x))) == 4 * (7 * 4 + 7 * 5)
     assert saved_for_backward(layer.requires_grad_(False), lambda: layer(x).sigmoid()) == 0
+
+
+def test_counting_bytes_leaves_nothing_behind():
+    """A sigmoid keeps its own output, which knows the graph that keeps it."""
+    kept = []
+    layer = torch.nn.Linear(4, 5)
+
+    def forward() -> torch.Tensor:
+        y = layer(torch.ones(7, 4)).sigmoid()
+        kept.append(weakref.ref(y.untyped_storage()))
+        return y
+
+    assert saved_for_backward(layer, forward) > 0
+    assert kept[0]() is None
 
 
 def test_lorafa_keeps_less_than_lora(backbone):
