@@ -4,6 +4,7 @@ import math
 import multiprocessing
 import time
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from threading import Barrier, BrokenBarrierError
 from typing import Any
 
@@ -21,14 +22,14 @@ def seconds_per_round(node: dict[str, Any], backbone: dict[str, Any], settings: 
     """Seconds for one step of each of ``count`` jobs, a process each, all of them at it at once.
 
     Every process has its model ready and its first steps behind it when the clock starts, and the slowest stops it.
-    Infinite where the device's memory does not hold so many processes.
+    Infinite where the memory, the device's or the machine's, does not hold so many processes.
     """
     spawn = multiprocessing.get_context("spawn")  # CUDA allows no other
     threads = max(1, torch.get_num_threads() // count)
     with ProcessPoolExecutor(count, spawn, initializer=_enter, initargs=(spawn.Barrier(count), threads)) as pool:
         jobs = [pool.submit(_train, node, backbone, settings, seed) for seed in range(count)]
         errors = [error for job in jobs if (error := job.exception()) is not None]
-    if any(isinstance(error, torch.OutOfMemoryError) for error in errors):
+    if any(isinstance(error, torch.OutOfMemoryError | BrokenProcessPool) for error in errors):
         return math.inf
     for error in errors:
         if not isinstance(error, BrokenBarrierError):  # which only says that another process failed

@@ -2,7 +2,11 @@
 
 import itertools
 import json
+import math
 import weakref
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from threading import BrokenBarrierError
 
 import pytest
 import torch
@@ -193,6 +197,21 @@ def test_the_command(tmp_path, monkeypatch, capsys):
         assert row["over_processes"] == (pytest.approx(500 / row["ms"]) if row["jobs"] == 2 else None)
     assert {path.name for path in (tmp_path / "plots").iterdir()} >= {"tokens.png", "sizes.pdf", "packed.png"}
     assert "hydralora" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError(), BrokenProcessPool()])
+def test_processes_that_the_memory_does_not_hold(error, monkeypatch):
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, *_, **__):
+            super().__init__(1)
+
+    def fail(node, backbone, settings, seed):
+        raise error if seed == 1 else BrokenBarrierError
+
+    monkeypatch.setattr("src.bench.processes.ProcessPoolExecutor", Pool)
+    monkeypatch.setattr("src.bench.processes._train", fail)
+    settings = Settings(SMALL, "qv", ["lora"], 5, "cpu")
+    assert seconds_per_round({}, {}, settings, 3) == math.inf
 
 
 @pytest.mark.slow
