@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.models.fused import fusable, low_rank_linear
+from src.models.fused import Recipe, fusable, low_rank_linear
 
 
 class AdapterLinear(nn.Module):
@@ -194,6 +194,10 @@ class LowRankAdapter(AdapterLinear):
     def up(self) -> Tensor:
         raise NotImplementedError
 
+    def recipe(self) -> Recipe | None:
+        """How ``down()`` and ``up()`` are made of fewer values; None where they are hardly more than the parameters."""
+        return None
+
     def routes(self) -> Tensor | None:
         """What the gate reads of the raw input, ``(q, in_features)``; None where there is no gate."""
         return None
@@ -241,7 +245,7 @@ class LowRankAdapter(AdapterLinear):
             dtype = torch.get_autocast_dtype(x.device.type)
             x, weight, down, up = x.to(dtype), weight.to(dtype), down.to(dtype), up.to(dtype)
             bias = bias if bias is None else bias.to(dtype)
-        return low_rank_linear(x, weight, bias, down, up, self.scaling, gate)
+        return low_rank_linear(x, weight, bias, down, up, self.scaling, gate, self.recipe())
 
     @final
     def delta_weight(self) -> Tensor:

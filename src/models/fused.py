@@ -3,7 +3,7 @@
 ``y = x W^T + b + s gate(x D^T) U^T`` costs two passes over y (the base's and the update's) and one to add them, and the
 same again for the gradient of x. Here the update is accumulated into the base's output by the product itself, and
 the input's gradient likewise. Kept for backward are x, where D is trained, and the k-wide product, where the output was
-made from it or x is not kept; everything else is worked out again from that.
+made from it or x is not kept; everything else is worked out again from that, D and U too, where a recipe says how.
 
 With many tokens on a CPU, adding the update to the weight for the moment of the product is cheaper still: neither y nor
 x's gradient is passed over a second time. That sum is only used where it is exact enough: a bfloat16 (or TF32) weight
@@ -13,6 +13,8 @@ The k-wide products are worked on with the tokens last, ``(k, n)``: for k = 8 a 
 times as long as the same numbers by ``h grad`` (k, out), and a gate's elementwise work would run over k at a time.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -31,13 +33,27 @@ class Gate(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """How D and U are made of fewer values than they hold, so that backward makes them again instead of keeping them.
+
+    Args:
+        make: from the factors to D and U. It holds no tensor itself: those may have been swapped until backward.
+        factors: what it is called with.
+    """
+
+    make: Callable[..., tuple[Tensor, Tensor]]
+    factors: tuple[Tensor, ...]
+
+
 class _LowRankLinear(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scaling: float,
-        gate: Gate | None,
+        gate: Gate | None, make: Callable[..., tuple[Tensor, Tensor]] | None, *factors: Tensor,
     ) -> Tensor:  # fmt: skip
         ctx.gate, ctx.scaling, ctx.summed = gate, scaling, gate is None and _sums(x, weight)
+        ctx.make = make and _as_now(make, x.device.type)
         needs_down, needs_up = ctx.needs_input_grad[3:5]
         if ctx.summed:
             y = F.linear(x, torch.addmm(weight, up, down, alpha=scaling), bias)
@@ -45,14 +61,15 @@ class _LowRankLinear(torch.autograd.Function):
         else:
             h = _tokens_last(x, down, gate is not None)
             y = F.linear(x, weight, bias).addmm_((h if gate is None else gate(h)).T, up.T, alpha=scaling)
-        ctx.save_for_backward(x if needs_down else None, weight, down, up, h)
+        ctx.save_for_backward(x if needs_down else None, weight, h, *(factors if make else (down, up)))
         return y
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, down, up, h = ctx.saved_tensors
-        needs_x, _, _, needs_down, needs_up, _, _ = ctx.needs_input_grad
+        x, weight, h, *factors = ctx.saved_tensors
+        down, up = (made.to(weight.dtype) for made in ctx.make(*factors)) if ctx.make else factors
+        needs_x, _, _, needs_down, needs_up, *_ = ctx.needs_input_grad
         gated = _tokens_last(x, down, False) if h is None and needs_up else h
         grad_h: Any = None
         if needs_down or not ctx.summed:
@@ -66,7 +83,14 @@ class _LowRankLinear(torch.autograd.Function):
             grad_x = (grad @ weight).addmm_(grad_h.T, down) if summed is None else grad @ summed
         grad_down = grad_h @ x if needs_down else None
         grad_up = (gated @ grad).mul_(ctx.scaling).T if needs_up else None
-        return grad_x, None, None, grad_down, grad_up, None, None
+        return grad_x, None, None, grad_down, grad_up, *(None for _ in ctx.needs_input_grad[5:])
+
+
+def _as_now(make: Callable[..., tuple[Tensor, Tensor]], device: str) -> Callable[..., tuple[Tensor, Tensor]]:
+    """``make`` under the autocast that is on now, which autograd turns off for backward: the same roundings twice."""
+    if not torch.is_autocast_enabled(device):
+        return make
+    return torch.autocast(device, torch.get_autocast_dtype(device))(make)
 
 
 def _tokens_last(x: Tensor, factor: Tensor, dense: bool) -> Tensor:
@@ -82,8 +106,9 @@ def _sums(x: Tensor, weight: Tensor) -> bool:
 
 
 def low_rank_linear(
-    x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scaling: float, gate: Gate | None = None
-) -> Tensor:
+    x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scaling: float,
+    gate: Gate | None = None, recipe: Recipe | None = None,
+) -> Tensor:  # fmt: skip
     """``x W^T + b + scaling gate(x D^T) U^T`` for a frozen W.
 
     Args:
@@ -94,11 +119,13 @@ def low_rank_linear(
         up: U, (out_features, k).
         scaling: of the update.
         gate: from (h, n) to (k, n); None where k = h and nothing lies between.
+        recipe: how D and U are made again for backward; None keeps them, which for a parameter costs nothing.
 
     Returns:
         (..., out_features), in x's dtype.
     """
-    y = _LowRankLinear.apply(x.reshape(-1, x.shape[-1]), weight, bias, down, up, scaling, gate)
+    make, factors = (recipe.make, recipe.factors) if recipe else (None, ())
+    y = _LowRankLinear.apply(x.reshape(-1, x.shape[-1]), weight, bias, down, up, scaling, gate, make, *factors)
     return y.view(*x.shape[:-1], -1)
 
 

@@ -1,14 +1,16 @@
 """LSR: low-separation-rank (Kronecker) adapters."""
 
+from functools import partial
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
+from src.models import kronecker
 from src.models.adapter import LowRankAdapter
 from src.models.factors import choose_factors
+from src.models.fused import Recipe
+from src.models.kronecker import Coupling
 
-Coupling = Literal["product_of_sums", "sum_of_products"]
 Init = Literal["identity", "gaussian"]
 
 
@@ -90,14 +92,13 @@ class LSRLinear(LowRankAdapter):
         nn.init.zeros_(self.B2)
 
     def down(self) -> Tensor:
-        """``(r^2, in_features)``, or ``(t r^2, in_features)`` for a sum of products."""
-        rank = "ij" if self.coupling == "product_of_sums" else "tij"
-        return torch.einsum(f"tia,tjb->{rank}ab", self.A1, self.A2).reshape(-1, self.in_features)
+        return kronecker.down(self.coupling, self.A1, self.A2)
 
     def up(self) -> Tensor:
-        """``(out_features, r^2)``, or ``(out_features, t r^2)`` for a sum of products."""
-        rank = "ij" if self.coupling == "product_of_sums" else "tij"
-        return torch.einsum(f"tai,tbj->ab{rank}", self.B1, self.B2).reshape(self.out_features, -1)
+        return kronecker.up(self.coupling, self.B1, self.B2)
+
+    def recipe(self) -> Recipe:
+        return Recipe(partial(kronecker.down_and_up, self.coupling), (self.A1, self.A2, self.B1, self.B2))
 
     @staticmethod
     def expected_parameters(

@@ -84,8 +84,13 @@ def saved_sizes(layer: nn.Module, x: torch.Tensor) -> list[int]:
 
 @pytest.mark.parametrize(
     ("name", "tokens", "expected"),
-    [("lora", 64, [64 * 48]), ("lora", 20, [20 * 4, 20 * 48]), ("lorafa_kaiming", 64, [64 * 4])],
-    ids=["summed", "not summed", "A is not trained"],
+    [
+        ("lora", 64, [64 * 48]),
+        ("lora", 20, [20 * 4, 20 * 48]),
+        ("lorafa_kaiming", 64, [64 * 4]),
+        ("lsr_sum", 64, [64 * 48]),
+    ],
+    ids=["summed", "not summed", "A is not trained", "no dense Kronecker product"],
 )
 def test_what_is_kept_for_backward(name, tokens, expected):
     """x where A is trained, and the r-wide product where it is at hand or x is not kept."""
@@ -146,3 +151,39 @@ def test_one_token_without_a_batch(name):
     expected = layer(x.expand(3, -1))[1]
     torch.testing.assert_close(layer(x), expected)
     torch.testing.assert_close(plain(layer, x), expected)
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+def test_made_again_for_backward_to_the_bit(autocast, monkeypatch):
+    """What a recipe makes twice equals what would have been kept, under autocast's roundings too."""
+    layer, x = perturb(make("lsr_sum"), std=0.1), torch.randn(64, 48)
+    grads = []
+    for _ in range(2):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+            y = layer(x)
+        grads.append(torch.autograd.grad(y.float().sin().sum(), list(layer.trained_parameters().values())))
+        monkeypatch.setattr(layer, "recipe", lambda: None)
+    assert all(torch.equal(again, kept) for again, kept in zip(*grads, strict=True))
+
+
+class _Called(nn.Module):
+    """A layer called in a way of one's own, for functional_call."""
+
+    def __init__(self, layer: nn.Module, way):
+        super().__init__()
+        self.layer, self.way = layer, way
+
+    def forward(self, x):
+        return self.way(self.layer, x)
+
+
+def test_backward_sees_the_tensors_of_the_forward():
+    """Parameters that a functional call put in, and took out before backward."""
+    layer, x = perturb(make("lsr_sum", dtype=torch.float64)), torch.randn(64, 48, dtype=torch.float64)
+    others = {name: torch.randn_like(p).requires_grad_() for name, p in layer.trained_parameters().items()}
+    grads = []
+    for way in (nn.Module.__call__, plain):
+        y = torch.func.functional_call(_Called(layer, way), {f"layer.{name}": p for name, p in others.items()}, (x,))
+        grads.append(torch.autograd.grad(y.sin().sum(), list(others.values())))
+    for found, expected in zip(*grads, strict=True):
+        torch.testing.assert_close(found, expected)
