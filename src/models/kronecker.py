@@ -24,9 +24,11 @@ def down(coupling: Coupling, a1: Tensor, a2: Tensor) -> Tensor:
 
 
 def up(coupling: Coupling, b1: Tensor, b2: Tensor) -> Tensor:
-    """``sum_t B1_t (x) B2_t``, or the products side by side: (t, m, r), (t, n, r) -> (m n, r^2 or t r^2)."""
-    made = torch.einsum(f"tai,tbj->ab{_rank(coupling)}", b1, b2)
-    return made.reshape(b1.shape[-2] * b2.shape[-2], -1)
+    """``sum_t B1_t (x) B2_t``, or the products side by side: (t, m, r), (t, n, r) -> (m n, r^2 or t r^2).
+
+    Dense are its columns, as down's rows are: otherwise every value would be permuted, here and in backward.
+    """
+    return down(coupling, b1.mT.contiguous(), b2.mT.contiguous()).T
 
 
 def down_and_up(coupling: Coupling, a1: Tensor, a2: Tensor, b1: Tensor, b2: Tensor) -> tuple[Tensor, Tensor]:

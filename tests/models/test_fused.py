@@ -88,7 +88,7 @@ def saved_sizes(layer: nn.Module, x: torch.Tensor) -> list[int]:
         ("lora", 64, [64 * 48]),
         ("lora", 20, [20 * 4, 20 * 48]),
         ("lorafa_kaiming", 64, [64 * 4]),
-        ("lsr_sum", 64, [64 * 48]),
+        ("lsr_sum", 64, [3 * 2 * 4, 3 * 2 * 5, 64 * 48]),  # B1 and B2 turned, of 20 = 4 x 5
     ],
     ids=["summed", "not summed", "A is not trained", "no dense Kronecker product"],
 )
