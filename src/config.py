@@ -70,6 +70,7 @@ RULES: dict[str, dict[str, str]] = {
         "package": "map | null",
         "revision": "str | null",
         "attention": "sdpa | eager | flash_attention_2",
+        "shortcuts": "bool",
     },
     "data": {
         "name": "str",

@@ -19,7 +19,6 @@ from transformers import RobertaConfig, RobertaForSequenceClassification
 from transformers.utils import logging as transformers_logging
 
 from src.errors import UserError
-from src.models.backbone import load_backbone
 from src.models.classifier import Classifier, build_classifier
 from src.models.inject import match_targets
 from src.paths import CONF, ROOT
@@ -39,6 +38,7 @@ class Shape:
     batch: int = 32
     length: int = 54
     dropout: float = 0.1  # of the backbone; in training it costs time and memory, in every arm alike
+    shortcuts: bool = True  # those of all arms, see conf/config.yaml
 
     @property
     def tokens(self) -> int:
@@ -149,7 +149,7 @@ def random_backbone(shape: Shape) -> Iterator[dict[str, Any]]:
         RobertaForSequenceClassification(config).save_pretrained(folder)
         for path in (ROOT / "assets" / "nano").glob("*token*"):  # a tokenizer is asked for, and not used
             shutil.copy(path, Path(folder))
-        yield {"name": "random", "path": folder}
+        yield {"name": "random", "path": folder, "shortcuts": shape.shortcuts}
 
 
 def classifier(node: dict[str, Any], backbone: dict[str, Any], seed: int = 0) -> Classifier:
@@ -164,13 +164,11 @@ def floor(backbone: dict[str, Any], targets: str, plain: bool = False) -> nn.Mod
     Args:
         backbone: the ``backbone`` node.
         targets: a key of ``TARGETS``.
-        plain: leave the model as transformers loads it, without what all arms share here: cheaper masks of dropout, and
-            a last layer for the first token alone.
+        plain: without the shortcuts, whatever the node says.
     """
     if plain:
-        model: Any = load_backbone(backbone, label_names=LABELS, seed=0).model
-    else:
-        model = classifier(model_node("head", targets), backbone).model
+        backbone = backbone | {"shortcuts": False}
+    model: Any = classifier(model_node("head", targets), backbone).model
     model.requires_grad_(False)
     for name in match_targets(model.base_model, TARGETS[targets]):
         model.base_model.get_submodule(name).register_forward_hook(_start_here)

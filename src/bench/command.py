@@ -118,7 +118,9 @@ def _settings(options: argparse.Namespace) -> list[Settings]:
     dtype = DTYPES[resolve_precision(options.precision, device == "cpu")]
     if options.threads:
         torch.set_num_threads(options.threads)
-    shape = Shape(options.layers, options.width, options.heads, options.batch, options.length, options.dropout)
+    shape = Shape(
+        options.layers, options.width, options.heads, options.batch, options.length, options.dropout, options.shortcuts
+    )
     return [
         # What has no target_modules (BitFit, prefixes) is the same on all Linears and stands in the first table alone.
         Settings(shape, targets, methods, options.rounds, device, dtype)
@@ -163,6 +165,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--layers", type=int, default=6), add("--width", type=int, default=384), add("--heads", type=int, default=12)
     add("--batch", type=int, default=32), add("--length", type=int, default=54, help="tokens of every row")
     add("--dropout", type=float, default=0.1, help="of the backbone")
+    add(
+        "--shortcuts",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="--no-shortcuts: every arm, peft's too, over a backbone that is computed as transformers does",
+    )
     add("--lengths", type=_numbers, default=[16, 32, 64, 128], help="of the part `tokens`")
     add("--sizes", type=_numbers, default=[2, 4, 8, 16, 32], help=f"of the part `sizes`: values of {', '.join(SIZES)}")
     add("--jobs", type=_numbers, default=[1, 2, 4, 8, 16], help="of the part `packed`")

@@ -31,11 +31,12 @@ class Settings:
 
 
 def measure_steps(settings: Settings) -> list[dict[str, Any]]:
-    """One row for each arm, the two floors first."""
+    """One row for each arm, the floor first, and what it would be without shortcuts."""
     inputs = settings.shape.inputs(settings.device)
     with random_backbone(settings.shape) as backbone:
-        models = {FLOOR: floor(backbone, settings.targets),
-                  PLAIN_FLOOR: floor(backbone, settings.targets, plain=True)}  # fmt: skip
+        models = {FLOOR: floor(backbone, settings.targets)}
+        if settings.shape.shortcuts:
+            models[PLAIN_FLOOR] = floor(backbone, settings.targets, plain=True)
         for method in settings.methods:
             models[method] = _model(method, settings, backbone)
         arms = {name: Arm(model.to(settings.device), inputs, settings.dtype) for name, model in models.items()}

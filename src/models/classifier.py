@@ -125,9 +125,10 @@ def build_classifier(
         backbone = with_heads(backbone, tasks, seed)
     model, head = backbone.model, backbone.head
     model.requires_grad_(False)
-    use_cheaper_dropout(model)
-    use_cheaper_attention(model)
-    use_first_token(model)
+    if backbone_cfg.get("shortcuts", True):
+        use_cheaper_dropout(model)
+        use_cheaper_attention(model)
+        use_first_token(model)
     adapted: list[str] = []
     library = None
     if adapter := model_cfg.get("adapter"):

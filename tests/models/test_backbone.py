@@ -55,6 +55,23 @@ def folders(tmp_path_factory) -> dict[str, Path]:
     return found
 
 
+@pytest.mark.parametrize("shortcuts", [False, True])
+def test_without_shortcuts_a_model_is_computed_as_transformers_does(shortcuts, folders):
+    """The same dropout from the same generator, and the last hidden states of every token."""
+    node = {"path": str(folders["bert"]), "shortcuts": shortcuts}
+    plain = load_backbone(node, label_names=("no", "yes"), seed=0).model
+    head_only = {"name": "roberta_head", "adapter": None}
+    model = build_classifier(head_only, node, label_names=("no", "yes"), seed=0).model
+    inputs = {"input_ids": torch.randint(5, 2000, (4, 9)), "attention_mask": torch.ones(4, 9, dtype=torch.int64)}
+    logits = []
+    for own in (plain, model):
+        torch.manual_seed(1)
+        logits.append(own.train()(**inputs).logits)
+    assert torch.equal(*logits) is not shortcuts
+    states = [own.eval().base_model(**inputs).last_hidden_state for own in (plain, model)]
+    assert [state.shape[1] for state in states] == [9, 1 if shortcuts else 9]
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_any_encoder_shape_can_be_adapted(shape, folders):
     *_, targets, head = SHAPES[shape]
