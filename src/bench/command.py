@@ -71,11 +71,15 @@ def table(title: str, rows: Sequence[dict[str, Any]]) -> Table:
     return drawn
 
 
+def _steps(settings: Settings) -> list[dict[str, Any]]:
+    return measure_steps(settings, plain_floor=settings.shape.shortcuts)
+
+
 def _tokens(settings: Settings, options: argparse.Namespace) -> list[dict[str, Any]]:
     rows = []
     for length in options.lengths:
         own = replace(settings, shape=replace(settings.shape, length=length))
-        rows += [{"tokens": own.shape.tokens, **row} for row in measure_steps(own)]
+        rows += [{"tokens": own.shape.tokens, **row} for row in _steps(own)]
     return rows
 
 
@@ -90,7 +94,7 @@ def _sizes(settings: Settings, options: argparse.Namespace) -> list[dict[str, An
 
 
 PARTS: dict[str, Callable[[Settings, argparse.Namespace], list[dict[str, Any]]]] = {
-    "steps": lambda settings, options: measure_steps(settings),
+    "steps": lambda settings, options: _steps(settings),
     "latency": lambda settings, options: measure_latency(settings),
     "memory": lambda settings, options: measure_memory(settings),
     "tokens": _tokens,

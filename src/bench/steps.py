@@ -30,15 +30,12 @@ class Settings:
     overrides: Sequence[str] = ()
 
 
-def measure_steps(settings: Settings) -> list[dict[str, Any]]:
-    """One row for each arm, the floor first, and what it would be without shortcuts."""
+def measure_steps(settings: Settings, plain_floor: bool = False) -> list[dict[str, Any]]:
+    """One row for each arm, the floor first; with ``plain_floor`` also what it would be without shortcuts."""
     inputs = settings.shape.inputs(settings.device)
+    names = [FLOOR, *[PLAIN_FLOOR] * plain_floor, *settings.methods]
     with random_backbone(settings.shape) as backbone:
-        models = {FLOOR: floor(backbone, settings.targets)}
-        if settings.shape.shortcuts:
-            models[PLAIN_FLOOR] = floor(backbone, settings.targets, plain=True)
-        for method in settings.methods:
-            models[method] = _model(method, settings, backbone)
+        models = {name: _model(name, settings, backbone) for name in names}
         arms = {name: Arm(model.to(settings.device), inputs, settings.dtype) for name, model in models.items()}
         saved = {name: saved_for_backward(arm.model.train(), arm.loss) for name, arm in arms.items()}
         timings = interleaved({name: arm.step for name, arm in arms.items()}, FLOOR, settings.rounds)
@@ -83,8 +80,11 @@ def measure_memory(settings: Settings) -> list[dict[str, Any]]:
     return rows
 
 
-def _model(method: str, settings: Settings, backbone: dict[str, Any]) -> nn.Module:
-    return classifier(model_node(method, settings.targets, settings.overrides), backbone).model
+def _model(arm: str, settings: Settings, backbone: dict[str, Any]) -> nn.Module:
+    """The model of a floor or a method."""
+    if arm in (FLOOR, PLAIN_FLOOR):
+        return floor(backbone, settings.targets, plain=arm == PLAIN_FLOOR)
+    return classifier(model_node(arm, settings.targets, settings.overrides), backbone).model
 
 
 def _alone(task: dict[str, Any]) -> dict[str, float | None]:
@@ -92,8 +92,7 @@ def _alone(task: dict[str, Any]) -> dict[str, float | None]:
     dtype = getattr(torch, task["dtype"]) if task["dtype"] else None
     settings = Settings(Shape(**task["shape"]), task["targets"], [], 0, task["device"], dtype)
     with random_backbone(settings.shape) as backbone:
-        method = task["method"]
-        model = floor(backbone, settings.targets) if method == FLOOR else _model(method, settings, backbone)
+        model = _model(task["method"], settings, backbone)
         arm = Arm(model.to(settings.device), settings.shape.inputs(settings.device), dtype)
         reset_peak()
         for _ in range(3):

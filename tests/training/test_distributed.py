@@ -28,11 +28,16 @@ def test_torchrun_trains_one_run_with_two_processes(tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_numbers_of_one_with_twice_the_batch(train, tmp_path):
+@pytest.mark.parametrize(
+    "model",
+    [["model=roberta_lora"], ["model=roberta_lsr", "model.lsr.coupling=sum_of_products"], ["model=roberta_hydralora"]],
+    ids=["plain", "made again in backward", "gated"],
+)
+def test_two_processes_give_the_numbers_of_one_with_twice_the_batch(model, train, tmp_path):
     """Losses within 1e-4: gradients are summed in another order. (nano has no dropout: masks would differ.)"""
     # 80 rows less a fifth held out are 64: four whole batches of 16. Every split divides by two: with an odd one the
     # Trainer counts a row twice in the evaluation's loss (not in its predictions and metrics).
-    common = ["data.max_train_samples=80", "data.holdout_fraction=0.2", "training.num_train_epochs=2"]
+    common = [*model, "data.max_train_samples=80", "data.holdout_fraction=0.2", "training.num_train_epochs=2"]
     one = train(*common, "training.per_device_train_batch_size=16")
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "main.py"]
     options = [*NANO, *common, "training.per_device_train_batch_size=8", "training.use_cpu=true"]
