@@ -22,14 +22,15 @@ from peft.utils import ModulesToSaveWrapper
 from torch import Tensor, nn
 
 from src.errors import UserError
+from src.models.cache_argument import accept_old_name
 from src.models.heads import MultiTask
 from src.models.inject import ALL_LINEAR, match_targets
 from src.models.peft_schedule import HOOK, PeftSchedule, split_phases
+from src.models.probe import SAME, probe_logits
 
 ADAPTER = "default"  # the library's name for the only adapter
 SHARED = "peft_shared"  # where what the library keeps beside the model hangs in the model
 TARGETS = ("target_modules", "feedforward_modules")
-SAME = 1e-5  # of a logit: some methods give the base's output back only up to rounding
 
 
 @dataclass
@@ -86,10 +87,10 @@ def add_peft(
     Raises:
         UserError: if the config is wrong, or reaches into the head.
     """
-    before, sums = _outputs(model), _checksums(model)
+    before, sums = probe_logits(model), _checksums(model)
     found = _adapt(model, node, head, exclude)
     found.changed = frozenset(name for name, value in _checksums(model).items() if sums.get(name, value) != value)
-    found.identity_at_start = torch.allclose(before, _outputs(model), rtol=0, atol=SAME)
+    found.identity_at_start = torch.allclose(before, probe_logits(model), rtol=0, atol=SAME)
     return found
 
 
@@ -113,6 +114,8 @@ def _adapt(model: nn.Module, node: Mapping[str, Any], head: Collection[str], exc
     base = frozenset(_tensors(model))
     model.requires_grad_(False)
     config, shares = _make_config(model, node, exclude)
+    for module in (model, model.base_model):
+        accept_old_name(module)  # type: ignore[arg-type]
     if config.is_prompt_learning and isinstance(model, MultiTask):
         raise UserError(f"{node['_target_']} has its own forward pass, which knows of one head: data=mix needs several")
     try:
@@ -240,14 +243,3 @@ def _checksums(model: nn.Module) -> dict[str, int]:
         _original(name): zlib.crc32(tensor.detach().contiguous().view(torch.uint8).numpy().data)
         for name, tensor in model.named_parameters()
     }
-
-
-@torch.no_grad()
-def _outputs(model: Any) -> Tensor:
-    """The logits of a few tokens, in eval mode."""
-    tokens = torch.arange(8)[None] % model.config.vocab_size
-    training = model.training
-    task = {"task": torch.zeros(1, dtype=torch.long)} if isinstance(model, MultiTask) else {}
-    logits = model.eval()(input_ids=tokens, attention_mask=torch.ones_like(tokens), **task).logits
-    model.train(training)
-    return logits
