@@ -1,5 +1,7 @@
 """Attention whose dropout draws the cheaper mask on a CPU."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -39,13 +41,23 @@ def attention(
         (batch, tokens, heads, head_dim), and no weights.
     """
     plain = getattr(module, "is_causal", True) is False and query.shape[1] == key.shape[1]
-    if not (plain and applies(query, dropout)) or any(kwargs.get(kind) is not None for kind in _OTHER_KINDS):
-        return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **kwargs)
+    plain = plain and all(kwargs.get(kind) is None for kind in _OTHER_KINDS)
+    if plain and applies(query, dropout):
+        return _attend(query, key, value, attention_mask, scaling, dropout), None
+    output, weights = sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **kwargs)
+    if plain and _pairs is not None:
+        _pairs.append((_attend(query, key, value, attention_mask, scaling, 0.0), output))
+    return output, weights
+
+
+def _attend(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float | None, dropout: float
+) -> Tensor:
     scores = (query * (query.shape[-1] ** -0.5 if scaling is None else scaling)) @ key.transpose(-1, -2)
-    if attention_mask is not None:
-        scores.add_(_bias(attention_mask, scores.dtype))
-    weights = drop(scores.softmax(-1), dropout)
-    return (weights @ value).transpose(1, 2).contiguous(), None
+    if mask is not None:
+        scores.add_(_bias(mask, scores.dtype))
+    weights = scores.softmax(-1)
+    return ((drop(weights, dropout) if dropout else weights) @ value).transpose(1, 2).contiguous()
 
 
 def _bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
@@ -58,7 +70,28 @@ AttentionInterface.register(NAME, attention)
 AttentionMaskInterface.register(NAME, sdpa_mask)
 
 
-def use_cheaper_attention(model: PreTrainedModel) -> None:
-    """Have the model attend through ``attention``, if it would through transformers' ``sdpa``."""
-    if model.config._attn_implementation == "sdpa":
-        model.set_attn_implementation(NAME)
+_pairs: list[tuple[Tensor, Tensor]] | None = None  # while calls are compared: our output and the library's
+
+
+@contextmanager
+def compared() -> Iterator[list[tuple[Tensor, Tensor]]]:
+    """Within the block a call that could be ours, but for a dropout of 0, is computed both ways; gives the outputs."""
+    global _pairs
+    found: list[tuple[Tensor, Tensor]] = []
+    _pairs = found
+    try:
+        yield found
+    finally:
+        _pairs = None
+
+
+def use_cheaper_attention(model: PreTrainedModel) -> Callable[[], None] | None:
+    """Have the model attend through ``attention``, if it would through transformers' ``sdpa``.
+
+    Returns:
+        What undoes it; None where nothing was done.
+    """
+    if model.config._attn_implementation != "sdpa":
+        return None
+    model.set_attn_implementation(NAME)
+    return lambda: model.set_attn_implementation("sdpa")

@@ -17,12 +17,10 @@ from torch import Tensor, nn
 from src.errors import UserError
 from src.extras import require_package
 from src.models.adapter import AdapterLinear
-from src.models.attention import use_cheaper_attention
 from src.models.backbone import Backbone, load_backbone, with_heads
-from src.models.dropout import use_cheaper_dropout
-from src.models.first_token import use_first_token
 from src.models.inject import adapter_state, adapters, copy_state, count_parameters, inject
 from src.models.schedule import Schedule
+from src.models.shortcuts import use_shortcuts
 from src.seeding import seeded
 
 if TYPE_CHECKING:
@@ -42,6 +40,7 @@ class Classifier:
         adapted: names of the adapted Linears.
         description: everything needed to build it again, JSON-serialisable.
         library: the adapters, where they are the peft library's and not this framework's.
+        shortcuts: what of the backbone is computed more cheaply than transformers does, see ``use_shortcuts``.
     """
 
     model: nn.Module
@@ -49,6 +48,7 @@ class Classifier:
     adapted: list[str]
     description: dict[str, Any]
     library: "PeftAdapters | None" = None
+    shortcuts: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -125,10 +125,7 @@ def build_classifier(
         backbone = with_heads(backbone, tasks, seed)
     model, head = backbone.model, backbone.head
     model.requires_grad_(False)
-    if backbone_cfg.get("shortcuts", True):
-        use_cheaper_dropout(model)
-        use_cheaper_attention(model)
-        use_first_token(model)
+    shortcuts = use_shortcuts(model) if backbone_cfg.get("shortcuts", True) else []
     adapted: list[str] = []
     library = None
     if adapter := model_cfg.get("adapter"):
@@ -156,7 +153,7 @@ def build_classifier(
         "label_names": list(label_names),
         "seed": seed,
     } | ({"tasks": {name: list(labels) for name, labels in tasks.items()}} if tasks else {})
-    return Classifier(model, backbone, adapted, description, library)
+    return Classifier(model, backbone, adapted, description, library, tuple(shortcuts))
 
 
 def _owns_any(module: nn.Module, model: nn.Module, names: frozenset[str]) -> bool:

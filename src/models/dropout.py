@@ -1,5 +1,7 @@
 """Dropout with a cheaper mask on a CPU."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -37,9 +39,19 @@ def _dropped(p: float) -> int:
     return round(p * _STEPS)
 
 
-def use_cheaper_dropout(model: nn.Module) -> None:
-    """Put ``Dropout`` in place of every ``nn.Dropout`` of the model."""
-    for parent in list(model.modules()):
-        for name, child in parent.named_children():
-            if type(child) is nn.Dropout:
-                setattr(parent, name, Dropout(child.p).train(child.training))
+def use_cheaper_dropout(model: nn.Module) -> Callable[[], None]:
+    """Put ``Dropout`` in place of every ``nn.Dropout`` of the model; returns what puts the model's own back."""
+    replaced = [
+        (parent, name, child)
+        for parent in list(model.modules())
+        for name, child in parent.named_children()
+        if type(child) is nn.Dropout
+    ]
+    for parent, name, child in replaced:
+        setattr(parent, name, Dropout(child.p).train(child.training))
+
+    def undo() -> None:
+        for parent, name, child in replaced:
+            setattr(parent, name, child)
+
+    return undo

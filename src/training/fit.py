@@ -237,6 +237,7 @@ def _describe(record: Record, job: Job) -> None:
         adapted_modules=classifier.adapted,
         adapter_config=classifier.description["model"].get("adapter"),
         identity_at_start=classifier.identity_at_start,
+        shortcuts=list(classifier.shortcuts),
         training=job.config["training"] | {"precision": precision},
         max_length=job.config["data"]["max_length"],
         text=list(job.task.text),
