@@ -5,13 +5,14 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from src.packed.launch import PackOutcome
 from src.packed.limits import Limits
-from src.packed.member import Member
+from src.packed.member import Member, shared_state
 from src.packed.pack import Pack
 from src.sweep.job import Outcome, execute, run_composed
 from src.training.interrupt import Interrupted
@@ -23,7 +24,11 @@ LINE = "[%(asctime)s][%(threadName)s] - %(message)s"
 
 
 def run_pack(configs: Sequence[DictConfig], limits: Limits) -> PackOutcome:
-    """Train the jobs together; each one's outcome is as if it had run alone."""
+    """Train the jobs together; each one's outcome is as if it had run alone, or None if they have to run so."""
+    if shared_state() is None:
+        version = metadata.version("accelerate")
+        log.warning("accelerate %s keeps its trainers' common state elsewhere: no jobs are packed", version)
+        return PackOutcome("ok", outcomes=(None,) * len(configs))
     names = [str(config.hydra.sweep.subdir) for config in configs]
     works = [functools.partial(_work, config) for config in configs]
     console = logging.StreamHandler()

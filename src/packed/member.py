@@ -61,7 +61,8 @@ class Member(Coroutine[Forward | Backward]):
 
     def resume(self, reply: Any = None) -> None:
         # Where each trainer is within its accumulation steps is kept by accelerate in one place for all of a process.
-        shared: dict[str, Any] = GradientState._shared_state
+        shared = shared_state()
+        assert shared is not None  # else no pack is formed
         before = dict(shared)
         _refill(shared, self._accelerate)
         super().resume(reply)
@@ -112,6 +113,12 @@ class PackedTrainer(ArenaTrainer):
         loss = super().training_step(*args, **kwargs)
         self.member.backward()
         return loss
+
+
+def shared_state() -> dict[str, Any] | None:
+    """Where accelerate keeps what all trainers of a process have in common; None if it is no longer there."""
+    shared = getattr(GradientState, "_shared_state", None)
+    return shared if isinstance(shared, dict) and GradientState().__dict__ is shared else None
 
 
 def classification_loss(model: Any, logits: Tensor, labels: Tensor) -> Tensor:

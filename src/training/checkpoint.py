@@ -4,6 +4,7 @@ Everything that decides the rest of the training is in it: what is trained, opti
 place in the batches, the score so far. On one CPU a continued run therefore ends with the bits of an undisturbed one.
 """
 
+import logging
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -11,15 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+import transformers
 from accelerate.utils import broadcast_object_list, gather_object
 from transformers import TrainerCallback
 
 from src.files import whole
 from src.training import interrupt
+from src.training.hooks import RESUME, missing
 from src.training.record import CHECKPOINT
 
 if TYPE_CHECKING:
     from src.training.trainer import ArenaTrainer
+
+log = logging.getLogger(__name__)
 
 
 class Checkpoints:
@@ -43,6 +48,12 @@ class Checkpoints:
     ) -> None:
         self.path, self.every, self.identity = folder / CHECKPOINT, every, identity
         self.collect, self.restore = collect, restore
+        self.possible = not (lost := missing(RESUME))
+        if lost:
+            log.warning(
+                "no checkpoints: the Trainer of transformers %s lacks %s, so an unfinished run starts over",
+                transformers.__version__, ", ".join(lost),
+            )  # fmt: skip
 
     def save(self, trainer: "ArenaTrainer", pending: bool) -> None:
         """Write the checkpoint, whole or not at all. Every process of a distributed run has to call this."""
@@ -61,6 +72,8 @@ class Checkpoints:
 
     def load(self, trainer: "ArenaTrainer") -> dict[str, Any] | None:
         """The checkpoint of this very run, or None. A file that cannot be read counts as none."""
+        if not self.possible:
+            return None
         found: list[Any] = [self._read() if trainer.args.should_save else None]
         if trainer.args.world_size > 1:
             broadcast_object_list(found)
@@ -89,11 +102,16 @@ class CheckpointCallback(TrainerCallback):
         self.trainer.remember_order()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if self._stop() or (isinstance(self.every, int) and state.global_step % self.every == 0):
-            control.should_save = True
+        self._save_if(isinstance(self.every, int) and state.global_step % self.every == 0, control)
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if self._stop() or self.every == "epoch":
+        self._save_if(self.every == "epoch", control)
+
+    def _save_if(self, due: bool, control: Any) -> None:
+        if not self.trainer.checkpoints.possible:
+            if self._stop():
+                interrupt.check()
+        elif self._stop() or due:
             control.should_save = True
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -102,7 +120,8 @@ class CheckpointCallback(TrainerCallback):
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if self._stop() and self.trainer.is_in_train:
-            self.trainer.save_before_evaluation()
+            if self.trainer.checkpoints.possible:
+                self.trainer.save_before_evaluation()
             interrupt.check()
 
     def _stop(self) -> bool:

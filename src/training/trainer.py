@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import math
 import statistics
 import tempfile
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import transformers
 from torch import Tensor, nn
 from torch.autograd.profiler import record_function
 from torch.utils.data import RandomSampler, Sampler, SequentialSampler
@@ -24,9 +26,12 @@ from src.metrics.compute import ComputeFunction
 from src.models.inject import adapters
 from src.models.schedule import Schedule
 from src.training.checkpoint import CheckpointCallback, Checkpoints, rng_state, set_rng_state
+from src.training.hooks import ACCUMULATION, ORDER, missing
 from src.training.profile import FORWARD, STEP
 from src.training.sampler import LengthGroupedSampler, QuotaSampler
 from src.training.schedule import ScheduleCallback
+
+log = logging.getLogger(__name__)
 
 DIVERGED = (
     "training diverged; try a lower training.learning_rate, more training.warmup_steps or training.precision=fp32"
@@ -121,6 +126,7 @@ class ArenaTrainer(Trainer):
         self._auxiliary: list[Tensor] = []
         self._quotas, self._compute, self._split = quotas, compute, ""
         super().__init__(compute_metrics=self._metrics, **kwargs)
+        self._check_hooks()
         self.meter.processes = self.args.world_size
         # Classification losses are means and ignore the item count that the Trainer would pass them. Left to believe
         # otherwise, it does not divide by the accumulation steps: the gradient is that many times too large.
@@ -130,6 +136,22 @@ class ArenaTrainer(Trainer):
         self.add_callback(CheckpointCallback(self, checkpoints.every))
         if schedule is not None:
             self.add_callback(ScheduleCallback(schedule))
+
+    def _check_hooks(self) -> None:
+        """Refuse what a changed Trainer would compute otherwise, and say where it only draws the rows otherwise."""
+        version = f"the Trainer of transformers {transformers.__version__}"
+        if (lost := missing(ACCUMULATION)) and self.args.gradient_accumulation_steps > 1:
+            raise UserError(
+                f"training.gradient_accumulation_steps={self.args.gradient_accumulation_steps}: {version} lacks "
+                f"{', '.join(lost)}, so their mean is not certain; choices: 1, or the versions in constraints.txt"
+            )
+        if lost := missing(ORDER):
+            if self._quotas is not None:
+                raise UserError(
+                    f"data=mix: {version} lacks {', '.join(lost)}, so tasks cannot be drawn by their shares; use the "
+                    "versions in constraints.txt"
+                )
+            log.warning("%s lacks %s: batches come in its own order", version, ", ".join(lost))
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """AdamW (or ``training.optim``) over groups: head or not, decayed or not (biases and LayerNorms are not)."""
@@ -225,6 +247,10 @@ class ArenaTrainer(Trainer):
         self.meter.eval_s += time.perf_counter() - started
         self._evaluated = self.state.global_step
         outputs = {split: self._outputs[f"{metric_key_prefix}_{split}"] for split in splits}
+        for split, output in outputs.items():
+            # Predictions are written beside the rows' numbers: that the rows kept their order is seen in the labels.
+            if not np.array_equal(output.label_ids, np.asarray(splits[split]["labels"][:])):
+                raise RuntimeError(f"the rows of {split} were not evaluated in their order")
         self.on_evaluation(
             Evaluation(
                 epoch=self.state.epoch or 0.0,
