@@ -3,22 +3,42 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test test-all lint clean
+# The suite as it runs everywhere, on the interpreter of the environment that is to be tested.
+SUITE := -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+# --no-input: an index that asks for a password is an error and no question.
+PIP := -m pip install --quiet --disable-pip-version-check --no-input
+# The newest versions that requirements*.txt admit, beside the locked ones.
+NEWEST := .venv-newest
+
+.PHONY: help demo test test-all test-newest lock lint clean
 
 help:
 	@echo "make demo   set up, then compare our own methods on embedded data (no network after installation)"
 	@echo "make test   set up, then run the test suite; make test-all: with its slow part, too"
 	@echo "make lint   set up, then ruff and mypy"
-	@echo "make clean  remove the virtual environment and caches"
+	@echo "make test-newest   the suite with the newest packages that requirements*.txt admit, not the locked ones"
+	@echo "make lock   the same, then lock the versions that passed: writes constraints.txt"
+	@echo "make clean  remove the virtual environments and caches"
 
 demo: $(VENV)/.installed
 	$(BIN)/python main.py --multirun experiment=demo 'model=glob(*,exclude=roberta_peft*)'
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder -m "not slow"
+	$(BIN)/python $(SUITE) -m "not slow"
 
 test-all: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+	$(BIN)/python $(SUITE)
+
+test-newest:
+	$(MAKE) $(NEWEST)/bin/python VENV=$(NEWEST)
+	$(NEWEST)/bin/python $(PIP) --upgrade --upgrade-strategy eager -r requirements-dev.txt -r requirements-sweep.txt
+	$(NEWEST)/bin/python $(SUITE) -m "not slow"
+
+# Without the suffix of torch's build and the packages that only a CUDA build of it asks for: any build fits.
+lock: test-newest
+	@echo "# Every package, direct and indirect, at the version that the suite passed with; written by make lock." > constraints.txt
+	@echo "# For: python -m pip install -r requirements.txt -c constraints.txt" >> constraints.txt
+	$(NEWEST)/bin/python -m pip freeze | sed 's/+.*//' | grep -Ev '^(cuda|nvidia|triton)' >> constraints.txt
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -29,13 +49,13 @@ $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+$(VENV)/.installed: requirements.txt constraints.txt | $(VENV)/bin/python
+	$(BIN)/python $(PIP) -r requirements.txt -c constraints.txt
 	@touch $@
 
-$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+$(VENV)/.installed-dev: requirements-dev.txt requirements-peft.txt $(VENV)/.installed
+	$(BIN)/python $(PIP) -r requirements-dev.txt -c constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) $(NEWEST) .pytest_cache .ruff_cache .mypy_cache
