@@ -13,6 +13,7 @@ COMMANDS = {
     "export": ("src.deploy.export", "write a trained run in the peft library's format, or read one of its"),
     "analyze": ("src.analysis.command", "look inside trained adapters: figures and numbers"),
     "bench": ("src.bench.command", "what every method costs on this machine in time and memory"),
+    "doctor": ("src.doctor", "what this machine has, and what of it a run would stumble over"),
     "planted": ("src.analysis.planted", "which method recovers which known update, at an equal budget"),
 }
 
@@ -27,11 +28,10 @@ def main() -> int:
         print(f"error: {command}: no such command; choices: {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
     try:
-        importlib.import_module(COMMANDS[command][0]).main(arguments)
+        return importlib.import_module(COMMANDS[command][0]).main(arguments) or 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    return 0
 
 
 if __name__ == "__main__":

@@ -23,12 +23,16 @@ def require_hub(what: str, timeout: float = 5.0) -> None:
         what: what is to be fetched, for the message: ``model 'roberta-base'``.
         timeout: seconds for the name look-up and the connection together.
     """
-    reason = _offline_by_choice() or _unreachable(timeout)
-    if reason:
+    if reason := why_unreachable(timeout):
         raise UserError(
             f"{what} is not in the local cache, and the Hugging Face hub cannot be reached: {reason}\n"
             f"Ways out: {WAYS_OUT}"
         )
+
+
+def why_unreachable(timeout: float) -> str | None:
+    """None if the hub answers within so many seconds, else why it cannot be reached."""
+    return _offline_by_choice() or _unreachable(timeout)
 
 
 def _offline_by_choice() -> str | None:
