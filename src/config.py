@@ -21,6 +21,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from src.data.records import check_fixed_keys
 from src.errors import UserError
 from src.extras import require_package
 from src.metrics.names import LOWER_IS_BETTER, check_metrics
@@ -199,6 +200,7 @@ def validate(cfg: DictConfig) -> None:
         raise UserError(
             f"data.source={data['source']} is not a source of {data['name']}; choices: {', '.join(data['sources'])}"
         )
+    check_fixed_keys(data)
     check_metrics(data["metrics"], None if data["label_names"] is None else len(data["label_names"]) or 1)
     if data["primary_metric"] not in data["metrics"]:
         raise UserError(f"data.primary_metric={data['primary_metric']} is none of data.metrics={data['metrics']}")

@@ -5,7 +5,9 @@ is an unlabelled test split, ``label``: a class number, whose names are in the f
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +15,7 @@ from datasets import ClassLabel, Dataset, Features, Value
 
 from src.errors import UserError
 
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 Place = Callable[[int], str]  # row number -> "train.tsv line 7", for messages
 
 
@@ -70,29 +73,56 @@ def class_numbers(values: Sequence[Any], spelling: Sequence[str | int], column: 
     except KeyError:
         row = next(row for row, value in enumerate(values) if value not in numbers)
         raise UserError(
-            f"{place(row)}: label {values[row]!r} in column {column!r} is none of {_quoted(spelling)}"
+            f"{place(row)}: label {values[row]!r} is none of {_quoted(spelling)} (column {column!r})"
         ) from None
 
 
 def _numbers(values: Sequence[Any], column: str, place: Place) -> list[float]:
     numbers = []
     for row, value in enumerate(values):
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = math.nan
+        number = _number(value)
         if not math.isfinite(number):
             raise UserError(f"{place(row)}: label {value!r} in column {column!r} is not a finite number")
         numbers.append(number)
     return numbers
 
 
+def _number(value: Any) -> float:
+    """A label as a number; NaN for what is none. Python's ``float`` takes more: bytes, booleans, ``1_000``."""
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    if plain or (isinstance(value, str) and NUMBER.fullmatch(value.strip())):
+        with suppress(OverflowError):
+            return float(value)
+    return math.nan
+
+
 def _check_text(values: Sequence[Any], column: str, place: Place, allow_empty: bool) -> None:
     for row, value in enumerate(values):
         if not isinstance(value, str):
             raise UserError(f"{place(row)}: {value!r} in column {column!r} is not text")
+        check_characters(value, lambda row=row: f"{place(row)}: column {column!r}")  # type: ignore[misc]
         if not allow_empty and (not value or value.isspace()):
             raise UserError(f"{place(row)}: the text in column {column!r} is empty")
+
+
+def check_header(names: Sequence[str], where: object) -> None:
+    """Raise UserError if two columns have one name: only one of them could be meant. Nameless ones nobody asks for."""
+    seen: set[str] = set()
+    for name in names:
+        if name and name in seen:
+            raise UserError(f"{where}: two columns are named {name!r}; the columns are {_quoted(names)}")
+        seen.add(name)
+
+
+def check_characters(text: str, where: Callable[[], str]) -> None:
+    """Raise UserError for half of a surrogate pair, which JSON can write (``"\\ud800"``) and no text can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"{where()} holds {text[error.start]!r} (character {error.start + 1}), half of a surrogate pair, which is "
+            "no character"
+        ) from None
 
 
 def lines_of(where: object, lines: Sequence[int]) -> Place:

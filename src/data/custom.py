@@ -10,6 +10,7 @@ from datasets import ClassLabel, Dataset
 from src.data.columns import normalise, rows_of
 from src.data.files import Columns, read_table
 from src.data.hub import column_lists, fetch, unlabelled
+from src.data.labels import Labels, decide_labels, required_class, unlabelled_split
 from src.data.splits import split_off
 from src.data.task import is_test
 from src.errors import UserError
@@ -41,7 +42,7 @@ def load_custom(
         text: the names of one or two text columns.
         label: the name of the label column.
         label_names: the classes in order; ``[]`` for regression; None to take the hub's names, or else the values found
-            in train, sorted.
+            in train, sorted. What train's rows say decides for all splits, see ``decide_labels``.
         evaluation_splits: the splits that will be scored.
         validation_fraction: the part of train that becomes the validation split, where that is to be scored and the
             source has none.
@@ -60,11 +61,11 @@ def load_custom(
     else:
         sources = {split: read_table(Path(file).expanduser()) for split, file in given.items()}
 
-    names = label_names if label_names is not None else _found(sources["train"], label)
-    loaded = {split: _normalise(split, source, text, label, names) for split, source in sources.items()}
+    labels = _labels(sources["train"], label, label_names)
+    loaded = {split: _normalise(split, source, text, label, labels) for split, source in sources.items()}
     if "validation" in evaluation_splits and "validation" not in loaded:
         loaded["train"], loaded["validation"] = split_off(
-            loaded["train"], validation_fraction, None, stratify=len(names) > 0
+            loaded["train"], validation_fraction, None, stratify=bool(labels.names)
         )
         log.info("no validation split: %d of the train rows became it", len(loaded["validation"]))
     return loaded
@@ -91,46 +92,24 @@ def _from_hub(
     return sources
 
 
-def _normalise(split: str, source: Columns, text: Sequence[str], label: str, names: Sequence[Any]) -> Dataset:
-    values, spelling = dict(source.values), None
-    names = [str(name) for name in names]
-    if names and label in values:
-        values[label] = [_spelled(value) for value in values[label]]
-        numbers = [str(number) for number in range(len(names))]
-        if set(values[label]) <= set(numbers) and not set(values[label]) <= set(names):
-            spelling = numbers  # the column holds class numbers, and the user names them
+def _labels(train: Columns, label: str, names: Sequence[Any] | None) -> Labels:
+    values = train.values.get(label)
+    if values is None:
+        raise UserError(f"{train.place(0)}: no column {label!r}; the columns are {', '.join(map(repr, train.values))}")
+    return decide_labels(values, label, train.place, train.class_names if names is None else names)
+
+
+def _normalise(split: str, source: Columns, text: Sequence[str], label: str, labels: Labels) -> Dataset:
+    values = dict(source.values)
+    if is_test(split) and label in values and unlabelled_split(values[label], label, source.place, labels):
+        del values[label]
+    if labels.names and label in values:
+        values[label] = [required_class(value, label, source.place, row) for row, value in enumerate(values[label])]
     return normalise(
         values,
         text=text,
         label=None if is_test(split) and label not in values else label,
-        label_names=names,
-        spelling=spelling,
+        label_names=labels.names,
+        spelling=labels.spelling,
         place=source.place,
     )
-
-
-def _found(train: Columns, label: str) -> list[str]:
-    """Return the classes as the source names them, else those in the train rows, sorted (whole numbers as numbers)."""
-    values = train.values.get(label)
-    if values is None:
-        raise UserError(f"{train.place(0)}: no column {label!r}; the columns are {', '.join(map(repr, train.values))}")
-    if train.class_names:
-        return train.class_names
-    names = [_spelled(value) for value in values]
-    for row, name in enumerate(names):
-        if not name or not name.strip():
-            raise UserError(f"{train.place(row)}: no label in column {label!r}")
-        if isinstance(values[row], float) and not values[row].is_integer():
-            raise UserError(
-                f"{train.place(row)}: label {name} in column {label!r} is no class; "
-                "for regression set data.label_names=[]"
-            )
-    whole = all(name.lstrip("-").isdecimal() for name in names)
-    return sorted(set(names), key=int if whole else None)
-
-
-def _spelled(value: Any) -> str:
-    """Write a label as text; 1.0 and 1 are the same class (tables with gaps turn integers into floats)."""
-    if value is None:
-        return ""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

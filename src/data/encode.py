@@ -101,4 +101,4 @@ def _check_length(max_length: int, tokenizer: "PreTrainedTokenizerBase", *, pair
     least = tokenizer.num_special_tokens_to_add(pair=pair) + (2 if pair else 1)
     most = tokenizer.model_max_length
     if not least <= max_length <= most:
-        raise UserError(f"data.max_length={max_length}: this backbone's tokenizer takes {least} to {most} tokens")
+        raise UserError(f"data.max_length={max_length}: this backbone takes {least} to {most} tokens")

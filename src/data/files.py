@@ -1,6 +1,7 @@
 """Local tables of any common kind: CSV, TSV, JSONL and Parquet, read into columns of Python values."""
 
 import csv
+import functools
 import io
 import json
 import sys
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src.data.columns import Place, lines_of, rows_of
+from src.data.columns import Place, check_characters, check_header, lines_of, rows_of
 from src.data.tsv import parse_tsv
 from src.errors import UserError
 
@@ -58,12 +59,13 @@ def _read_csv(path: Path) -> Columns:
     if len(rows) < 2:
         raise UserError(f"{path}: expected a header and one or more rows")
     header = rows[0]
+    check_header(header, f"{path} line {lines[0]}")
     for row, line in zip(rows, lines, strict=True):
         if len(row) != len(header):
             raise UserError(
                 f"{path} line {line}: {len(row)} fields where the header has {len(header)} ({', '.join(header)})"
             )
-    columns = dict(zip(header, map(list, zip(*rows[1:], strict=True)), strict=True))
+    columns = dict(zip(header, map(list, zip(*rows[1:], strict=True)), strict=True))  # nameless ones become one
     return Columns(columns, lines_of(path, lines[1:]))
 
 
@@ -78,8 +80,8 @@ def _read_jsonl(path: Path) -> Columns:
         if not content.strip():
             continue
         try:
-            record = json.loads(content)
-        except json.JSONDecodeError as error:
+            record = json.loads(content, object_pairs_hook=functools.partial(_json_object, f"{path} line {line}"))
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{path} line {line}: not valid JSON: {error}") from None
         if not isinstance(record, dict):
             raise UserError(f"{path} line {line}: expected a JSON object, column names and values")
@@ -91,17 +93,31 @@ def _read_jsonl(path: Path) -> Columns:
     return Columns({name: [record.get(name) for record in records] for name in names}, lines_of(path, lines))
 
 
+def _json_object(where: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object's keys and values, each key once; every text in it can be written."""
+    check_header([key for key, _ in pairs], where)
+    for key, value in pairs:
+        for text in (key, value):
+            if isinstance(text, str):
+                check_characters(text, lambda key=key: f"{where}: {key!r}")  # type: ignore[misc]
+    return dict(pairs)
+
+
 def _read_parquet(path: Path) -> Columns:
     import pyarrow as pa
     import pyarrow.parquet
 
     try:
+        check_header(pyarrow.parquet.read_schema(path).names, path)
         table = pyarrow.parquet.read_table(path)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path}: not a readable Parquet file: {error}") from None
     if not table.num_rows:
         raise UserError(f"{path}: the file has no rows")
-    return Columns(table.to_pydict(), rows_of(path))
+    try:
+        return Columns(table.to_pydict(), rows_of(path))
+    except (ValueError, pa.ArrowException) as error:  # bytes that are no UTF-8 text, dates beyond Python's
+        raise UserError(f"{path}: a value cannot be read: {error}") from None
 
 
 def _text(path: Path) -> str:

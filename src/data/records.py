@@ -10,6 +10,7 @@ from src.errors import UserError
 from src.paths import CONF
 
 FOLDER = CONF / "data"
+FIXED_KEYS = ("text", "label", "label_names")  # of a task's source, unless that takes them from the task
 
 
 def task_records(tasks: Sequence[str], source: str, folder: str | None) -> dict[str, Any]:
@@ -29,6 +30,32 @@ def task_records(tasks: Sequence[str], source: str, folder: str | None) -> dict[
     if len(tasks) < 2 or len(set(tasks)) < len(tasks):
         raise UserError(f"data.tasks={tasks} breaks the rule: two or more different tasks")
     return {task: _record(task, source, folder) for task in tasks}
+
+
+def check_fixed_keys(data: dict[str, Any]) -> None:
+    """Refuse a key of a task that its source does not look at: it would be recorded, and change nothing.
+
+    A source's node says with ``${data.text}`` and the like what it takes from the task's keys; all else is the task's
+    own, as its file in conf/data states it.
+
+    Args:
+        data: the composed ``data`` node, interpolations resolved.
+
+    Raises:
+        UserError: naming the key, its value and the file's.
+    """
+    file = FOLDER / f"{data['name']}.yaml"
+    if not file.is_file():
+        return  # a record of the user's own
+    record: Any = OmegaConf.load(file)
+    node = OmegaConf.to_yaml(record.get("sources", {}).get(data["source"], {}))
+    for key in FIXED_KEYS:
+        own = OmegaConf.to_container(record).get(key)  # type: ignore[union-attr]
+        if f"${{data.{key}}}" not in node and data[key] != own:
+            raise UserError(
+                f"data.{key}={data[key]}: data={data['name']} from source {data['source']} has a fixed {key}, {own}; "
+                "choices: leave it out, or data=custom for a table of your own"
+            )
 
 
 def _record(task: str, source: str, folder: str | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from datasets import Dataset
 
-from src.data.columns import lines_of, normalise
+from src.data.columns import check_header, lines_of, normalise
 from src.data.task import is_test
 from src.errors import UserError
 
@@ -51,6 +51,7 @@ def parse_tsv(data: bytes, where: str, names: Sequence[str] | None = None, *, sk
     first = 1
     if names is None:
         names, rows, first = (rows[0].split("\t") if rows else []), rows[1:], 2
+        check_header(names, f"{where} line 1")
     if not rows:
         raise UserError(f"{where}: the file has no rows")
 

@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 
 import src.cli  # noqa: F401  the resolvers that a saved config may name
 from src.compare.records import find_runs, read_run
+from src.data.columns import check_characters
 from src.errors import UserError
 from src.models.classifier import Classifier, load_classifier
 from src.training.record import ADAPTER, RESULT
@@ -54,20 +55,23 @@ class TrainedRun:
 
     @property
     def max_length(self) -> int:
-        """Tokens an input is cut to, as in training."""
-        return self.record["max_length"]
+        """Tokens an input is cut to: as in training, and no more than the model has positions for."""
+        return min(self.record["max_length"], self.classifier.backbone.tokenizer.model_max_length)
 
     def tokenise(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[dict[str, list[int]]]:
         """One encoding a row, not padded, cut as in training.
 
         Raises:
-            UserError: if the task takes pairs and there are none, or the reverse.
+            UserError: if the task takes pairs and there are none, or the reverse; if a text holds what is no character.
         """
         if self.text is not None and (len(self.text) == 2) != (pairs is not None):
             wanted = f"two texts ({' and '.join(self.text)})" if len(self.text) == 2 else f"one text ({self.text[0]})"
             raise UserError(f"{self.folder} was trained on {wanted} a row, not {2 if pairs is not None else 1}")
         if not len(texts):
             return []
+        for column in (texts, *([] if pairs is None else [pairs])):
+            for row, text in enumerate(column):
+                check_characters(text, lambda row=row: f"text {row}")  # type: ignore[misc]
         rows = zip(texts, pairs, strict=True) if pairs is not None else ((text,) for text in texts)
         tokenizer = self.classifier.backbone.tokenizer
         return [dict(tokenizer(*row, truncation=True, max_length=self.max_length)) for row in rows]

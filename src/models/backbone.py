@@ -19,6 +19,7 @@ from src import reuse
 from src.errors import UserError
 from src.hub import require_hub
 from src.models.heads import install_heads
+from src.models.tokenizer import fit_tokenizer
 from src.paths import ROOT
 from src.seeding import seeded
 
@@ -100,6 +101,7 @@ def _load(
         raise
     except (OSError, ValueError, ImportError, KeyError) as error:
         raise UserError(f"the backbone {source} could not be loaded: {error}") from error
+    fit_tokenizer(tokenizer, model, source)
     encoder: Any = model.base_model
     prefix = f"{model.base_model_prefix}." if encoder is not model else ""
     encoder_names = {f"{prefix}{name}" for name, _ in encoder.named_parameters()}

@@ -142,7 +142,7 @@ def test_other_mistakes(tmp_path, load, data_config):
     path = write(tmp_path / "train.csv")
     with pytest.raises(UserError, match=r"no data file .*valid\.csv; the tables in its folder are train\.csv"):
         load(path, f"data.files.validation={tmp_path / 'valid.csv'}")
-    with pytest.raises(UserError, match="label 'good' in column 'stars' is none of 'bad', 'fine'"):
+    with pytest.raises(UserError, match="label 'good' is none of 'bad', 'fine' \\(column 'stars'\\)"):
         load(path, "data.label_names=[bad,fine]")
     with pytest.raises(UserError, match="label 'good' in column 'stars' is not a finite number"):
         load(path, "data.label_names=[]")

@@ -91,7 +91,7 @@ def test_broken_cache_file_is_made_again(pairs, tokenizer, caplog):
 @pytest.mark.parametrize("length", [4, 65, 0, -1])
 def test_impossible_length_is_refused(length, pairs, tokenizer):
     # Three special tokens and a token of each text; the tokenizer was made for 64 at most.
-    with pytest.raises(UserError, match=f"data.max_length={length}: this backbone's tokenizer takes 5 to 64 tokens"):
+    with pytest.raises(UserError, match=f"data.max_length={length}: this backbone takes 5 to 64 tokens"):
         encode(pairs, tokenizer, length)
 
 

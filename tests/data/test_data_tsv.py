@@ -183,7 +183,7 @@ def test_lines_are_counted_as_an_editor_counts_them():
         (b"sentence\tlabel\ngood\t1\nno label\n", "train.tsv line 3: 1 field where 2 are expected (sentence, label)"),
         (b"sentence\tlabel\ngood\t1\textra\n", "train.tsv line 2: 3 fields where 2 are expected"),
         (b"sentence\tlabel\ngood\t1\n\nbad\t0\n", "train.tsv line 3: 1 field where 2 are expected"),
-        (b"sentence\tlabel\ngood\t1\nbad\t2\n", "train.tsv line 3: label '2' in column 'label' is none of '0', '1'"),
+        (b"sentence\tlabel\ngood\t1\nbad\t2\n", "train.tsv line 3: label '2' is none of '0', '1' (column 'label')"),
         (b"sentence\tlabel\n \t1\n", "train.tsv line 2: the text in column 'sentence' is empty"),
         (b"sentence\tlabel\ngood\t1\nb\xe9\t0\n", "train.tsv line 3: byte 0xe9 is not UTF-8"),
         (b"phrase\tlabel\ngood\t1\n", "no column 'sentence'; the columns are 'phrase', 'label'"),

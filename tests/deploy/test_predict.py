@@ -117,3 +117,8 @@ def test_a_changed_backbone_is_refused(trained, tmp_path):
     (tmp_path / "adapter" / "adapter.safetensors").write_bytes((run / "adapter" / "adapter.safetensors").read_bytes())
     with pytest.raises(UserError, match="its weights have changed"):
         load_run(tmp_path)
+
+
+def test_half_a_character_is_no_text(trained):
+    with pytest.raises(UserError, match=r"text 1 holds '\\ud800' \(character 3\)"):
+        load_run(trained()).predict(["fine", "a \ud800"], ["fine", "fine"])

@@ -1,0 +1,135 @@
+"""How a source of the user's own writes its labels: decided once, from the train rows, and the same for every split."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from src.data.columns import NUMBER, Place
+from src.errors import UserError
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A task's classes.
+
+    Attributes:
+        names: in the order of their numbers; empty for regression.
+        spelling: how the source writes each of them.
+    """
+
+    names: tuple[str, ...]
+    spelling: tuple[str, ...]
+
+
+def decide_labels(values: Sequence[Any], column: str, place: Place, names: Sequence[Any] | None) -> Labels:
+    """Find the classes of a label column, and how it writes them.
+
+    Args:
+        values: the train rows'.
+        column: its name.
+        place: where a row came from.
+        names: the classes as the user lists them; ``[]`` for regression; None takes the values found, sorted, whole
+            numbers by their value.
+
+    Raises:
+        UserError: a row without a label; a label that is no class; scores, or two spellings of one number, where no
+            names say that these are classes.
+    """
+    if names is not None and not names:
+        return Labels((), ())
+    written = [required_class(value, column, place, row) for row, value in enumerate(values)]
+    found = set(written)
+    if names is None:
+        _refuse_scores(written, column, place)
+        whole = all(NUMBER.fullmatch(name) for name in found)
+        classes = tuple(sorted(found, key=lambda name: (Decimal(name), name)) if whole else sorted(found))
+        return Labels(classes, classes)
+    listed = tuple(str(name).strip() for name in names)
+    numbers = tuple(str(number) for number in range(len(listed)))
+    # The column may hold class numbers. A value that is a name, too, could be either: then all have to be names.
+    numbered = found <= set(numbers) and not found & set(listed)
+    return Labels(listed, numbers if numbered else listed)
+
+
+def required_class(value: Any, column: str, place: Place, row: int) -> str:
+    """A row's class as text; see ``written_class``. Raises UserError if there is none."""
+    name = written_class(value, column, place, row)
+    if not name:
+        raise UserError(f"{place(row)}: no label in column {column!r}")
+    return name
+
+
+def written_class(value: Any, column: str, place: Place, row: int) -> str:
+    """A label as the text that names its class, without white space around it; empty where there is none.
+
+    1.0 and 1 are the same class: tables with gaps turn whole numbers into floats.
+
+    Raises:
+        UserError: for what names no class: a number that is not whole, or anything but a text, number or boolean.
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, float):
+        if not value.is_integer():
+            raise UserError(
+                f"{place(row)}: label {value} in column {column!r} is no class; for regression set data.label_names=[]"
+            )
+        return str(int(value))
+    if isinstance(value, str | int):
+        return str(value).strip()
+    raise UserError(
+        f"{place(row)}: label {value!r} in column {column!r} is no class but a {type(value).__name__}; a class is a "
+        "text, a whole number or a boolean"
+    )
+
+
+def unlabelled_split(values: Sequence[Any], column: str, place: Place, labels: Labels) -> bool:
+    """Whether a test file's label column says nothing: every row is empty or -1, and -1 is no class.
+
+    Raises:
+        UserError: if some rows have a label and others have none.
+    """
+    empty = [_says_nothing(value, labels) for value in values]
+    if all(empty):
+        return True
+    missing = [row for row, value in enumerate(values) if _says_nothing(value, labels) and _blank(value)]
+    if missing:
+        raise UserError(
+            f"{place(missing[0])}: no label in column {column!r}, but {place(empty.index(False))} has one; a test file "
+            "is labelled whole or not at all"
+        )
+    return False
+
+
+def _says_nothing(value: Any, labels: Labels) -> bool:
+    return _blank(value) or (str(value).strip() in ("-1", "-1.0") and "-1" not in labels.spelling)
+
+
+def _blank(value: Any) -> bool:
+    return (
+        value is None
+        or (isinstance(value, float) and math.isnan(value))
+        or (isinstance(value, str) and not value.strip())
+    )
+
+
+def _refuse_scores(written: Sequence[str], column: str, place: Place) -> None:
+    """Text that is all numbers: whole ones, each written in one way, are classes; others are scores."""
+    if not all(NUMBER.fullmatch(name) for name in written):
+        return  # with one that is a word they are all texts
+    first: dict[Decimal, int] = {}
+    for row, name in enumerate(written):
+        number = Decimal(name)  # exact: long numbers of one another are not taken for the same
+        if number != number.to_integral_value():
+            raise UserError(
+                f"{place(row)}: label {name} in column {column!r} is no class where all labels are numbers; for "
+                "regression set data.label_names=[], for classes list them there"
+            )
+        before = first.setdefault(number, row)
+        if written[before] != name:
+            raise UserError(
+                f"{place(row)}: label {name!r} in column {column!r} is {written[before]!r} of {place(before)} in "
+                "another spelling; write it in one way, or list the classes in data.label_names"
+            )
