@@ -4,12 +4,13 @@ import atexit
 import os
 import re
 import secrets
+import shlex
 import shutil
 import signal
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,12 +20,17 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from src.config import unknown_key
+from src.config import unknown_key, validate
+from src.config.validate import explain_interpolation
 from src.data.records import task_records
 from src.errors import UserError
+from src.overrides import as_text, open_training, prepare
 from src.paths import CONF, ROOT
 
+__all__ = ["CONF", "ROOT", "answered", "open_training", "run_app"]
+
 USER_ERROR = 2  # exit status
+_ANSWERED = (UserError, HydraException, OmegaConfBaseException)  # what has a message for people
 
 # One token a process keeps two runs that start in the same second apart.
 OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
@@ -42,23 +48,41 @@ OmegaConf.register_new_resolver("by_model", lambda name, values: values.get(name
 OmegaConf.register_new_resolver("task_records", task_records, replace=True)
 
 
+_given: list[str] = []  # the command's words as the user wrote them
+_begun = False  # whether the job, or the sweep, has begun: what fails before is the config's fault
+
+
 def run_app(main: Callable[[], Any]) -> None:
     """Call a Hydra main; a user's mistake becomes one message on stderr and exit status 2."""
+    global _begun
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing, so that the message can be ours
-    sys.argv[1:] = _overrides_last(sys.argv[1:]) + _own_folder()
-    with answered():
-        main()
+    _given[:], _begun = sys.argv[1:], False
+    with answered(begun=False):
+        sys.argv[1:] = prepare(_given) + _own_folder()
+        try:
+            main()
+        except _ANSWERED:
+            raise
+        except (OSError, ValueError, TypeError, AttributeError, AssertionError) as error:
+            if _begun:
+                raise
+            raise UserError(_refused_by_hydra(error)) from error
 
 
 @contextmanager
-def answered() -> Iterator[None]:
+def answered(begun: bool = True) -> Iterator[None]:
     """What a user's mistake within the block ends with: one message on stderr and exit status 2.
 
     The task of a Hydra main needs it for itself, since Hydra writes a line of its own over what leaves a task.
+
+    Args:
+        begun: whether the block is the job or the sweep itself.
     """
+    global _begun
+    _begun = _begun or begun
     try:
         yield
-    except (UserError, HydraException, OmegaConfBaseException) as error:
+    except _ANSWERED as error:
         print(f"error: {_explain(error)}", file=sys.stderr)
         sys.exit(USER_ERROR)
     except KeyboardInterrupt as error:
@@ -75,52 +99,70 @@ def _own_folder() -> list[str]:
     return [f"hydra.run.dir={folder}", f"hydra.sweep.dir={folder}", "hydra.output_subdir=null"]
 
 
-def _overrides_last(arguments: list[str]) -> list[str]:
-    """Let flags and overrides come in any order: argparse takes no override after ``model=x --multirun``."""
-    overrides = [text for text in arguments if text.startswith("~") or ("=" in text and not text.startswith("-"))]
-    return [text for text in arguments if text not in overrides] + [open_training(text) for text in overrides]
-
-
-def open_training(argument: str) -> str:
-    """Let ``training.KEY=`` name any field of TrainingArguments, also one that conf/training does not list.
-
-    Hydra asks for a ``+`` before a key that the YAML lacks; whether the key exists is checked by ``validate``.
-    """
-    key = argument.partition("=")[0].removeprefix("training.")
-    listed = OmegaConf.load(CONF / "training" / "default.yaml")
-    return f"++{argument}" if argument.startswith("training.") and key not in listed else argument
-
-
 def _explain(error: Exception) -> str:
     if isinstance(error, UserError):
         return str(error)
     text = str(error)
-    if told := re.match(r"UserError raised while resolving interpolation: (.*)\n\s+full_key:", text, re.DOTALL):
-        return told[1]
     if key := re.search(r"Could not (?:override|append to config|delete from config)[^']*'([^']+)'", text):
         return str(unknown_key(key[1].lstrip("+~"), _valid_keys()))
     if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
         group, _, choice = error.missing_cfg_file.rpartition("/")
         return f"{group}={choice}: there is no such choice; choices: {', '.join(error.options)}"
+    if text.startswith("Ambiguous value for argument"):
+        return _ambiguous(text)
+    if isinstance(error, OmegaConfBaseException):
+        return _wrong_value() or explain_interpolation(error)
     cause = f"\n{error.__cause__}" if error.__cause__ and str(error.__cause__) not in text else ""
     return text + cause
 
 
-def _valid_keys() -> list[str]:
-    """Every key of the config that the command's group choices (model=..., data=...) compose."""
-    choices = [arg for arg in sys.argv[1:] if (CONF / arg.lstrip("+").partition("=")[0]).is_dir()]
+def _ambiguous(text: str) -> str:
+    """Several values in a run of one job: a sweep, a list or a text?"""
+    key = text.partition("'")[2].partition("=")[0].lstrip("+")
+    word = next((word for word in _given if word.lstrip("+").startswith(f"{key}=")), f"{key}=")
+    value = word.partition("=")[2]
+    return (
+        f"{word}: several values are a sweep, which needs --multirun; "
+        f"as one text: {as_text(key, value)}; as a list: {shlex.quote(f'{key}=[{value}]')}"
+    )
+
+
+def _refused_by_hydra(error: Exception) -> str:
+    """What ended Hydra before the job began: a wrong value of the config, or of Hydra's own settings."""
+    text = f"{type(error).__name__}: {error}" if not isinstance(error, OSError) else str(error)
+    return _wrong_value() or f"Hydra cannot start the run with the values of its own keys, hydra.*: {text}"
+
+
+def _wrong_value() -> str | None:
+    """What is wrong in the config that the command composes; None if it is not the config, or cannot be composed."""
+    words = [word for word in prepare(_given) if not word.startswith("-")]
+    try:
+        validate(_compose(words))
+    except UserError as found:
+        return str(found)
+    except Exception:
+        return None
+    return None
+
+
+def _compose(overrides: Sequence[str]) -> DictConfig:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        try:
-            return list(_leaves(compose("config", overrides=choices)))
-        except HydraException:  # a sweep over choices: the defaults' keys are the best there is
-            return list(_leaves(compose("config")))
+        return compose("config", overrides=list(overrides))
 
 
-def _leaves(node: DictConfig, prefix: str = "") -> Iterator[str]:
-    for key in node:
-        name = f"{prefix}{key!s}"
-        yield name
-        child = node._get_node(key)
-        if isinstance(child, DictConfig) and not child._is_none():
-            yield from _leaves(child, f"{name}.")
+def _valid_keys() -> list[str]:
+    """Every key of the config that the command's group choices (model=..., data=...) compose."""
+    choices = [word for word in sys.argv[1:] if (CONF / word.lstrip("+").partition("=")[0]).is_dir()]
+    try:
+        composed = _compose(choices)
+    except HydraException:  # a sweep over choices: the defaults' keys are the best there is
+        composed = _compose([])
+    return list(_leaves(OmegaConf.to_container(composed, resolve=False)))
+
+
+def _leaves(node: Any, prefix: str = "") -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, child in node.items():
+            yield f"{prefix}{key!s}"
+            yield from _leaves(child, f"{prefix}{key!s}.")

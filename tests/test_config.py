@@ -10,7 +10,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 import main
 from src.cli import CONF, ROOT, run_app
-from src.config import check_rule, training_rules, validate
+from src.config import check_rule, validate
 from src.errors import UserError
 from src.models.classifier import make_adapter
 from tests.conftest import compose_config
@@ -52,16 +52,6 @@ def own_methods() -> list[str]:
 )
 def test_rules(value, rule, holds):
     assert check_rule(value, rule) is holds
-
-
-def test_training_keys_are_those_of_the_installed_library():
-    from transformers import TrainingArguments
-
-    ours = {"precision", "selection"}
-    assert set(TrainingArguments.__dataclass_fields__) - set(training_rules()) == {"deepspeed_plugin"} & set(
-        TrainingArguments.__dataclass_fields__
-    )
-    assert ours <= set(training_rules())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,268 @@
+"""Check a composed config, before anything heavy is imported.
+
+Twice: first as it is written, so that a missing key or a wrong type is named before an interpolation trips over it;
+then with all interpolations resolved.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from src.config.rules import broken, check_rule, unknown_key
+from src.config.tables import CEILINGS, MIX_RULES, NEEDED, OPEN, RULES
+from src.config.training import DECIDED_BY_THE_RUN, OURS, check_training, listed_keys, training_rules
+from src.data.records import check_fixed_keys
+from src.errors import UserError
+from src.extras import require_package
+from src.metrics.names import LOWER_IS_BETTER, check_metrics
+from src.paths import CONF
+from src.peft_fields import peft_fields
+
+GROUPS = ("model", "backbone", "data", "training")
+_INSTANTIATED = {"_target_": "str", "_partial_": "bool"}
+_INTERPOLATED = re.compile(r"\$\{")
+_ALIAS = re.compile(r"\$\{model\.(\w+)\}")
+
+
+def validate(cfg: DictConfig) -> None:
+    """Check every key and value of a composed config.
+
+    Raises:
+        UserError: naming key, value, rule and the nearest valid name, for the first thing that is wrong.
+    """
+    written: dict[str, Any] = OmegaConf.to_container(cfg, resolve=False)  # type: ignore[assignment]
+    _check_written(written)
+    config = resolved(cfg)
+    model, data = config["model"], config["data"]
+    rules = _closed_rules(config)
+    method = _method_node(model)
+    if method:
+        rules["model"][method] = "map"
+        rules[f"model.{method}"] = _method_rules(model, method)
+    elif model["adapter"] is not None:
+        raise UserError("model.adapter has to be a node of the model: ${model.NAME}, or null")
+    for path, table in rules.items():
+        _check_node(path, _select(config, path), table)
+    if method:
+        _check_complete(f"model.{method}", model[method], model["rules"])
+    for path, table in OPEN.items():
+        if node := _select(config, path):
+            _check_node(path, node, table)
+    check_training(config["training"])
+    _check_start(config["init_from"])
+    if "tasks" in data:
+        _check_mix(config)
+    else:
+        _check_data(config)
+
+
+def resolved(cfg: DictConfig) -> dict[str, Any]:
+    """The config as plain containers, interpolations resolved.
+
+    Raises:
+        UserError: if an interpolation cannot be resolved.
+    """
+    try:
+        return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+    except OmegaConfBaseException as error:
+        raise UserError(explain_interpolation(error)) from error
+
+
+def explain_interpolation(error: Exception) -> str:
+    """What is wrong, of OmegaConf's several lines on an interpolation that cannot be resolved."""
+    text = str(error)
+    if told := re.match(r"UserError raised while resolving interpolation: (.*)\n\s+full_key:", text, re.DOTALL):
+        return told[1]
+    full = re.search(r"full_key: (\S+)", text)
+    where = full[1] if full else "a key"
+    if missing := re.match(r"Interpolation key '([^']*)' not found", text):
+        return f"{missing[1]} is missing, and {where} refers to it"
+    return f"{where}: {text.partition(chr(10))[0]}"
+
+
+def check_node(path: str, node: Mapping[str, Any]) -> None:
+    """Check one node of the closed part alone; raises like ``validate``."""
+    plain: dict[str, Any] = {str(key): value for key, value in node.items()}
+    _check_complete(path, plain, RULES[path])
+    _check_node(path, plain, RULES[path])
+
+
+def _check_written(config: dict[str, Any]) -> None:
+    """Check that every key is there and that what stands there literally has the right type."""
+    for path, table in _closed_rules(config).items():
+        node = _select(config, path)
+        if not isinstance(node, dict):
+            raise broken(path, node, "map")
+        _check_complete(path, node, table)
+        for key in table.keys() & node.keys():
+            if not (isinstance(node[key], str) and _INTERPOLATED.search(node[key])):
+                _check_value(f"{path}.{key}" if path else key, _without_interpolations(node[key]), table[key])
+    for path, node in _nodes(config):
+        for key, rule in _INSTANTIATED.items():
+            if key in node and not check_rule(node[key], rule):
+                raise broken(f"{path}.{key}", node[key], rule)
+    for path, needed in NEEDED.items():
+        if node := _select(config, path):
+            _check_complete(path, node, needed)
+    if config["watch"] == {}:
+        raise broken("watch", {}, "null, or a map with _target_")
+
+
+def _closed_rules(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """The rules of every node that has a fixed place, the task's own among them."""
+    rules = {path: dict(table) for path, table in RULES.items()}
+    own = _select(config, "data.rules")
+    if own is not None and not check_rule(own, "map[str]"):
+        raise broken("data.rules", own, "map[str] | null")
+    rules["data"] |= own or {}
+    rules["data"]["rules"] = "map | null"
+    rules["training"] = training_rules()
+    return rules
+
+
+def _required(path: str, table: Mapping[str, str]) -> Iterator[str]:
+    """The keys of a node that must be there: all of them, but of TrainingArguments' fields those in our YAML."""
+    if path == "training":
+        yield from (key for key in table if key in listed_keys() or key in OURS)
+    else:
+        yield from (key for key in table if (path, key) != ("data", "rules"))
+
+
+def _check_complete(path: str, node: Mapping[str, Any], table: Any) -> None:
+    for key in _required(path, dict.fromkeys(table, "")):
+        if key in node and node[key] != "???":
+            continue
+        full = f"{path}.{key}" if path else key
+        group = path if path in GROUPS and key == "name" else key if key in GROUPS and not path else None
+        hint = f"; {group}=CHOICE sets it, choices: {', '.join(_choices(group))}" if group else ""
+        raise UserError(f"{full} is missing from the config{hint}")
+
+
+def _choices(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def _check_node(path: str, node: Any, table: Mapping[str, str]) -> None:
+    if not isinstance(node, dict):
+        raise broken(path, node, "map")
+    for key, value in node.items():
+        full = f"{path}.{key}" if path else str(key)
+        if str(key) in _INSTANTIATED:
+            continue
+        if path == "training" and key in DECIDED_BY_THE_RUN:
+            raise UserError(f"{full} cannot be set: {DECIDED_BY_THE_RUN[str(key)]}")
+        if key not in table:
+            raise unknown_key(full, (f"{path}.{name}" if path else name for name in table))
+        _check_value(full, value, table[str(key)])
+
+
+def _check_value(key: str, value: Any, rule: str) -> None:
+    if not check_rule(value, rule):
+        raise broken(key, value, rule)
+    most = CEILINGS.get(key)
+    if most is not None and isinstance(value, (int, float)) and value > most:
+        raise UserError(f"{key}={value} is more than any run can use: at most {most:,}")
+
+
+def _without_interpolations(value: Any) -> Any:
+    """A list or map whose interpolated items, of which nothing is known yet, are left out."""
+    if isinstance(value, list):
+        return [_without_interpolations(item) for item in value if not _is_interpolated(item)]
+    if isinstance(value, dict):
+        return {key: _without_interpolations(item) for key, item in value.items() if not _is_interpolated(item)}
+    return value
+
+
+def _is_interpolated(value: Any) -> bool:
+    return isinstance(value, str) and bool(_INTERPOLATED.search(value))
+
+
+def _nodes(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every map of the config and its path."""
+    if isinstance(node, dict):
+        yield path, node
+        for key, value in node.items():
+            yield from _nodes(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, list):
+        for i, value in enumerate(node):
+            yield from _nodes(value, f"{path}[{i}]")
+
+
+def _select(config: Mapping[str, Any], path: str) -> Any:
+    node: Any = config
+    for key in path.split(".") if path else []:
+        node = node.get(key) if isinstance(node, dict) else None
+    return node
+
+
+def _method_node(model: Mapping[str, Any]) -> str | None:
+    """The name of the node with the method's own keys: the one that ``model.adapter`` is an alias of."""
+    own = (key for key, value in model.items() if key not in RULES["model"] and value == model["adapter"])
+    return next(own, None) if model["adapter"] is not None else None
+
+
+def _method_rules(model: Mapping[str, Any], method: str) -> dict[str, str]:
+    """The rules in the method's YAML; the config of a library's method adds its own fields."""
+    target = model["adapter"].get("_target_")
+    if target is None:
+        raise UserError(f"model.{method}._target_ is missing from the config: it names the method's class")
+    try:
+        require_package(target.partition(".")[0])
+    except UserError as error:
+        raise UserError(f"model={model['name']}: {error}") from error
+    library = peft_fields(target) if target.startswith("peft.") else {}
+    return library | model["rules"]
+
+
+def _check_start(run: str | None) -> None:
+    if run is None:
+        return
+    path = Path(run).expanduser() / "result.json"
+    try:
+        status = json.loads(path.read_text(encoding="utf-8"))["status"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"init_from={run} is not a run folder: {path} cannot be read ({error})") from error
+    if status != "ok":
+        raise UserError(f"init_from={run}: that run's status is {status!r}; only a finished run has an adapter")
+
+
+def _check_data(config: Mapping[str, Any]) -> None:
+    data = config["data"]
+    if data["source"] not in data["sources"]:
+        raise UserError(
+            f"data.source={data['source']} is not a source of {data['name']}; choices: {', '.join(data['sources'])}"
+        )
+    if not 1 <= len(data["text"]) <= 2:
+        raise UserError(f"data.text={data['text']} breaks the rule: one column, or two for a pair of texts")
+    if not data["evaluation_splits"]:
+        raise UserError("data.evaluation_splits=[] breaks the rule: at least one split")
+    check_fixed_keys(data)
+    regression = data["label_names"] == []
+    check_metrics(data["metrics"], None if data["label_names"] is None else len(data["label_names"]) or 1)
+    if data["primary_metric"] not in data["metrics"]:
+        raise UserError(f"data.primary_metric={data['primary_metric']} is none of data.metrics={data['metrics']}")
+    if regression and config["training"].get("label_smoothing_factor"):
+        raise UserError(f"training.label_smoothing_factor is for classes, and {data['name']} is a regression")
+
+
+def _check_mix(config: Mapping[str, Any]) -> None:
+    data = config["data"]
+    _check_complete("data.mix", data["mix"], MIX_RULES)
+    _check_node("data.mix", data["mix"], MIX_RULES)
+    if data["source"] not in data["sources"]:
+        raise UserError(f"data.source={data['source']} breaks the rule: {' | '.join(data['sources'])}")
+    records = _select(data["sources"][data["source"]], "records")
+    if not isinstance(records, dict):
+        raise UserError(f"data.sources.{data['source']}.records is missing: data=mix fills it in")
+    for name, record in records.items():
+        if record["primary_metric"] in LOWER_IS_BETTER:
+            raise UserError(
+                f"data.tasks: {name}'s {record['primary_metric']} is an error, which no mean of scores holds"
+            )
+    if config["training"].get("label_smoothing_factor"):
+        raise UserError("training.label_smoothing_factor does not fit data=mix: its heads differ in their classes")
