@@ -141,7 +141,7 @@ WRONG = {
     "factors": (["experiment=demo", "model=roberta_lsr", "model.lsr.factor_a=[5,5]"], "valid pairs: 128x1"),
     "rank above the layer": (
         ["experiment=demo", "model=roberta_svd_lorafa", "model.lorafa.r=500"],
-        "r <= 128 with init=svd",
+        "r=500 breaks the rule r <= 128",
     ),
     "pattern": (["experiment=demo", "model=roberta_bitfit", "model.train_parameters=*.bais"], "matches none of"),
     "nothing trained": (["experiment=demo", "model=roberta_head", "model.head.train=false"], "nothing is trained"),

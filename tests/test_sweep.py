@@ -130,18 +130,32 @@ def test_a_finished_job_of_other_code_is_a_conflict(tmp_path, monkeypatch, capsy
 
 
 def test_fail_fast_starts_nothing_after_a_failure(tmp_path, monkeypatch, capsys):
+    """What only the model can tell (a rank above the layer's) fails as the job starts, and the others are left."""
+    ranks, folder = "model.lora.r=500,2,4", f"sweep.dir={tmp_path}/sweep"
     with pytest.raises(SystemExit):
-        call(
-            monkeypatch,
-            *SHORT,
-            "--multirun",
-            HERE,
-            "model.lora.r=0,2,4",
-            "sweep.fail_fast=true",
-            f"sweep.dir={tmp_path}/sweep",
-        )
+        call(monkeypatch, *SHORT, "--multirun", HERE, ranks, "sweep.fail_fast=true", folder)
     assert "3 jobs: 0 ok, 1 failed, 0 interrupted, 2 skipped" in capsys.readouterr().out
     assert statuses(tmp_path / "sweep") == ["failed"]
+
+
+@pytest.mark.parametrize("plan", [(), ("sweep.plan=true",)])
+@pytest.mark.parametrize(
+    ("swept", "message"),
+    [
+        (["seed=0,-1"], "seed=-1 breaks the rule: int >= 0 (1 of them, first: "),
+        (["model.lora.r=8,-3", "seed=0,1"], "2 of the sweep's 4 jobs are wrong; none was started"),
+        (["training.optim=sgd,lomo"], "training.optim=lomo cannot be used"),
+        (["seed=0,1", "model.lora.r=-3"], "error: model.lora.r=-3 breaks the rule: int >= 1\n"),
+        (["hydra/launcher=gpus", "hydra.launcher.slots=-1"], "hydra.launcher.slots=-1 breaks the rule: int >= 1"),
+        (["~seed"], "seed is missing"),
+    ],
+)
+def test_a_sweep_validates_every_job_before_the_first_starts(swept, message, plan, tmp_path, monkeypatch, capsys):
+    with pytest.raises(SystemExit) as stop:
+        call(monkeypatch, *SHORT, "--multirun", HERE, *swept, *plan, f"sweep.dir={tmp_path}/sweep")
+    captured = capsys.readouterr()
+    assert stop.value.code == 2 and message in captured.err
+    assert not (tmp_path / "sweep").exists(), "nothing was started"
 
 
 def test_ctrl_c_marks_the_job_and_a_second_start_goes_on(tmp_path, monkeypatch, capsys):

@@ -1,11 +1,13 @@
 """Hydra finds sweepers and launchers in this package alone; what they do stands in src/sweep."""
 
+import itertools
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, configure_log
 from hydra.errors import HydraException
@@ -32,8 +34,10 @@ class ResumingSweeper(Sweeper):
         self.launcher: Launcher
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        from src.config.launchers import check_launcher
         from src.sweep.job import execute
 
+        check_launcher(OmegaConf.to_container(config.hydra.launcher, resolve=True))  # type: ignore[arg-type]
         with read_write(config), open_dict(config):
             # A relative folder would be looked for in the working folder of each worker.
             config.hydra.sweep.dir = str(Path(config.hydra.sweep.dir).expanduser().absolute())
@@ -63,17 +67,26 @@ class ResumingSweeper(Sweeper):
             return run_sweep(jobs, self.launcher, folder, settings)
 
     def _combinations(self, arguments: list[str]) -> list[list[str]]:
-        from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-
         texts = [*(f"{key}={value}" for key, value in self.params.items()), *arguments]
         overrides = OverridesParser.create(config_loader=self.hydra_context.config_loader).parse_overrides(texts)
-        batches = BasicSweeper.split_arguments(overrides, None)
-        if not batches[0]:
+        values = {override.get_key_element(): _spellings(override) for override in overrides}  # the last of a key wins
+        batch = [list(combination) for combination in itertools.product(*values.values())]
+        if not batch:
             raise HydraException("a sweep without a job: one of its lists of values is empty")
-        return batches[0]
+        return batch
 
     def _compose(self, overrides: Sequence[str]) -> DictConfig:
         return self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+
+
+def _spellings(override: Override) -> list[str]:
+    """An override for each value that it sweeps over; itself if it sweeps over none."""
+    key = override.get_key_element()
+    if not override.is_sweep_override():
+        return [override.input_line if override.is_delete() else f"{key}={override.get_value_element_as_str()}"]
+    if not override.is_discrete_sweep():
+        raise HydraException(f"{override.input_line}: a sweep has values to list: a,b,c or range(a,b)")
+    return [f"{key}={value}" for value in override.sweep_string_iterator()]
 
 
 class TuningSweeper(ResumingSweeper):

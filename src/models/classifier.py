@@ -19,6 +19,7 @@ from src.extras import require_package
 from src.models.adapter import AdapterLinear
 from src.models.backbone import Backbone, load_backbone, with_heads
 from src.models.inject import adapter_state, adapters, copy_state, count_parameters, inject
+from src.models.rank import check_rank
 from src.models.schedule import Schedule
 from src.models.shortcuts import use_shortcuts
 from src.seeding import seeded
@@ -133,6 +134,7 @@ def build_classifier(
         # What the checkpoint lacks of the encoder (BERT's pooler) is trained whole, as head: it needs no adapter.
         new = {name for name, module in encoder.named_modules() if _owns_any(module, model, head)}
         try:
+            check_rank(adapter, encoder, new)
             with seeded(seed, "adapter"):
                 if from_peft(adapter):
                     library = peft_library().add_peft(model, adapter, head, exclude=new)

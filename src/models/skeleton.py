@@ -20,6 +20,7 @@ from src.hub import require_hub
 from src.models.backbone import locate
 from src.models.classifier import from_peft, peft_library
 from src.models.inject import match_targets
+from src.models.rank import check_rank
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ def adapter_size(model_cfg: Mapping[str, Any], skeleton: Skeleton) -> int:
             if any(p is skeleton.model.get_parameter(h) for p in module.parameters(recurse=False) for h in names)
         }
         try:
+            check_rank(adapter, encoder, new)
             if from_peft(adapter):
                 total += peft_library().peft_size(copy.deepcopy(skeleton.model), adapter, head, new)
             else:

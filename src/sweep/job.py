@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from hydra._internal.callbacks import Callbacks
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import run_job as run_in_hydra
 from hydra.types import HydraContext, TaskFunction
@@ -111,7 +110,7 @@ def run_composed(config: DictConfig, task: TaskFunction, configure_logging: bool
         configure_logging: let the process's log be this job's.
     """
     result = run_in_hydra(
-        hydra_context=HydraContext(config_loader=None, callbacks=Callbacks(config)),  # type: ignore[arg-type]
+        hydra_context=HydraContext(config_loader=None, callbacks=_callbacks(config)),  # type: ignore[arg-type]
         task_function=task,
         config=config,
         job_dir_key="hydra.sweep.dir",
@@ -119,6 +118,26 @@ def run_composed(config: DictConfig, task: TaskFunction, configure_logging: bool
         configure_logging=configure_logging,
     )
     return result.return_value
+
+
+class _NoCallbacks:
+    """Stands in for what calls ``hydra.callbacks`` at the start and end of a job."""
+
+    def on_job_start(self, **_: Any) -> None: ...
+
+    def on_job_end(self, **_: Any) -> None: ...
+
+
+def _callbacks(config: DictConfig) -> Any:
+    """What calls ``hydra.callbacks``; Hydra gives it no public name, so a later version may have it elsewhere."""
+    try:
+        from hydra._internal.callbacks import Callbacks
+
+        return Callbacks(config)
+    except (ImportError, AttributeError, TypeError) as error:
+        if config.hydra.get("callbacks"):
+            log.warning("hydra.callbacks are not called for the jobs of a sweep: this Hydra is another (%s)", error)
+        return _NoCallbacks()
 
 
 def execute(cfg: DictConfig, member: "Member | None" = None) -> Outcome:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -32,7 +32,7 @@ def job_name(overrides: Sequence[str], cfg: DictConfig) -> str:
     unambiguous; what has no part in a run's identity is left out. What a file name cannot say, or what is longer
     than 120 characters, ends in a hash of the whole.
     """
-    keys = list(_leaves(cfg))
+    keys = list(_leaves(OmegaConf.to_container(cfg, resolve=False)))  # type: ignore[arg-type]
     parts = {}
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         key = override.key_or_group
@@ -68,13 +68,13 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _leaves(node: DictConfig, prefix: str = "") -> Iterator[str]:
-    for key in node:
+def _leaves(node: Mapping[Any, Any], prefix: str = "") -> Iterator[str]:
+    """Every key of a config, interpolations not resolved, that holds a value of its own."""
+    for key, child in node.items():
         name = f"{prefix}{key!s}"
-        child = node._get_node(key)
         if name in HIDDEN or name == "hydra":
             continue
-        if isinstance(child, DictConfig) and not child._is_none() and not child._is_interpolation():
+        if isinstance(child, dict):
             yield from _leaves(child, f"{name}.")
         else:
             yield name

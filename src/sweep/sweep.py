@@ -12,7 +12,9 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, open_dict
 
 from src.compare.after_sweep import after_sweep
+from src.config import validate
 from src.errors import UserError
+from src.overrides import quoted
 from src.sweep.job import STOP, Outcome, SweepJob, identify, read_record, task_config
 from src.sweep.lock import LockedError, locked, owner
 from src.sweep.names import job_name
@@ -32,12 +34,16 @@ def make_jobs(batch: Sequence[Sequence[str]], compose: Compose, folder: Path) ->
         batch: the overrides of each job.
         compose: from overrides to a composed config with Hydra's node.
         folder: the sweep's, absolute.
+
+    Raises:
+        UserError: if the config of any of them is wrong; the message says how, and in how many.
     """
     jobs: dict[tuple[Any, ...], SweepJob] = {}
-    for overrides in batch:
-        config = compose(overrides)
+    configs = [compose(overrides) for overrides in batch]
+    check_jobs(batch, configs)
+    for overrides, config in zip(batch, configs, strict=True):
         name = job_name(overrides, task_config(config))
-        own = [*overrides, f"hydra.sweep.dir={_quote(str(folder))}", f"hydra.sweep.subdir={_quote(name)}"]
+        own = [*overrides, f"hydra.sweep.dir={quoted(str(folder))}", f"hydra.sweep.subdir={quoted(name)}"]
         with open_dict(config):
             config.hydra.sweep.dir, config.hydra.sweep.subdir = str(folder), name
             config.hydra.job.id = config.hydra.job.num = len(jobs)
@@ -48,6 +54,32 @@ def make_jobs(batch: Sequence[Sequence[str]], compose: Compose, folder: Path) ->
     if twice := {name for name in names if names.count(name) > 1}:
         raise UserError(f"different jobs have one name: {', '.join(sorted(twice))}")
     return list(jobs.values())
+
+
+def check_jobs(batch: Sequence[Sequence[str]], configs: Sequence[DictConfig]) -> None:
+    """Validate every job before the first starts.
+
+    Args:
+        batch: the overrides of each job.
+        configs: what they compose to, with Hydra's node.
+
+    Raises:
+        UserError: naming what is wrong, with the first job that has it.
+    """
+    wrong: dict[str, list[str]] = {}
+    for overrides, config in zip(batch, configs, strict=True):
+        try:
+            validate(task_config(config))
+        except UserError as error:
+            wrong.setdefault(str(error), []).append(" ".join(overrides))
+    if not wrong:
+        return
+    count = sum(map(len, wrong.values()))
+    if count == len(batch) and len(wrong) == 1:
+        raise UserError(next(iter(wrong)))
+    lines = [f"\n  {error} ({len(jobs)} of them, first: {jobs[0]})" for error, jobs in wrong.items()]
+    more = f"\n  and {len(lines) - 10} other mistakes" if len(lines) > 10 else ""
+    raise UserError(f"{count} of the sweep's {len(batch)} jobs are wrong; none was started:{''.join(lines[:10])}{more}")
 
 
 def run_sweep(jobs: list[SweepJob], launcher: Launcher, folder: Path, settings: DictConfig) -> list[Any]:
@@ -142,10 +174,14 @@ def _launch(launcher: Launcher, jobs: list[SweepJob]) -> list[Outcome | None]:
 
 
 def _outcome(result: JobReturn) -> Outcome:
-    value = result._return_value
-    if result.status == JobStatus.COMPLETED and isinstance(value, Outcome):
-        return value
-    return Outcome("failed", str(value).partition("\n")[0])
+    if result.status != JobStatus.COMPLETED:
+        try:
+            result.return_value  # noqa: B018  a failed job's raises what the job raised
+        except Exception as error:
+            return Outcome("failed", str(error).partition("\n")[0])
+        return Outcome("failed", "the launcher says no more")
+    value = result.return_value
+    return value if isinstance(value, Outcome) else Outcome("failed", str(value).partition("\n")[0])
 
 
 def _refuse_conflicts(jobs: list[SweepJob], states: Sequence[str], on_conflict: str) -> None:
@@ -190,10 +226,6 @@ def _mark_killed(job: SweepJob, reason: str) -> None:
 def _changed(job: SweepJob) -> int:
     path = job.folder / RESULT
     return path.stat().st_mtime_ns if path.exists() else 0
-
-
-def _quote(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def refuse_torchrun() -> None:

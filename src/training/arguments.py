@@ -1,16 +1,17 @@
 """From ``conf/training`` to transformers.TrainingArguments."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import TrainingArguments
+from torch import nn
+from transformers import Trainer, TrainingArguments, get_scheduler
 
+from src.config.training import OURS
 from src.errors import UserError
 from src.seeding import derive
-
-OURS = ("precision", "selection", "profile")
 
 
 def training_arguments(cfg: Mapping[str, Any], folder: Path, seed: int) -> TrainingArguments:
@@ -20,15 +21,21 @@ def training_arguments(cfg: Mapping[str, Any], folder: Path, seed: int) -> Train
         UserError: if the precision is not to be had here, or TrainingArguments refuses a value.
     """
     given = {key: value for key, value in cfg.items() if key not in OURS}
-    if given.pop("gradient_checkpointing", False):
+    checkpointing, options = (
+        given.pop("gradient_checkpointing", False),
+        given.pop("gradient_checkpointing_kwargs", None),
+    )
+    if checkpointing:
         given["activation_checkpointing"] = True  # its newer name in transformers
         # The reentrant kind gives no gradients at all where a block's inputs need none, as over a frozen embedding.
-        given.setdefault("activation_checkpointing_kwargs", {"use_reentrant": False})
+        given["activation_checkpointing_kwargs"] = {"use_reentrant": False} | (options or {})
     precision = resolve_precision(cfg.get("precision", "auto"), bool(cfg.get("use_cpu")))
     if precision == "bf16" and not torch.cuda.is_available():
         given["use_cpu"] = True  # TrainingArguments asks for the word
+    if given.get("ddp_backend") and "RANK" not in os.environ:
+        raise UserError(f"training.ddp_backend={given['ddp_backend']} is for several processes: torchrun starts them")
     try:
-        return TrainingArguments(
+        args = TrainingArguments(
             **given,
             output_dir=str(folder),
             seed=derive(seed, "dropout"),
@@ -40,8 +47,24 @@ def training_arguments(cfg: Mapping[str, Any], folder: Path, seed: int) -> Train
             logging_nan_inf_filter=False,  # a NaN loss has to be seen
             dataloader_pin_memory=torch.cuda.is_available(),
         )
-    except (ValueError, TypeError, ImportError) as error:
+        _try_out(args)
+    except (ValueError, TypeError, ImportError, OSError, RuntimeError) as error:
         raise UserError(f"training: {error}") from error
+    return args
+
+
+def _try_out(args: TrainingArguments) -> None:
+    """Make the optimizer and the schedule once, for a single value: what they refuse is known before data and model."""
+    model = nn.Linear(1, 1)
+    cls, options = Trainer.get_optimizer_cls_and_kwargs(args, model)
+    optimizer = cls(model.parameters(), **options)
+    get_scheduler(
+        args.lr_scheduler_type,
+        optimizer,
+        num_warmup_steps=args.get_warmup_steps(10),
+        num_training_steps=10,
+        scheduler_specific_kwargs=args.lr_scheduler_kwargs,
+    )
 
 
 def resolve_precision(wanted: str, use_cpu: bool = False) -> str:

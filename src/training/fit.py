@@ -197,6 +197,8 @@ def prepare(cfg: DictConfig, record: Record) -> Job:
     holdout = config["training"]["selection"] == "holdout"
     mixed = load_mix(config["data"], holdout=holdout) if is_mix(config["data"]) else None
     data = mixed or load_data(cfg.data, holdout=holdout)
+    if data.task.regression and args.label_smoothing_factor:  # known only now where the labels themselves decide it
+        raise UserError(f"training.label_smoothing_factor is for classes, and {data.task.name} is a regression")
     classifier = build_classifier(
         config["model"],
         config["backbone"],

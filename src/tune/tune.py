@@ -16,7 +16,7 @@ from src.compare.after_sweep import after_sweep
 from src.errors import UserError
 from src.sweep.job import task_config
 from src.sweep.names import job_name
-from src.sweep.sweep import Compose, finish, make_jobs
+from src.sweep.sweep import Compose, check_jobs, finish, make_jobs
 from src.training.record import write_json
 from src.tune.arm import Arm, check_arms, name_arms
 from src.tune.expected import expected_best
@@ -44,6 +44,7 @@ def tune(batch: Sequence[Sequence[str]], compose: Compose, launcher: Launcher, f
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = f"sqlite:///{folder / 'study.sqlite'}"
     configs = [compose(overrides) for overrides in batch]
+    check_jobs(batch, configs)
     long = [job_name(overrides, task_config(config)) for overrides, config in zip(batch, configs, strict=True)]
     names = name_arms(configs, otherwise=long)
     arms = [Arm(name, list(o), config, storage) for name, o, config in zip(names, batch, configs, strict=True)]
