@@ -16,8 +16,9 @@ from typing import Any
 from src.errors import UserError
 
 _COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+_BOUND = r"-?\d+(?:\.\d*)?(?:e[+-]?\d{1,2})?"
 _NUMBER = re.compile(
-    r"(?:(?P<low>[\d.e+-]+) (?P<low_op><=?) )?(?P<type>int|float)(?: (?P<op>[<>]=?) (?P<bound>[\d.e+-]+))?"
+    rf"(?:(?P<low>{_BOUND}) (?P<low_op><=?) )?(?P<type>int|float)(?: (?P<op>[<>]=?) (?P<bound>{_BOUND}))?"
 )
 _LARGEST = 2**63 - 1  # what a C library takes for an integer
 

@@ -31,10 +31,10 @@ RULES: dict[str, dict[str, str]] = {
         "learning_rate": "float > 0",
         "adapter": "map | null",
         "train_parameters": "str | list[str]",
-        "auto": "map",
-        "rules": "map",
+        "auto": "map[str]",
+        "rules": "map[str]",
         "budget": "map",
-        "search": "map",
+        "search": "map[map]",
         "head": "map",
     },
     "model.head": {"train": "bool", "learning_rate": "float > 0 | null"},
@@ -54,9 +54,9 @@ RULES: dict[str, dict[str, str]] = {
         "metrics": "list[str]",
         "primary_metric": "str",
         "evaluation_splits": "list[str]",
-        "rows": "map",
+        "rows": "map[int]",
         "source": "str",
-        "sources": "map",
+        "sources": "map[map]",
         "dir": "str | null",
         "max_length": "int >= 4",
         "max_train_samples": "int >= 1 | null",
@@ -67,6 +67,9 @@ RULES: dict[str, dict[str, str]] = {
 }
 
 MIX_RULES = {"sampling": "size | equal | temperature", "temperature": "float > 0"}
+
+# An entry of model.search.
+SEARCH = ({"key": "str", "choices": "list[any]"}, {"key": "str", "low": "float > 0", "high": "float > 0"})
 
 # Values that keep their rule and still describe no run that ends, or that fits into any memory.
 CEILINGS = {

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from src.config.rules import broken, check_rule, unknown_key
-from src.config.tables import CEILINGS, MIX_RULES, NEEDED, OPEN, RULES
+from src.config.tables import CEILINGS, MIX_RULES, NEEDED, OPEN, RULES, SEARCH
 from src.config.training import DECIDED_BY_THE_RUN, OURS, check_training, listed_keys, training_rules
 from src.data.records import check_fixed_keys
 from src.errors import UserError
@@ -53,6 +53,7 @@ def validate(cfg: DictConfig) -> None:
     for path, table in OPEN.items():
         if node := _select(config, path):
             _check_node(path, node, table)
+    _check_search(model["search"])
     check_training(config["training"])
     _check_start(config["init_from"])
     if "tasks" in data:
@@ -219,6 +220,14 @@ def _method_rules(model: Mapping[str, Any], method: str) -> dict[str, str]:
     return library | model["rules"]
 
 
+def _check_search(search: Mapping[str, Any]) -> None:
+    """The form of what ``python -m src tune`` draws from; whether a range makes sense is its own affair."""
+    for name, entry in search.items():
+        path, rules = f"model.search.{name}", SEARCH[0 if "choices" in entry else 1]
+        _check_complete(path, entry, rules)
+        _check_node(path, entry, rules)
+
+
 def _check_start(run: str | None) -> None:
     if run is None:
         return
@@ -237,6 +246,13 @@ def _check_data(config: Mapping[str, Any]) -> None:
         raise UserError(
             f"data.source={data['source']} is not a source of {data['name']}; choices: {', '.join(data['sources'])}"
         )
+    source = f"data.sources.{data['source']}"
+    _check_complete(source, _select(config, source), ("_target_",))
+    for path in ("data.splits", "data.files", f"{source}.splits", f"{source}.files"):
+        if (node := _select(config, path)) is not None:
+            if not check_rule(node, "map[str|null]"):
+                raise broken(path, node, "map[str|null]")
+            _check_complete(path, node, ("train",))
     if not 1 <= len(data["text"]) <= 2:
         raise UserError(f"data.text={data['text']} breaks the rule: one column, or two for a pair of texts")
     if not data["evaluation_splits"]:
