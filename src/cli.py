@@ -16,6 +16,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.utils import setup_globals
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -32,6 +33,7 @@ __all__ = ["CONF", "ROOT", "answered", "open_training", "run_app"]
 USER_ERROR = 2  # exit status
 _ANSWERED = (UserError, HydraException, OmegaConfBaseException)  # what has a message for people
 
+setup_globals()  # Hydra's own, which --experimental-rerun leaves out
 # One token a process keeps two runs that start in the same second apart.
 OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
 # Ours stand in place of the packages' launchers of the same name, and Hydra would say so in every process.

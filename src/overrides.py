@@ -6,7 +6,7 @@ a flag. Both are put right here: values that Hydra could not read are quoted, an
 
 import functools
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -15,11 +15,13 @@ from hydra.errors import HydraException
 
 from src.config.training import listed_keys
 from src.errors import UserError
+from src.paths import CONF
 
 # Hydra's flags that take the next word as their value.
 _WITH_VALUE = ("--cfg", "--package", "--config-path", "--config-name", "--config-dir", "--experimental-rerun", "--info")
 _SHORT = ("-c", "-p", "-cp", "-cn", "-cd", "-i")
-_INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")  # the only values of --info
+_INFO = ("--info", "-i")
+_INFO_CHOICES = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 # Keys whose value is the name of a file or folder; those of a folder that is made may have one value alone.
 _PATHS = ("init_from", "path", "dir", "train", "validation", "test", "subdir")
 _MADE = ("hydra.run.dir", "hydra.sweep.dir", "sweep.dir")
@@ -35,11 +37,15 @@ def prepare(arguments: Sequence[str]) -> list[str]:
     overrides, flags = [], []
     words = iter(arguments)
     for word in words:
-        if word.startswith("-"):
-            flags.append(word)
-            flags += _value_of(word, words)
-        else:
+        if not word.startswith("-"):
             overrides.append(prepare_override(word))
+            continue
+        flags.append(word)
+        value = next(words, None) if _takes_value(word) else None
+        if value is not None and word in _INFO and value not in _INFO_CHOICES:  # its value may be left out
+            overrides.append(prepare_override(value))
+        elif value is not None:
+            flags.append(value)
     return overrides + flags
 
 
@@ -63,6 +69,8 @@ def prepare_override(word: str) -> str:
             value = _readable(value)
     word = open_training(key + equals + value)
     if _reads(word):
+        if (CONF / name).is_dir() or name.startswith("hydra/"):
+            _check_choice(word, name)
         return word
     error = _parse_error(word)
     if error is None or not _reads(f"{key}=1"):
@@ -90,13 +98,22 @@ def as_text(key: str, value: str) -> str:
     return f'"{word}"' if not set(word) & set('"$`\\!') else shlex.quote(word)
 
 
-def _value_of(flag: str, words: Iterator[str]) -> list[str]:
-    """The flag's value, if the flag is one that takes the next word."""
-    long = [name for name in _WITH_VALUE if flag.startswith("--") and name.startswith(flag)]
-    if "=" in flag or not (flag in _SHORT or long):
-        return []
-    value = next(words, None)
-    return [] if value is None else [value]
+def _takes_value(flag: str) -> bool:
+    """Whether the next word is the flag's; argparse takes the beginning of a long flag's name for the whole."""
+    long = flag.startswith("--") and any(name.startswith(flag) for name in _WITH_VALUE)
+    return long or flag in _SHORT
+
+
+def _check_choice(word: str, group: str) -> None:
+    """Refuse what is no name of a choice; whether there is such a choice is Hydra's question."""
+    override = _parser().parse_override(word)
+    if override.is_sweep_override() or override.is_delete():
+        return
+    value = override.value()
+    if all(isinstance(name, str) for name in (value if isinstance(value, list) else [value])):
+        return
+    choices = ", ".join(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
+    raise UserError(f"{word}: a choice is a name; choices: {choices or 'those of Hydra'}")
 
 
 def _check_folder(key: str, value: str) -> None:

@@ -28,12 +28,13 @@ def run_job(cfg: DictConfig, folder: str | Path, member: "Member | None" = None)
         The primary metric on the evaluation split, at the selected epoch.
 
     Raises:
-        UserError: on a mistake in the config; the record's status is then ``failed``, as after any exception.
+        UserError: on a mistake in the config. What only data or model reveal leaves a record whose status is
+            ``failed``, as any exception does.
         Interrupted: after Ctrl-C or SIGTERM; the status is then ``interrupted``.
     """
     folder = Path(folder)
+    validate(cfg)  # a config that is no config has no record
     with interruptible(), Record(folder, cfg) as record:
-        validate(cfg)
         record.describe_environment()
         resolved = resolve(cfg)
         record.identify(resolved)

@@ -20,7 +20,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from src.cli import CONF, open_training
+from src.cli import CONF
+from src.overrides import prepare_override
 
 NANO = [
     "experiment=demo",
@@ -57,7 +58,7 @@ def logging_as_before() -> Iterator[None]:
 def compose_config(*overrides: str) -> DictConfig:
     """The config that ``python main.py OVERRIDES`` would run."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("config", overrides=[open_training(override) for override in overrides])
+        return compose("config", overrides=[prepare_override(override) for override in overrides])
 
 
 @pytest.fixture(scope="session")

@@ -183,8 +183,7 @@ def test_what_needs_no_model_is_refused_before_torch_is_imported(case, tmp_path)
     )
     done = subprocess.run([sys.executable, "-c", script, *overrides], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 2 and done.stdout.strip() == "[]", done.stderr
-    record = json.loads((tmp_path / "result.json").read_text())
-    assert record["status"] == "failed" and record["error"]["type"] == "UserError"
+    assert not (tmp_path / "result.json").exists(), "there is no run to compare"
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"]])

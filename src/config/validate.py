@@ -38,10 +38,13 @@ def validate(cfg: DictConfig) -> None:
     written: dict[str, Any] = OmegaConf.to_container(cfg, resolve=False)  # type: ignore[assignment]
     _check_written(written)
     config = resolved(cfg)
+    _check_targets(config)
     model, data = config["model"], config["data"]
     rules = _closed_rules(config)
     method = _method_node(model)
     if method:
+        if not isinstance(model[method], dict):
+            raise broken(f"model.{method}", model[method], "map")
         rules["model"][method] = "map"
         rules[f"model.{method}"] = _method_rules(model, method)
     elif model["adapter"] is not None:
@@ -103,15 +106,20 @@ def _check_written(config: dict[str, Any]) -> None:
         for key in table.keys() & node.keys():
             if not (isinstance(node[key], str) and _INTERPOLATED.search(node[key])):
                 _check_value(f"{path}.{key}" if path else key, _without_interpolations(node[key]), table[key])
-    for path, node in _nodes(config):
-        for key, rule in _INSTANTIATED.items():
-            if key in node and not check_rule(node[key], rule):
-                raise broken(f"{path}.{key}", node[key], rule)
+    _check_targets(config)
     for path, needed in NEEDED.items():
         if node := _select(config, path):
             _check_complete(path, node, needed)
     if config["watch"] == {}:
         raise broken("watch", {}, "null, or a map with _target_")
+
+
+def _check_targets(config: dict[str, Any]) -> None:
+    """Check what names a class or function, wherever it stands."""
+    for path, node in _nodes(config):
+        for key, rule in _INSTANTIATED.items():
+            if key in node and not check_rule(node[key], rule):
+                raise broken(f"{path}.{key}", node[key], rule)
 
 
 def _closed_rules(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:

@@ -41,7 +41,7 @@ def load_synthetic(
 
     from src.data.stored import stored
 
-    if task not in TASKS:
+    if not isinstance(task, str) or task not in TASKS:
         raise UserError(f"task={task!r} is no synthetic task; choose one of {', '.join(TASKS)}")
     sizes = {"train": train, "validation": validation, "test": test}
     for split, size in sizes.items():
