@@ -131,8 +131,11 @@ def _ambiguous(text: str) -> str:
 
 def _refused_by_hydra(error: Exception) -> str:
     """What ended Hydra before the job began: a wrong value of the config, or of Hydra's own settings."""
-    text = f"{type(error).__name__}: {error}" if not isinstance(error, OSError) else str(error)
-    return _wrong_value() or f"Hydra cannot start the run with the values of its own keys, hydra.*: {text}"
+    if found := _wrong_value():
+        return found
+    if isinstance(error, OSError):
+        return f"the run's folder cannot be made: {error}; hydra.run.dir=FOLDER puts it elsewhere"
+    return f"Hydra cannot start the run with the values of its own keys, hydra.*: {type(error).__name__}: {error}"
 
 
 def _wrong_value() -> str | None:

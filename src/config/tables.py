@@ -95,6 +95,5 @@ OPEN: dict[str, dict[str, str]] = {
         "whole": "list[str]",
     },
     "backbone.package": {"name": "str", "module": "str", "folder": "str"},
-    "watch": {"storage": "str", "study": "str", "trial": "int >= 0", "pruner": "asha | median | none"},
 }
 NEEDED = {"model.budget": ("key", "to"), "backbone.package": ("name", "module", "folder"), "watch": ("_target_",)}

@@ -261,8 +261,13 @@ def _check_data(config: Mapping[str, Any]) -> None:
             if not check_rule(node, "map[str|null]"):
                 raise broken(path, node, "map[str|null]")
             _check_complete(path, node, ("train",))
-    if not 1 <= len(data["text"]) <= 2:
-        raise UserError(f"data.text={data['text']} breaks the rule: one column, or two for a pair of texts")
+    rules = _closed_rules(config)["data"]
+    chosen = data["sources"][data["source"]]
+    for key in chosen.keys() & rules.keys():  # a source's argument of the same name is the same thing
+        _check_value(f"{source}.{key}", chosen[key], rules[key])
+    for path, columns in (("data.text", data["text"]), (f"{source}.text", chosen.get("text", data["text"]))):
+        if not 1 <= len(columns) <= 2:
+            raise UserError(f"{path}={columns} breaks the rule: one column, or two for a pair of texts")
     if not data["evaluation_splits"]:
         raise UserError("data.evaluation_splits=[] breaks the rule: at least one split")
     check_fixed_keys(data)

@@ -67,11 +67,13 @@ def check_jobs(batch: Sequence[Sequence[str]], configs: Sequence[DictConfig]) ->
         UserError: naming what is wrong, with the first job that has it.
     """
     wrong: dict[str, list[str]] = {}
+    common = set.intersection(*map(set, batch))
     for overrides, config in zip(batch, configs, strict=True):
         try:
             validate(task_config(config))
         except UserError as error:
-            wrong.setdefault(str(error), []).append(" ".join(overrides))
+            own = [override for override in overrides if override not in common]
+            wrong.setdefault(str(error), []).append(" ".join(own))
     if not wrong:
         return
     count = sum(map(len, wrong.values()))
