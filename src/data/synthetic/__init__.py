@@ -43,6 +43,8 @@ def load_synthetic(
 
     if not isinstance(task, str) or task not in TASKS:
         raise UserError(f"task={task!r} is no synthetic task; choose one of {', '.join(TASKS)}")
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise UserError(f"seed={seed!r} breaks the rule: int")
     sizes = {"train": train, "validation": validation, "test": test}
     for split, size in sizes.items():
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
