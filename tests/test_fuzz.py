@@ -20,7 +20,9 @@ from src.run import resolve
 from tests.conftest import NANO, compose_config
 
 BASES = {
-    "demo": ["data.sources.synthetic.train=90", "data.sources.synthetic.validation=40", "data.sources.synthetic.test=4"],
+    "demo": [
+        "data.sources.synthetic.train=90", "data.sources.synthetic.validation=40", "data.sources.synthetic.test=4",
+    ],
     "kronecker, a set of one's own": [
         "model=roberta_lsr", "data=custom", "data.files.train=train.csv", "data.label_names=[a,b]", "budget.match=null",
     ],

@@ -16,7 +16,8 @@ from src.overrides import as_text, prepare, prepare_override, quoted
 
 TEXTS = [
     "a=b", "a=b=c", "f(x)", "(x)", "[x", "x]", "größe", "naïve café", "日本語", "😀", "it's", 'say "x"', "a#b", "a&b;c",
-    "~/runs", "x/[1]/y", "100%!", "<a>|b", "a\\", "\\'", "'", '"', "''", "x\ny", "{x", "a,b=c(d", "a~b^c", "`x`", "$HOME",
+    "~/runs", "x/[1]/y", "100%!", "<a>|b", "a\\", "\\'", "'", '"', "''", "x\ny", "{x", "a,b=c(d", "a~b^c", "`x`",
+    "$HOME",
 ]  # fmt: skip
 
 
@@ -137,15 +138,12 @@ def test_a_pickled_config_can_be_run_again(tmp_path):
     """--experimental-rerun FILE, as Hydra documents it."""
     folder = tmp_path / "a=b"
     command = [sys.executable, "main.py"]
-    pickle = ["hydra.callbacks={keep:{_target_:hydra.experimental.callbacks.PickleJobInfoCallback}}"]
-    wrong = subprocess.run(  # the quickest end of a run: a mistake that validate finds
-        [*command, "model.lora.r=0", f"hydra.run.dir={folder}", f"+{pickle[0]}"], cwd=ROOT, capture_output=True, text=True
-    )
+    pickled = "+hydra.callbacks={keep:{_target_:hydra.experimental.callbacks.PickleJobInfoCallback}}"
+    words = ["model.lora.r=0", f"hydra.run.dir={folder}", pickled]  # the quickest end: a mistake that validate finds
+    wrong = subprocess.run([*command, *words], cwd=ROOT, capture_output=True, text=True)
     assert "model.lora.r=0 breaks the rule" in wrong.stderr
     file = next(Path(folder).rglob("config.pickle"))
-    again = subprocess.run(
-        [*command, "--experimental-rerun", str(file)], cwd=ROOT, capture_output=True, text=True
-    )
+    again = subprocess.run([*command, "--experimental-rerun", str(file)], cwd=ROOT, capture_output=True, text=True)
     assert again.returncode == 2 and "error: model.lora.r=0 breaks the rule" in again.stderr
     missing = subprocess.run([*command, "--experimental-rerun", "a=b/none"], cwd=ROOT, capture_output=True, text=True)
     assert missing.returncode == 2 and "a=b/none does not exist" in missing.stderr and "Traceback" not in missing.stderr

@@ -114,7 +114,7 @@ def fit(cfg: DictConfig, record: Record, member: "Member | None" = None) -> floa
 
     watch = instantiate(cfg.watch) if cfg.watch is not None else None
     if watch is not None and not callable(watch):
-        raise UserError(f"watch._target_={cfg.watch._target_} makes nothing that can be called with an epoch and a score")
+        raise UserError(f"watch._target_={cfg.watch._target_} makes nothing that takes an epoch and a score")
 
     def on_evaluation(evaluation: Evaluation) -> None:
         if isinstance(job.data, MixedData):

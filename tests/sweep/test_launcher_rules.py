@@ -28,7 +28,7 @@ def test_every_key_refuses_what_it_cannot_be(name):
     for key in set(node(name)) - {"_target_"}:
         with pytest.raises(UserError, match=f"hydra.launcher.{key}=.* breaks the rule"):
             check_launcher(node(name) | {key: [[1]]})
-    with pytest.raises(UserError, match="hydra.launcher.slotss is not a key"):
+    with pytest.raises(UserError, match=r"hydra\.launcher\.slotss is not a key"):
         check_launcher(node(name) | {"slotss": 1})
 
 
