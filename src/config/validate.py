@@ -52,7 +52,8 @@ def validate(cfg: DictConfig) -> None:
     for path, table in rules.items():
         _check_node(path, _select(config, path), table)
     if method:
-        _check_complete(f"model.{method}", model[method], model["rules"])
+        needed = [key for key, rule in model["rules"].items() if not check_rule(None, rule)]
+        _check_complete(f"model.{method}", model[method], needed)
     for path, table in OPEN.items():
         if node := _select(config, path):
             _check_node(path, node, table)
