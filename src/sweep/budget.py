@@ -66,12 +66,14 @@ def _largest(cfg: DictConfig, knob: Mapping[str, Any], limit: int, skeleton: Ske
 
 def _set(cfg: DictConfig, knob: Mapping[str, Any], value: int) -> None:
     before = OmegaConf.select(cfg.model, knob["key"])
+    # All read before the knob is turned: a key that refers to it (alpha: ${.r}) turns with it.
+    scaled = {key: OmegaConf.select(cfg.model, key) / before * value for key in knob.get("with", ())}
+    whole = {key: max(1, round(OmegaConf.select(cfg.model, key) / before * value)) for key in knob.get("whole", ())}
     OmegaConf.update(cfg.model, knob["key"], value)
-    for key in knob.get("with", ()):
-        scaled = OmegaConf.select(cfg.model, key) / before * value
-        OmegaConf.update(cfg.model, key, int(scaled) if float(scaled).is_integer() else scaled)
-    for key in knob.get("whole", ()):
-        OmegaConf.update(cfg.model, key, max(1, round(OmegaConf.select(cfg.model, key) / before * value)))
+    for key, new in scaled.items():
+        OmegaConf.update(cfg.model, key, int(new) if float(new).is_integer() else new)
+    for key, new in whole.items():
+        OmegaConf.update(cfg.model, key, new)
 
 
 def _size_of(model: str, skeleton: Skeleton) -> int:
