@@ -1,6 +1,8 @@
 """One arm of a tuning: a method on a task, its study, its trials, its winner."""
 
+import hashlib
 import math
+import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,15 +12,20 @@ from typing import Any
 import optuna
 from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import BaseDistribution
+from optuna.storages import get_storage
 from optuna.trial import FrozenTrial, TrialState
 
 from src.errors import UserError
 from src.metrics.names import LOWER_IS_BETTER
-from src.sweep.job import SweepJob
+from src.paths import CONF
+from src.sweep.job import SweepJob, task_config
+from src.sweep.names import job_name
+from src.training.identity import config_hash
 from src.training.selection import HOLDOUT
 from src.tune.space import as_overrides, make_space
-from src.tune.watch import PrunedError, make_pruner
+from src.tune.watch import PrunedError, make_pruner, trial_id
 
+LONGEST = 100  # characters of a name
 SPENT = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
@@ -87,9 +94,13 @@ class Arm:
         """The overrides of a trial's run."""
         watch = []
         if (pruner := self.config.tune.pruner) != "none":
-            fields = f"storage:'{self.storage}',study:'{self.name}',trial:{trial._trial_id},pruner:{pruner}"
+            fields = f"storage:'{self.storage}',study:'{self.name}',trial:{trial.number},pruner:{pruner}"
             watch = [f"watch={{_target_:src.tune.watch.Watch,{fields}}}"]
-        return [*self.overrides, *as_overrides(trial.params), *watch]
+        return [*self.overrides, *self.chosen(trial), *watch]
+
+    def chosen(self, trial: FrozenTrial) -> list[str]:
+        """The overrides that set what the trial drew."""
+        return as_overrides(trial.params, trial.distributions)
 
     def judge(self, trial: FrozenTrial, job: SweepJob) -> None:
         """Tell the study how a trial's run ended; one that did not end stays open."""
@@ -97,7 +108,8 @@ class Arm:
         if state not in ("done", "failed"):
             return
         study = self._load()
-        study._storage.set_trial_user_attr(trial._trial_id, "folder", job.name)
+        storage = get_storage(self.storage)
+        storage.set_trial_user_attr(trial_id(self.storage, self.name, trial.number), "folder", job.name)
         error = record.get("error") or {}
         score = ((record.get("metrics") or {}).get(HOLDOUT) or {}).get(self.metric)
         if error.get("type") == PrunedError.__name__:
@@ -134,17 +146,40 @@ def _score(trial: FrozenTrial) -> float | None:
     return trial.intermediate_values[max(trial.intermediate_values)] if trial.intermediate_values else None
 
 
-def name_arms(configs: Sequence[DictConfig], otherwise: Sequence[str]) -> list[str]:
-    """Task and method where these tell the arms apart, else the other names."""
-    names = [f"{cfg.data.name}_{cfg.model.name.partition('_')[2]}" for cfg in configs]
-    return names if len(set(names)) == len(names) else list(otherwise)
+def name_arms(batch: Sequence[Sequence[str]], configs: Sequence[DictConfig]) -> list[str]:
+    """A name for each arm: task and method, and where these do not tell arms apart, the values that do.
+
+    Names are made of letters, digits, ``.``, ``_`` and ``-``: they are file names, and need no quotes in an override.
+    Arms have one name only if they are one.
+    """
+    short = [f"{cfg.data.name}_{cfg.model.name.partition('_')[2] or cfg.model.name}" for cfg in configs]
+    names = []
+    for overrides, cfg, name in zip(batch, configs, short, strict=True):
+        twins = [set(other) for other, theirs in zip(batch, short, strict=True) if theirs == name]
+        own = [text for text in overrides if not all(text in other for other in twins)]
+        names.append(_plain(f"{name}_{job_name(own, task_config(cfg))}" if own else name))
+    taken = {path.stem.casefold() for path in (CONF / "experiment").glob("*.yaml")}
+    hashes = [config_hash(OmegaConf.to_container(task_config(cfg), resolve=True)) for cfg in configs]  # type: ignore[arg-type]
+    folded = [name.casefold() for name in names]
+    for i, name in enumerate(names):
+        others = {own for own, theirs in zip(hashes, folded, strict=True) if theirs == folded[i]}
+        if len(others) > 1 or folded[i] in taken:
+            names[i] = f"{name[: LONGEST - 9]}-{hashes[i][:8]}"
+    return names
+
+
+def _plain(text: str) -> str:
+    name = re.sub(r"[^\w.-]+", "-", text, flags=re.ASCII).strip("-.")
+    if len(name) <= LONGEST:
+        return name
+    return f"{name[: LONGEST - 9]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def check_arms(arms: Sequence[Arm], folder: Path) -> None:
     """Refuse what cannot be tuned fairly, before anything runs.
 
     Raises:
-        UserError: if a run has no held-out rows, an arm has no search space, or two arms have one name.
+        UserError: if a run has no held-out rows, an arm has no search space, or two arms are one.
     """
     for arm in arms:
         if arm.config.training.selection != "holdout":
@@ -155,4 +190,4 @@ def check_arms(arms: Sequence[Arm], folder: Path) -> None:
         _ = arm.space
     names = [arm.name for arm in arms]
     if twice := {name for name in names if names.count(name) > 1}:
-        raise UserError(f"{folder}: two arms are called {', '.join(sorted(twice))}")
+        raise UserError(f"{folder}: arms that differ in nothing that changes a number: {', '.join(sorted(twice))}")

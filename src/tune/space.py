@@ -7,6 +7,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
 from src.errors import UserError
+from src.keys import override
 
 DECADES = 2  # at least, for the learning rate: a narrower range decides the ranking
 EDGE = 0.05  # share of a range that counts as its edge
@@ -27,9 +28,20 @@ def make_space(name: str, search: Mapping[str, Mapping[str, Any]]) -> dict[str, 
     return {str(entry.get("key")): _distribution(entry_name, entry) for entry_name, entry in search.items()}
 
 
-def as_overrides(params: Mapping[str, Any]) -> list[str]:
-    """Overrides that set drawn values; floats to four digits, which names folders readably and decides nothing."""
-    return [f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}" for key, value in params.items()]
+def as_overrides(params: Mapping[str, Any], space: Mapping[str, BaseDistribution] | None = None) -> list[str]:
+    """Overrides that set drawn values.
+
+    Args:
+        params: by the config's dotted keys.
+        space: what they were drawn from. A float of a range is cut to four digits, which names folders readably and
+            decides nothing; a choice is what it is.
+    """
+    found = []
+    for key, value in params.items():
+        chosen = space is not None and isinstance(space.get(key), CategoricalDistribution)
+        cut = isinstance(value, float) and not chosen
+        found.append(f"{key}={value:.4g}" if cut else override(key, value))
+    return found
 
 
 def edges(params: Mapping[str, Any], space: Mapping[str, BaseDistribution]) -> list[str]:
@@ -37,7 +49,7 @@ def edges(params: Mapping[str, Any], space: Mapping[str, BaseDistribution]) -> l
     return [
         f"{key}={value:.4g} lies on the edge of what was searched ({_range(space[key])}): widen model.search"
         for key, value in params.items()
-        if isinstance(value, int | float) and _on_edge(float(value), space[key])
+        if isinstance(value, int | float) and not isinstance(value, bool) and _on_edge(float(value), space[key])
     ]
 
 
@@ -59,7 +71,7 @@ def _on_edge(value: float, distribution: BaseDistribution) -> bool:
     if isinstance(distribution, FloatDistribution):
         span = math.log(distribution.high / distribution.low)
         return min(math.log(value / distribution.low), math.log(distribution.high / value)) < EDGE * span
-    choices = [choice for choice in distribution.choices if isinstance(choice, int | float)]  # type: ignore[attr-defined]
+    choices = [c for c in distribution.choices if isinstance(c, int | float) and not isinstance(c, bool)]  # type: ignore[attr-defined]
     return len(choices) > 1 and value in (min(choices), max(choices))
 
 

@@ -1,27 +1,26 @@
 """Tune every arm, retrain the winners with fresh seeds, and leave what a reader needs to judge it."""
 
-import json
 import logging
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
 from hydra.plugins.launcher import Launcher
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 from rich.text import Text
 
 from src.compare.after_sweep import after_sweep
 from src.errors import UserError
-from src.sweep.job import task_config
-from src.sweep.names import job_name
 from src.sweep.sweep import Compose, check_jobs, finish, make_jobs
 from src.training.record import write_json
 from src.tune.arm import Arm, check_arms, name_arms
 from src.tune.expected import expected_best
 from src.tune.plot import plot_expected_best
-from src.tune.space import as_overrides, edges
+from src.tune.space import edges
+from src.tune.winner import check_writable, write_winner
 
 log = logging.getLogger(__name__)
 
@@ -45,18 +44,17 @@ def tune(batch: Sequence[Sequence[str]], compose: Compose, launcher: Launcher, f
     storage = f"sqlite:///{folder / 'study.sqlite'}"
     configs = [compose(overrides) for overrides in batch]
     check_jobs(batch, configs)
-    long = [job_name(overrides, task_config(config)) for overrides, config in zip(batch, configs, strict=True)]
-    names = name_arms(configs, otherwise=long)
+    names = name_arms(batch, configs)
     arms = [Arm(name, list(o), config, storage) for name, o, config in zip(names, batch, configs, strict=True)]
     check_arms(arms, folder)
+    for arm in arms:
+        check_writable(arm.overrides, arm.config, compose)
     while _run_trials(arms, compose, launcher, folder, cfg):
         pass
     winners = {arm.name: arm.winner() for arm in arms}
-    _write(arms, winners, folder)
+    _write(arms, winners, compose, folder)
     seeds = [cfg.seed + 1 + number for number in range(cfg.tune.seeds)]
-    final = [
-        [*arm.overrides, *as_overrides(winners[arm.name].params), f"seed={seed}"] for arm in arms for seed in seeds
-    ]
+    final = [[*arm.overrides, *arm.chosen(winners[arm.name]), f"seed={seed}"] for arm in arms for seed in seeds]
     jobs = make_jobs(final, compose, folder / RUNS)
     outcomes = finish(jobs, launcher, cfg.sweep)
     after_sweep(folder / RUNS)
@@ -83,7 +81,7 @@ def _run_trials(arms: Sequence[Arm], compose: Compose, launcher: Launcher, folde
     return True
 
 
-def _write(arms: Sequence[Arm], winners: dict[str, Any], folder: Path) -> None:
+def _write(arms: Sequence[Arm], winners: dict[str, Any], compose: Compose, folder: Path) -> None:
     body: dict[str, dict[str, Any]] = {}
     for arm in arms:
         winner = winners[arm.name]
@@ -98,7 +96,12 @@ def _write(arms: Sequence[Arm], winners: dict[str, Any], folder: Path) -> None:
                  "folder": t.user_attrs.get("folder")} for t in arm.trials()
             ],
         }  # fmt: skip
-        _write_config(arm, winner, folder / "conf" / "experiment")
+        write_winner(
+            compose([*arm.overrides, *arm.chosen(winner)]),
+            compose,
+            folder / "conf" / "experiment" / f"{arm.name}.yaml",
+            f"The best of {len(arm.trials())} trials: held-out {arm.metric} {winner.value:.4f}.",
+        )
     write_json(folder / SUMMARY, body)
     curves: dict[tuple[str, str], dict[str, list[float]]] = {}
     for arm in arms:
@@ -107,33 +110,17 @@ def _write(arms: Sequence[Arm], winners: dict[str, Any], folder: Path) -> None:
     plot_expected_best(curves, folder / PLOT)
 
 
-def _write_config(arm: Arm, winner: Any, folder: Path) -> None:
-    """The winner as an experiment config: ``python main.py --config-dir FOLDER/conf experiment=TASK_METHOD``."""
-    cfg = arm.config
-    chosen = OmegaConf.create({})
-    for override in as_overrides(winner.params):
-        key, _, value = override.partition("=")
-        OmegaConf.update(chosen, key, json.loads(value) if value[:1].isdigit() else value, force_add=True)
-    groups = cfg.hydra.runtime.choices
-    base = [] if groups.experiment == "none" else [f"  - {groups.experiment}"]
-    defaults = [f"  - override /{group}: {groups[group]}" for group in ("model", "backbone", "data", "training")]
-    text = "\n".join([
-        "# @package _global_",
-        f"# The best of {len(arm.trials())} trials: held-out {arm.metric} {winner.value:.4f}.",
-        "defaults:", *base, *defaults, OmegaConf.to_yaml(chosen).rstrip(), "",
-    ])  # fmt: skip
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{cfg.data.name}_{cfg.model.name.partition('_')[2]}.yaml").write_text(text, encoding="utf-8")
-
-
 def _say(arms: Sequence[Arm], winners: dict[str, Any], folder: Path) -> None:
     console = Console()
     for arm in arms:
         winner = winners[arm.name]
         states = [trial.state.name.lower() for trial in arm.trials()]
         counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
-        chosen = " ".join(as_overrides(winner.params))
+        chosen = " ".join(arm.chosen(winner))
         console.print(Text(f"{arm.name}: {counts}; best held-out {arm.metric} {winner.value:.4f} with {chosen}"))
         for warning in edges(winner.params, arm.space):
             console.print(Text(f"  take care: {warning}"))
     console.print(Text(f"Tuned in {folder}: {RUNS}/ (winners), {TRIALS}/, {SUMMARY}, {PLOT}.png, conf/experiment/"))
+    for arm in arms:
+        command = f"python main.py --config-dir {shlex.quote(str(folder / 'conf'))} experiment={arm.name}"
+        console.print(Text(command), soft_wrap=True)

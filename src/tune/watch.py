@@ -13,7 +13,7 @@ class Watch:
     Args:
         storage: of the study, as Optuna names it.
         study: its name.
-        trial: the trial's id in the storage.
+        trial: its number in the study.
         pruner: ``asha`` or ``median``.
     """
 
@@ -21,15 +21,22 @@ class Watch:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.trial = optuna.Trial(
-            optuna.load_study(study_name=study, storage=storage, pruner=make_pruner(pruner)), trial
-        )
+        loaded = optuna.load_study(study_name=study, storage=storage, pruner=make_pruner(pruner))
+        self.trial = optuna.Trial(loaded, trial_id(storage, study, trial))
 
     def __call__(self, epoch: float, score: float) -> None:
         """Raise `PrunedError` if a trial with this score after this epoch is not worth going on with."""
         self.trial.report(score, round(epoch))
         if self.trial.should_prune():
             raise PrunedError(f"pruned after epoch {epoch:g} with a held-out score of {score:.4f}")
+
+
+def trial_id(storage: str, study: str, number: int) -> int:
+    """What the storage calls a study's trial."""
+    from optuna.storages import get_storage
+
+    found = get_storage(storage)
+    return found.get_trial_id_from_study_id_trial_number(found.get_study_id_from_name(study), number)
 
 
 def make_pruner(name: str):
