@@ -101,6 +101,7 @@ def _write(arms: Sequence[Arm], winners: dict[str, Any], compose: Compose, folde
             compose,
             folder / "conf" / "experiment" / f"{arm.name}.yaml",
             f"The best of {len(arm.trials())} trials: held-out {arm.metric} {winner.value:.4f}.",
+            tuned=winner.params,
         )
     write_json(folder / SUMMARY, body)
     curves: dict[tuple[str, str], dict[str, list[float]]] = {}

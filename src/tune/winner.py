@@ -1,6 +1,6 @@
 """A winner as an experiment config, which composes to what the winner was trained with, key by key."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ GROUPS = ("model", "backbone", "data", "training")
 NOT_WRITTEN = ("sweep", "tune", "watch")  # of the tuning itself
 
 
-def write_winner(config: DictConfig, compose: Compose, file: Path, comment: str) -> None:
+def write_winner(config: DictConfig, compose: Compose, file: Path, comment: str, tuned: Collection[str] = ()) -> None:
     """Write the config for ``python main.py --config-dir FOLDER/conf experiment=NAME``.
 
     It names the choices of model, backbone, data and training, and holds every value that they do not compose to:
@@ -25,11 +25,15 @@ def write_winner(config: DictConfig, compose: Compose, file: Path, comment: str)
         compose: from overrides to a composed config.
         file: ``FOLDER/conf/experiment/NAME.yaml``.
         comment: one line.
+        tuned: keys that are written even where they have their default.
     """
     choices = _choices(config)
-    changed = _changes(_plain(compose([f"{group}={choice}" for group, choice in choices.items()])), _plain(config))
+    base = compose([f"{group}={choice}" for group, choice in choices.items()])
+    changed = OmegaConf.create(_changes(_plain(base), _plain(config)))
+    for key in tuned:
+        OmegaConf.update(changed, key, OmegaConf.select(config, key), force_add=True)
     defaults = [*({f"override /{group}": choice} for group, choice in choices.items()), "_self_"]
-    body = OmegaConf.to_yaml(OmegaConf.create({"defaults": defaults, **changed}))
+    body = OmegaConf.to_yaml(OmegaConf.merge({"defaults": defaults}, changed))
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(f"# @package _global_\n# {comment}\n{body}", encoding="utf-8")
 

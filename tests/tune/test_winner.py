@@ -67,7 +67,9 @@ def test_the_config_composes_to_the_winners_own(arm, tmp_path):
     config = composed(*arm, *as_overrides({"model.head.learning_rate": 0.00123456}))
     (name,) = name_arms([arm], [config])
     check_writable(arm, config, lambda overrides: composed(*overrides))
-    write_winner(config, lambda overrides: composed(*overrides), tmp_path / "experiment" / f"{name}.yaml", "Best: 0.9")
+    file = tmp_path / "experiment" / f"{name}.yaml"
+    write_winner(config, lambda overrides: composed(*overrides), file, "Best: 0.9", tuned=["training.weight_decay"])
+    assert OmegaConf.load(file).training.weight_decay == config.training.weight_decay
     again = composed(f"hydra.searchpath=[file://{tmp_path}]", f"experiment={name}")
     assert repr(values(again)) == repr(values(config)) or values(again) == values(config)
     assert again.model.head.learning_rate == 0.001235
