@@ -6,15 +6,15 @@ import sys
 from src.errors import UserError
 
 COMMANDS = {
-    "tune": ("src.tune.command", "tune every method with the same number of trials, then compare the winners"),
-    "compare": ("src.compare.command", "tabulate any set of run folders"),
-    "predict": ("src.deploy.predict", "use a trained run: on a text, a file, or GLUE's test sets"),
-    "merge": ("src.deploy.merge", "write a trained run as a plain transformers model"),
-    "export": ("src.deploy.export", "write a trained run in the peft library's format, or read one of its"),
-    "analyze": ("src.analysis.command", "look inside trained adapters: figures and numbers"),
-    "bench": ("src.bench.command", "what every method costs on this machine in time and memory"),
-    "doctor": ("src.doctor", "what this machine has, and what of it a run would stumble over"),
-    "planted": ("src.analysis.planted", "which method recovers which known update, at an equal budget"),
+    "tune": ("src.tune.command:main", "tune every method with the same number of trials, then compare the winners"),
+    "compare": ("src.compare.command:main", "tabulate any set of run folders"),
+    "predict": ("src.deploy.commands:predict", "use a trained run: on a text, a file, or GLUE's test sets"),
+    "merge": ("src.deploy.commands:merge", "write a trained run as a plain transformers model"),
+    "export": ("src.deploy.commands:export", "write a trained run in the peft library's format, or read one of its"),
+    "analyze": ("src.analysis.command:main", "look inside trained adapters: figures and numbers"),
+    "bench": ("src.bench.command:main", "what every method costs on this machine in time and memory"),
+    "doctor": ("src.doctor:main", "what this machine has, and what of it a run would stumble over"),
+    "planted": ("src.analysis.command:planted", "which method recovers which known update, at an equal budget"),
 }
 
 
@@ -28,7 +28,8 @@ def main() -> int:
         print(f"error: {command}: no such command; choices: {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
     try:
-        return importlib.import_module(COMMANDS[command][0]).main(arguments) or 0
+        module, _, function = COMMANDS[command][0].partition(":")
+        return getattr(importlib.import_module(module), function)(arguments) or 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

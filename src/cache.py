@@ -3,13 +3,17 @@
 import os
 from pathlib import Path
 
+from src.places import make_folder
+
 
 def cache_dir(*parts: str) -> Path:
     """Return (and create) a folder below the user's cache.
 
     ``PEFT_ARENA_CACHE`` names the cache; without it, ``XDG_CACHE_HOME/peft-arena`` or ``~/.cache/peft-arena``.
+
+    Raises:
+        UnwritableError: if it cannot be made.
     """
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     folder = Path(os.environ.get("PEFT_ARENA_CACHE") or Path(home) / "peft-arena", *parts)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return make_folder(folder)

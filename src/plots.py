@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from src.errors import UserError
+from src.files import whole
 
 
 def pyplot() -> Any:
@@ -25,5 +26,6 @@ def pyplot() -> Any:
 def save(figure: Any, path: Path) -> None:
     """Write ``path`` with the endings .png and .pdf, and free the figure."""
     for ending in (".png", ".pdf"):
-        figure.savefig(path.with_suffix(ending), dpi=150)
+        with whole(path.with_suffix(ending)) as temporary:
+            figure.savefig(temporary, dpi=150, format=ending.removeprefix("."))
     pyplot().close(figure)

@@ -48,6 +48,8 @@ class ResumingSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         from src.config import check_node
+        from src.files import write_whole
+        from src.places import make_folder
         from src.sweep.plan import print_plan
         from src.sweep.sweep import make_jobs, refuse_torchrun, run_sweep
         from src.training.interrupt import interruptible
@@ -61,8 +63,8 @@ class ResumingSweeper(Sweeper):
         if settings.plan:
             print_plan(jobs, folder)
             return []
-        folder.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(self.config, folder / "multirun.yaml")
+        make_folder(folder)
+        write_whole(folder / "multirun.yaml", OmegaConf.to_yaml(self.config))
         with interruptible(), _closing(self.launcher):
             return run_sweep(jobs, self.launcher, folder, settings)
 
@@ -94,6 +96,7 @@ class TuningSweeper(ResumingSweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         from src.config import check_node
+        from src.places import make_folder
         from src.sweep.sweep import refuse_torchrun
         from src.training.interrupt import interruptible
         from src.tune.tune import tune
@@ -103,7 +106,7 @@ class TuningSweeper(ResumingSweeper):
         check_node("sweep", self.config.sweep)
         check_node("tune", self.config.tune)
         folder = Path(self.config.hydra.sweep.dir)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         with interruptible(), _closing(self.launcher):
             tune(self._combinations(arguments), self._compose, self.launcher, folder, self.config)
 

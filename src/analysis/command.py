@@ -1,144 +1,57 @@
-"""``python -m src analyze RUN...``: look inside trained adapters."""
+"""``python -m src analyze | planted``: their arguments. What needs torch is imported after they are checked."""
 
 import argparse
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from src.analysis import figures
-from src.analysis.breakdown import breakdown
-from src.analysis.factors import RunFactors, load_factors, run_labels, task_name
-from src.analysis.history import diagnostics
-from src.analysis.movement import movement
-from src.analysis.spectra import spectra
-from src.analysis.starts import starts
-from src.analysis.subspace import subspaces
-from src.compare.records import Run, find_runs
 from src.deploy.output import new_folder
 from src.errors import UserError
-from src.training.record import write_json
-
-RESULT = "analysis.json"
 
 
 def main(arguments: list[str]) -> None:
-    """Analyse runs, write the figures and the numbers, and say what was left out.
+    """Look inside trained adapters.
 
     Raises:
         UserError: if a folder does not exist or holds no finished run, or --out is not empty.
     """
-    options = _parser().parse_args(arguments)
-    new_folder(options.out)
-    figures.pyplot()  # a missing package is found before the work, not after it
-    runs = _finished(options.runs)
-    labels = run_labels(runs)
-    loaded, unread = _load(labels, runs)
-    result = analyse(loaded, dict(zip(labels, runs, strict=True)), options.loss, options.score)
-    options.out.mkdir(parents=True, exist_ok=True)
-    drawn = draw(result, options.out)
-    result["without_adapters"] = unread
-    write_json(options.out / RESULT, result)
-    for name in [*drawn, RESULT]:
-        print(options.out / name)
-    for part in result["breakdown"]:
-        print(f"{part['method']}: {part['verdict']}")
-    for label, reason in unread.items():
-        print(f"not looked into: {label}: {reason}")
-    for part, reason in result["left_out"].items():
-        print(f"left out: {part}: {reason}")
-
-
-def analyse(
-    loaded: list[RunFactors], runs: dict[str, Run], loss: float | None = None, score: float | None = None
-) -> dict[str, Any]:
-    """All parts of the analysis; ``left_out`` says of each that is missing why.
-
-    Args:
-        loaded: runs with adapters.
-        runs: all runs by their labels.
-        loss: target of the comparison of starts; see ``starts``.
-        score: likewise.
-    """
-    moved, unknown = movement(loaded), [f"{run.label}: {run.start_unknown}" for run in loaded if run.start_unknown]
-    parts: dict[str, Any] = {
-        "spectra": spectra(loaded) or "no run has adapters",
-        "movement": moved or "; ".join(unknown) or "no run has low-rank adapters",
-        "subspaces": subspaces(loaded) or "it needs two runs with low-rank adapters on the same layers of one backbone",
-        "breakdown": breakdown(loaded),
-        "router": diagnostics(runs) or "no run logged diagnostics: its method has no router",
-        "starts": starts(list(runs.values()), loss, score),
-    }
-    left_out = {name: reason for name, reason in parts.items() if isinstance(reason, str)}
-    if moved and unknown:
-        left_out["movement of some"] = "; ".join(unknown)
-    return {
-        "runs": {label: str(run.folder) for label, run in runs.items()},
-        "left_out": left_out,
-        **{name: [] if name in left_out else rows for name, rows in parts.items()},
-    }
-
-
-def draw(result: dict[str, Any], folder: Path) -> list[str]:
-    """Draw every part that is there; return the files' names."""
-    if result["spectra"]:
-        figures.draw_spectra(result["spectra"], folder / "spectra")
-    if result["movement"]:
-        figures.draw_movement(result["movement"], result["spectra"], folder / "movement")
-    if result["subspaces"]:
-        figures.draw_subspaces(result["subspaces"], folder / "subspaces")
-    for found, name in _numbered(result["breakdown"], "breakdown"):
-        figures.draw_breakdown(found, folder / name)
-    if result["router"]:
-        figures.draw_router(result["router"], folder / "router")
-    for found, name in _numbered(result["starts"], "starts"):
-        figures.draw_starts(found, folder / name)
-    return sorted(path.name for path in folder.iterdir())
-
-
-def _numbered(parts: list[dict[str, Any]], name: str) -> Iterable[tuple[dict[str, Any], str]]:
-    return ((part, name if len(parts) == 1 else f"{name}_{i}") for i, part in enumerate(parts, start=1))
-
-
-def _finished(paths: list[Path]) -> list[Run]:
-    for path in paths:
-        if not path.is_dir():
-            raise UserError(f"{path}: no such folder")
-    found = find_runs(paths)
-    usable = sorted(
-        (run for run in found if run.problem is None), key=lambda run: (run.method, task_name(run), run.seed)
-    )
-    for run in found:
-        if run.problem is not None:
-            print(f"not looked into: {run.folder}: {run.problem}")
-    if not usable:
-        raise UserError(f"no finished run below {', '.join(map(str, paths))}")
-    return usable
-
-
-def _load(labels: list[str], runs: list[Run]) -> tuple[list[RunFactors], dict[str, str]]:
-    """The runs with adapters, and of the others why they have none to look into."""
-    loaded, unread = [], {}
-    for label, run in zip(labels, runs, strict=True):
-        try:
-            factors = load_factors(label, run)
-        except UserError as error:
-            unread[label] = str(error)
-            continue
-        if factors.trained:
-            loaded.append(factors)
-        else:
-            unread[label] = "its method adapts no Linear"
-    return loaded, unread
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m src analyze",
         description="Look inside trained adapters: singular values and effective rank, movement since the start, "
         "subspaces shared by runs, HydraLoRA's components with controls, routers, SVD starts against random.",
     )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders, or folders above them")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help=f"for the figures and {RESULT}; new")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for figures and analysis.json; new")
     parser.add_argument("--loss", type=float, help="training loss that a start has to reach (default: what all reach)")
     parser.add_argument("--score", type=float, help="score that a start has to reach (default: what all reach)")
-    return parser
+    args = parser.parse_args(arguments)
+    new_folder(args.out)
+    for path in args.runs:
+        if not path.is_dir():
+            raise UserError(f"{path}: no such folder")
+    from src.analysis.analyse import analyse_runs
+
+    analyse_runs(args.runs, args.out, args.loss, args.score)
+
+
+def planted(arguments: list[str]) -> None:
+    """Recover known updates.
+
+    Raises:
+        UserError: on a layer that does not exist, or a budget too small for a method.
+    """
+    parser = argparse.ArgumentParser(prog="python -m src planted", description="Recover known updates.")
+    parser.add_argument("--backbone", default="assets/nano", help="hub id or folder (default: the embedded one)")
+    parser.add_argument("--layers", nargs="+", default=["encoder.layer.3.attention.self.value"], help="Linears")
+    parser.add_argument("--rank", type=int, default=3, help="the budget is that of a LoRA of this rank (default 3)")
+    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="write the numbers as JSON, too")
+    args = parser.parse_args(arguments)
+    for name in ("rank", "steps"):
+        if getattr(args, name) < 1:
+            raise UserError(f"--{name}={getattr(args, name)} breaks the rule: int >= 1")
+    from src.analysis.planted import print_table, table_of, write_table
+
+    rows = table_of(args.backbone, args.layers, rank=args.rank, steps=args.steps, seed=args.seed)
+    print_table(rows)
+    if args.out:
+        write_table(rows, args.out)

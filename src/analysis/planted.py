@@ -5,7 +5,6 @@ each method, on the same Linear with the same inputs, learns it by least squares
 and luck with a metric: it says what a method can express, and whether gradient descent finds it.
 """
 
-import argparse
 import itertools
 import json
 import math
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from src.errors import UserError
+from src.files import write_whole
 from src.models.adapter import LowRankAdapter
 from src.models.backbone import load_backbone
 from src.models.hydralora import HydraLoRALinear
@@ -27,6 +27,7 @@ from src.models.inject import match_targets
 from src.models.lora import LoRALinear
 from src.models.lorafa import LoRAFALinear
 from src.models.lsr import LSRLinear
+from src.places import make_folder
 from src.seeding import seeded
 
 LEARNING_RATES = (1e-2, 3e-2)
@@ -184,30 +185,6 @@ def layer_inputs(encoder: Any, names: list[str], tokens: int, seed: int) -> dict
     return {name: torch.cat(rows)[:tokens] for name, rows in found.items()}
 
 
-def main(arguments: list[str]) -> None:
-    """Run the command.
-
-    Raises:
-        UserError: on a layer that does not exist, or a budget too small for a method.
-    """
-    parser = argparse.ArgumentParser(prog="python -m src planted", description="Recover known updates.")
-    parser.add_argument("--backbone", default="assets/nano", help="hub id or folder (default: the embedded one)")
-    parser.add_argument("--layers", nargs="+", default=["encoder.layer.3.attention.self.value"], help="Linears")
-    parser.add_argument("--rank", type=int, default=3, help="the budget is that of a LoRA of this rank (default 3)")
-    parser.add_argument("--steps", type=int, default=1200)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="write the numbers as JSON, too")
-    args = parser.parse_args(arguments)
-    for name in ("rank", "steps"):
-        if getattr(args, name) < 1:
-            raise UserError(f"--{name}={getattr(args, name)} breaks the rule: int >= 1")
-    rows = table_of(args.backbone, args.layers, rank=args.rank, steps=args.steps, seed=args.seed)
-    _print(rows)
-    if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
-
-
 def table_of(backbone: str, layers: list[str], *, rank: int, steps: int, seed: int) -> list[Recovery]:
     """Every planted update against every method, on every layer of a backbone."""
     loaded = load_backbone({"name": backbone, "path": backbone}, label_names=("0", "1"), seed=seed)
@@ -222,7 +199,7 @@ def table_of(backbone: str, layers: list[str], *, rank: int, steps: int, seed: i
     inputs = layer_inputs(encoder, names, 8192, seed)
     cases = list(itertools.product(names, PLANTED, METHODS))
     rows = []
-    for name, planted, method in tqdm(cases, unit="fit", dynamic_ncols=True):
+    for name, planted, method in tqdm(cases, unit="fit", dynamic_ncols=True, disable=None):
         linear, budget = linears[name], budgets[name]
         teacher = plant(linear, inputs[name], planted, budget, seed)
         error, trained, rate = recover(linear, inputs[name], teacher, method, budget, steps=steps, seed=seed + 1)
@@ -230,7 +207,7 @@ def table_of(backbone: str, layers: list[str], *, rank: int, steps: int, seed: i
     return rows
 
 
-def _print(rows: list[Recovery]) -> None:
+def print_table(rows: list[Recovery]) -> None:
     console = Console()
     for layer in dict.fromkeys(row.layer for row in rows):
         table = Table(title=f"Relative error of the recovered update of {layer}", title_justify="left")
@@ -244,3 +221,9 @@ def _print(rows: list[Recovery]) -> None:
         console.print(table)
     console.print("0: all of the update is recovered; 1: none. Each column was planted in one method's own form:")
     console.print(", ".join(f"{planted} as {method}'s" for planted, method in PLANTED.items()))
+
+
+def write_table(rows: list[Recovery], path: Path) -> None:
+    """The same numbers as JSON."""
+    make_folder(path.parent)
+    write_whole(path, json.dumps([asdict(row) for row in rows], indent=2) + "\n")

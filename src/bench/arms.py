@@ -18,13 +18,13 @@ from torch import Tensor, nn
 from transformers import RobertaConfig, RobertaForSequenceClassification
 from transformers.utils import logging as transformers_logging
 
+from src.bench.names import TARGETS
 from src.errors import UserError
 from src.models.classifier import Classifier, build_classifier
 from src.models.inject import match_targets
 from src.paths import CONF, ROOT
 
 FLOOR, PLAIN_FLOOR = "floor", "floor in plain transformers"
-TARGETS: dict[str, str | list[str]] = {"qv": ["query", "value"], "all": "all-linear"}
 LABELS = ("no", "yes")
 
 
@@ -100,13 +100,6 @@ class Arm:
 def loss(logits: Tensor) -> Tensor:
     """Against labels that take turns."""
     return F.cross_entropy(logits.float(), torch.arange(len(logits), device=logits.device) % logits.shape[-1])
-
-
-def method_names() -> list[str]:
-    """Every method that ``conf/model`` has a file for, without the part before the first underscore."""
-    return sorted(
-        path.stem.partition("_")[2] for path in (CONF / "model").glob("*.yaml") if path.stem != "roberta_peft"
-    )
 
 
 def model_node(method: str, targets: str, overrides: Sequence[str] = ()) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from src.compare.palette import styles
+from src.places import make_folder
 from src.plots import pyplot, save
 
 Rows = Sequence[Mapping[str, Any]]
@@ -19,7 +20,7 @@ AXES = {
 
 def plot(parts: Mapping[str, Rows], folder: Path) -> list[Path]:
     """Draw what was measured; returns the PNG files (each has a PDF beside it)."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     written = []
     for part, (x, y, x_title, y_title) in AXES.items():
         if not (rows := parts.get(part)):

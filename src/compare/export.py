@@ -14,6 +14,7 @@ from src.compare.grouping import held_fixed, hyperparameters
 from src.compare.records import Run
 from src.compare.words import sentences
 from src.errors import UserError
+from src.files import whole
 from src.training.record import jsonable
 
 LATEX = str.maketrans(
@@ -88,20 +89,19 @@ def write_tidy(runs: Sequence[Run], path: Path) -> None:
     """One row per run that can be compared: what it is, every score, count, time and hyperparameter.
 
     Raises:
-        UserError: if the file's ending is neither .csv nor .parquet, or it cannot be written.
+        UserError: if the file's ending is neither .csv nor .parquet.
+        UnwritableError: if it cannot be written.
     """
     import pandas as pd
 
     if path.suffix not in (".csv", ".parquet"):
         raise UserError(f"--tidy {path}: the ending decides the format; choices: .csv, .parquet")
     frame = pd.DataFrame([_tidy(run) for run in runs if run.problem is None])
-    try:
+    with whole(path) as temporary:
         if path.suffix == ".csv":
-            frame.to_csv(path, index=False)
+            frame.to_csv(temporary, index=False)
         else:
-            frame.to_parquet(path, index=False)
-    except OSError as error:
-        raise UserError(f"--tidy {path}: {error.strerror or error}") from error
+            frame.to_parquet(temporary, index=False)
 
 
 def _tidy(run: Run) -> dict[str, Any]:

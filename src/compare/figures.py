@@ -12,6 +12,8 @@ from src.compare.curves import TIME_TITLE, Curve, learning_curves
 from src.compare.palette import Style, styles
 from src.compare.records import read_run
 from src.compare.sensitivity import Sweep, sweeps
+from src.files import whole
+from src.places import make_folder
 
 SETTINGS: Any = {
     "font.size": 9, "axes.titlesize": 10, "axes.labelsize": 9, "legend.fontsize": 8, "xtick.labelsize": 8,
@@ -36,7 +38,7 @@ def write_figures(comparison: Comparison, folder: Path) -> list[Path]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     looks = styles(row.method for table in comparison.tables for row in table.rows)
     written: list[Path] = []
     with mpl.rc_context(SETTINGS):
@@ -49,7 +51,8 @@ def write_figures(comparison: Comparison, folder: Path) -> list[Path]:
                 axes.set_title(table.title)
                 for suffix in ("pdf", "png"):
                     written.append(folder / f"{_file_name(index, table, name)}.{suffix}")
-                    figure.savefig(written[-1])
+                    with whole(written[-1]) as temporary:
+                        figure.savefig(temporary, format=suffix)
     return written
 
 

@@ -1,7 +1,5 @@
 """``python -m src export``: to the peft library's format, and back."""
 
-import argparse
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,33 +10,12 @@ from src.deploy.output import new_folder
 from src.deploy.peft_format import PeftLora, base_model, read_peft, write_peft
 from src.deploy.runs import load_run
 from src.errors import UserError
+from src.files import filled
 from src.models.backbone import load_backbone
 from src.models.classifier import build_classifier, save_classifier
-from src.training.record import ADAPTER, RESULT, SCHEMA_VERSION
+from src.training.record import ADAPTER, RESULT, SCHEMA_VERSION, write_json
 
 LONGEST = 512  # tokens; a tokenizer without a limit of its own claims 1e30
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command.
-
-    Raises:
-        UserError: if the run is no LoRA in any form, or the checkpoint has no counterpart here.
-    """
-    parser = argparse.ArgumentParser(prog="python -m src export", description="Exchange adapters with peft.")
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("run", nargs="?", type=Path, metavar="RUN", help="run folder to be written in peft's format")
-    what.add_argument("--from-peft", type=Path, metavar="DIR", help="peft LoRA checkpoint to be made a run folder")
-    parser.add_argument("--out", type=Path, required=True, help="new folder")
-    parser.add_argument("--backbone", help="hub id or folder; by default the one that the checkpoint names")
-    parser.add_argument("--label-names", nargs="+", help="classes of the checkpoint; by default LABEL_0, LABEL_1 ...")
-    args = parser.parse_args(arguments)
-    if args.from_peft:
-        import_peft(args.from_peft, args.out, args.backbone, args.label_names)
-    elif args.backbone or args.label_names:
-        raise UserError("--backbone and --label-names go with --from-peft")
-    else:
-        export_run(args.run, args.out)
 
 
 def export_run(path: Path, out: Path) -> None:
@@ -49,8 +26,9 @@ def export_run(path: Path, out: Path) -> None:
     """
     new_folder(out)
     run = load_run(path)
-    rank = write_peft(run.classifier, out)
-    run.classifier.backbone.tokenizer.save_pretrained(out)
+    with filled(out):
+        rank = write_peft(run.classifier, out)
+        run.classifier.backbone.tokenizer.save_pretrained(out)
     model: Any = run.classifier.model
     print(f"written as a LoRA of rank {rank}; to open it:")
     print(f"  base = AutoModelForSequenceClassification.from_pretrained({base_model(run.classifier)!r}, ", end="")
@@ -96,7 +74,6 @@ def import_peft(folder: Path, out: Path, backbone: str | None = None, label_name
     state = {f"{name}.{part}": t for name, pair in lora.layers.items() for part, t in zip("AB", pair, strict=True)}
     with torch.no_grad():
         classifier.load_state(state | lora.head)
-    size = save_classifier(classifier, out / ADAPTER)
     record = {
         "schema_version": SCHEMA_VERSION,
         "status": "ok",
@@ -113,10 +90,11 @@ def import_peft(folder: Path, out: Path, backbone: str | None = None, label_name
         "adapted_modules": classifier.adapted,
         "adapter_config": adapter,
         "backbone_fingerprint": loaded.fingerprint,
-        "adapter_bytes": size,
         "flags": ["imported"],
     }
-    (out / RESULT).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    with filled(out):
+        size = save_classifier(classifier, out / ADAPTER)
+        write_json(out / RESULT, record | {"adapter_bytes": size})
     print(f"{len(lora.layers)} adapters of rank {lora.r} and a head for {', '.join(names) or 'a regression'} in {out}")
 
 

@@ -16,8 +16,11 @@ from src.data.hub import load_hub
 from src.data.load import load_data
 from src.data.task import is_test
 from src.data.tsv import parse_tsv
-from src.deploy.runs import TrainedRun, load_run, open_run
+from src.deploy.folder import open_run
+from src.deploy.runs import TrainedRun, load_run
 from src.errors import UserError
+from src.files import write_whole
+from src.places import make_folder
 
 OFFICIAL = ("CoLA", "SST-2", "MRPC", "STS-B", "MNLI-m", "MNLI-mm", "QNLI", "QQP", "RTE", "WNLI", "AX")
 SUFFIXES = {"test": "", "test_matched": "-m", "test_mismatched": "-mm"}
@@ -57,8 +60,8 @@ def write_submission(
         cfg = _data_config(run, glue_data)
         for name, rows in _test_sets(run, cfg):
             print(f"{name}.tsv: {len(rows)} rows from {run.folder}")
-            out.mkdir(parents=True, exist_ok=True)
-            (out / f"{name}.tsv").write_text(_answers(run, cfg, rows, batch_size), encoding="utf-8")
+            make_folder(out)
+            write_whole(out / f"{name}.tsv", _answers(run, cfg, rows, batch_size))
             written[name] = len(rows)
     if missing := [name for name in OFFICIAL if not (out / f"{name}.tsv").is_file()]:
         print(f"The server wants these files as well: {', '.join(f'{name}.tsv' for name in missing)}")

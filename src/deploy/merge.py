@@ -1,6 +1,5 @@
 """``python -m src merge RUN --out DIR``: a trained run as a plain transformers model."""
 
-import argparse
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from src.deploy.output import new_folder
 from src.deploy.probe import probe_texts
 from src.deploy.runs import TrainedRun, load_run
 from src.errors import UserError
+from src.files import filled, write_whole
 from src.models.inject import adapters, merge_all
 
 REPORT = "merge.json"
@@ -41,25 +41,6 @@ class Comparison:
     @property
     def holds(self) -> bool:
         return self.max_difference <= self.tolerance  # False for NaN
-
-
-def main(arguments: list[str]) -> None:
-    """Run the command.
-
-    Raises:
-        UserError: if the run cannot be merged, or the merged model's logits differ by more than the tolerance.
-    """
-    parser = argparse.ArgumentParser(prog="python -m src merge", description="Write a run as a plain model.")
-    parser.add_argument("run", type=Path, metavar="RUN", help="run folder")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder for model and tokenizer")
-    parser.add_argument("--rows", type=int, default=256, help="evaluation rows that are compared (default 256)")
-    parser.add_argument("--tolerance", type=float, help="share of the largest logit, instead of the stated ones")
-    args = parser.parse_args(arguments)
-    if args.rows < 1:
-        raise UserError(f"--rows={args.rows} breaks the rule: int >= 1")
-    if args.tolerance is not None and not args.tolerance >= 0:
-        raise UserError(f"--tolerance={args.tolerance} breaks the rule: float >= 0")
-    merge_run(args.run, args.out, rows=args.rows, tolerance=args.tolerance)
 
 
 def merge_run(path: Path, out: Path, *, rows: int = 256, tolerance: float | None = None) -> dict[str, Comparison]:
@@ -95,10 +76,11 @@ def merge_run(path: Path, out: Path, *, rows: int = 256, tolerance: float | None
         )
     if wrong := [name for name, found in compared.items() if not found.holds]:
         raise UserError(f"{path} is not merged: in {', '.join(wrong)} the logits differ by more than the tolerance")
-    write_plain(run, out)
     report: dict[str, Any] = {"run": str(path), "compared_on": probe.source}
     report |= {"comparisons": {name: asdict(found) for name, found in compared.items()}}
-    (out / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    with filled(out):
+        write_plain(run, out)
+        write_whole(out / REPORT, json.dumps(report, indent=2) + "\n")
     print(f"AutoModelForSequenceClassification.from_pretrained({str(out)!r}) opens the merged model")
     return compared
 

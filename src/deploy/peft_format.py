@@ -11,9 +11,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from src.errors import UserError
+from src.files import whole, write_whole
 from src.models.adapter import AdapterLinear, LowRankAdapter
 from src.models.classifier import Classifier
 from src.models.inject import adapter_state, adapters
+from src.places import make_folder
 
 CONFIG, TENSORS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
@@ -60,9 +62,10 @@ def write_peft(classifier: Classifier, folder: Path) -> int:
         "target_modules": sorted(found),
         "modules_to_save": sorted(_modules(classifier)),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.cpu().contiguous().clone() for name, tensor in tensors.items()}, folder / TENSORS)
-    (folder / CONFIG).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    make_folder(folder)
+    with whole(folder / TENSORS) as temporary:
+        save_file({name: tensor.cpu().contiguous().clone() for name, tensor in tensors.items()}, temporary)
+    write_whole(folder / CONFIG, json.dumps(settings, indent=2) + "\n")
     return rank
 
 

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 import src.cli  # noqa: F401  the resolvers that a saved config may name
-from src.compare.records import find_runs, read_run
 from src.data.columns import check_characters
+from src.deploy.folder import open_run
 from src.errors import UserError
 from src.models.classifier import Classifier, load_classifier
-from src.training.record import ADAPTER, RESULT
+from src.training.record import ADAPTER
 
 AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}  # as the record names a run's precision
 
@@ -139,25 +139,6 @@ def load_run(path: str | Path) -> TrainedRun:
     classifier = load_classifier(folder / ADAPTER)
     classifier.model.to("cuda" if torch.cuda.is_available() else "cpu")
     return TrainedRun(folder, record, classifier)
-
-
-def open_run(path: str | Path) -> tuple[Path, dict[str, Any]]:
-    """A finished run's folder and record, the model not yet loaded; raises UserError if it is none."""
-    folder = Path(path).expanduser()
-    if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder")
-    if not (folder / RESULT).is_file():
-        below = [str(run.folder) for run in find_runs([folder])]
-        hint = f"; runs below it: {', '.join(below[:5])}{' ...' if len(below) > 5 else ''}" if below else ""
-        raise UserError(f"{folder} is not a run: it holds no {RESULT}{hint}")
-    run = read_run(folder)
-    if run.record.get("status") != "ok":
-        raise UserError(f"{folder} cannot be used: {run.problem}")
-    if tasks := run.record.get("tasks"):
-        raise UserError(
-            f"{folder} has a head for each of {', '.join(tasks)}; only runs of one task can be deployed yet"
-        )
-    return folder, run.record
 
 
 @torch.no_grad()

@@ -16,12 +16,14 @@ from torch import Tensor, nn
 
 from src.errors import UserError
 from src.extras import require_package
+from src.files import whole, write_whole
 from src.models.adapter import AdapterLinear
 from src.models.backbone import Backbone, load_backbone, with_heads
 from src.models.inject import adapter_state, adapters, copy_state, count_parameters, inject
 from src.models.rank import check_rank
 from src.models.schedule import Schedule
 from src.models.shortcuts import use_shortcuts
+from src.places import make_folder
 from src.seeding import seeded
 
 if TYPE_CHECKING:
@@ -209,10 +211,11 @@ def _train_parameters(model: nn.Module, patterns: str | Sequence[str], head: fro
 
 def save_classifier(classifier: Classifier, folder: Path, state: Mapping[str, Tensor] | None = None) -> int:
     """Write ``adapter.safetensors`` and ``adapter.json``; return the tensors' size in bytes."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     tensors = {name: tensor.cpu().contiguous().clone() for name, tensor in (state or classifier.state()).items()}
-    save_file(tensors, folder / TENSORS)
-    (folder / DESCRIPTION).write_text(json.dumps(classifier.description, indent=2) + "\n", encoding="utf-8")
+    with whole(folder / TENSORS) as temporary:
+        save_file(tensors, temporary)
+    write_whole(folder / DESCRIPTION, json.dumps(classifier.description, indent=2) + "\n")
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
 
 

@@ -14,6 +14,7 @@ from src.packed.launch import PackOutcome
 from src.packed.limits import Limits
 from src.packed.member import Member, shared_state
 from src.packed.pack import Pack
+from src.places import make_folder
 from src.sweep.job import Outcome, execute, run_composed
 from src.training.interrupt import Interrupted
 from src.training.isolation import isolated
@@ -61,7 +62,7 @@ def _outcome(member: Member) -> Outcome | None:
 def _own_log(config: DictConfig) -> Iterator[None]:
     """Within the block what this thread logs goes to the job's own log file, too."""
     folder = Path(config.hydra.sweep.dir, config.hydra.sweep.subdir)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     handler = logging.FileHandler(folder / f"{config.hydra.job.name}.log", encoding="utf-8")
     handler.setFormatter(logging.Formatter("[%(asctime)s][%(name)s][%(levelname)s] - %(message)s"))
     own = threading.get_ident()

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from src.places import make_folder
+
 PREFIX = ".lock."
 HEARTBEAT = 10.0  # seconds between signs of life
 STALE = 90.0  # seconds without one after which an owner on another machine counts as dead
@@ -51,7 +53,7 @@ def owner(folder: Path) -> str | None:
 
 
 def _acquire(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     while True:
         # One look decides both: a second one could see a newer lock, and number past it.
         last = (_numbers(folder) or [0])[-1]

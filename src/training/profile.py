@@ -9,6 +9,9 @@ import torch
 from torch.profiler import ProfilerActivity, profile, schedule
 from transformers import TrainerCallback
 
+from src.files import write_whole
+from src.places import make_folder, writing
+
 FOLDER, TRACE, PAGE = "profile", "trace.json.gz", "summary.txt"
 WAIT, WARMUP, ACTIVE = 3, 2, 10  # steps; the first ones allocate memory and choose kernels
 FORWARD, STEP = "forward", "forward and backward"  # marks that the trainer sets
@@ -53,11 +56,12 @@ class ProfileCallback(TrainerCallback):
 
     def _write(self) -> None:
         self.profiler.stop()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.profiler.export_chrome_trace(str(self.folder / TRACE))
+        make_folder(self.folder)
+        with writing(self.folder / TRACE):
+            self.profiler.export_chrome_trace(str(self.folder / TRACE))
         averages = self.profiler.key_averages()
         page = summary(averages, self.steps - self.first, torch.cuda.is_available())
-        (self.folder / PAGE).write_text(page, encoding="utf-8")
+        write_whole(self.folder / PAGE, page)
         self.profiler = None
 
 

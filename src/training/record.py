@@ -16,7 +16,8 @@ from typing import Any, Self
 
 from omegaconf import DictConfig, OmegaConf
 
-from src.files import write_whole
+from src.files import append_line, write_whole
+from src.places import make_folder
 from src.training.identity import identity, relevant
 
 SCHEMA_VERSION = 1
@@ -51,7 +52,7 @@ class Record:
         }
 
     def __enter__(self) -> Self:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         self.update()
         return self
 
@@ -99,8 +100,7 @@ class Record:
     def log(self, **line: Any) -> None:
         """Append one line to ``history.jsonl``."""
         if self.writes:
-            with (self.folder / HISTORY).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(jsonable(line)) + "\n")
+            append_line(self.folder / HISTORY, json.dumps(jsonable(line)))
 
     def write_text(self, name: str, text: str) -> None:
         """Write a file of the run's folder, whole or not at all."""

@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from src.errors import UserError
+from src.files import write_whole
 from src.sweep.job import task_config
 from src.sweep.sweep import Compose
 
@@ -34,8 +35,8 @@ def write_winner(config: DictConfig, compose: Compose, file: Path, comment: str,
         OmegaConf.update(changed, key, OmegaConf.select(config, key), force_add=True)
     defaults = [*({f"override /{group}": choice} for group, choice in choices.items()), "_self_"]
     body = OmegaConf.to_yaml(OmegaConf.merge({"defaults": defaults}, changed))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(f"# @package _global_\n# {comment}\n{body}", encoding="utf-8")
+    make_folder(file.parent)
+    write_whole(file, f"# @package _global_\n# {comment}\n{body}")
 
 
 def check_writable(overrides: Sequence[str], config: DictConfig, compose: Compose) -> None:

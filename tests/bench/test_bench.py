@@ -13,7 +13,8 @@ import torch
 
 from src.__main__ import main as command
 from src.bench import timing
-from src.bench.arms import FLOOR, PLAIN_FLOOR, Arm, Shape, classifier, floor, method_names, model_node, random_backbone
+from src.bench.arms import FLOOR, PLAIN_FLOOR, Arm, Shape, classifier, floor, model_node, random_backbone
+from src.bench.names import method_names
 from src.bench.packed import _Together
 from src.bench.processes import seconds_per_round
 from src.bench.startup import prepare

@@ -14,6 +14,7 @@ from src.compare.report.payload import payload
 from src.compare.sensitivity import sweeps
 from src.compare.words import sentences
 from src.files import write_whole
+from src.places import make_folder
 from src.training.record import jsonable
 
 FOLDER = Path(__file__).parent
@@ -51,7 +52,7 @@ def write_report(
         scripts=[Markup(script) for script in scripts],
         hashes=[_hash(script) for script in scripts],
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_whole(path, html)
 
 
