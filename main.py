@@ -4,14 +4,14 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from src.alone import run_alone
 from src.cli import CONF, answered, run_app
-from src.run import run_job
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def main(cfg: DictConfig) -> float:
     with answered():
-        return run_job(cfg, HydraConfig.get().runtime.output_dir)
+        return run_alone(cfg, HydraConfig.get().runtime.output_dir)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,16 @@ def main() -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except Exception as error:
+        from src.places import explain, place_error
+
+        if (place := place_error(error)) is None:
+            raise
+        print(f"error: {explain(place)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

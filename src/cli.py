@@ -1,6 +1,7 @@
 """What stands between the shell and Hydra: resolvers for folder names, and errors that a person can use."""
 
 import atexit
+import logging
 import os
 import re
 import secrets
@@ -9,6 +10,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,12 +23,14 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from src import resume
 from src.config import unknown_key, validate
 from src.config.validate import explain_interpolation
 from src.data.records import task_records
 from src.errors import UserError
 from src.overrides import as_text, open_training, prepare
 from src.paths import CONF, ROOT
+from src.places import explain, place_error
 
 __all__ = ["CONF", "ROOT", "answered", "open_training", "run_app"]
 
@@ -54,21 +58,41 @@ _given: list[str] = []  # the command's words as the user wrote them
 _begun = False  # whether the job, or the sweep, has begun: what fails before is the config's fault
 
 
-def run_app(main: Callable[[], Any]) -> None:
-    """Call a Hydra main; a user's mistake becomes one message on stderr and exit status 2."""
+def run_app(main: Callable[[], Any], command: Sequence[str] | None = None) -> None:
+    """Call a Hydra main; a user's mistake becomes one message on stderr and exit status 2.
+
+    The last line of one that was cut short is the command that goes on.
+
+    Args:
+        main: the decorated function.
+        command: what the user called; by default this process's program and arguments.
+    """
     global _begun
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing, so that the message can be ours
+    logging.raiseExceptions = False  # on a full disk every line of the log would be a traceback
+    resume.called(command or resume.python(*sys.argv))
     _given[:], _begun = sys.argv[1:], False
-    with answered(begun=False):
-        sys.argv[1:] = prepare(_given) + _own_folder()
-        try:
-            main()
-        except _ANSWERED:
+    try:
+        with answered(begun=False):
+            sys.argv[1:] = prepare(_given) + _own_folder()
+            _start(main)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(1)
+    finally:
+        resume.say()
+
+
+def _start(main: Callable[[], Any]) -> None:
+    """Call it; what ends Hydra before the job has begun is a mistake in the values of the command."""
+    try:
+        main()
+    except _ANSWERED:
+        raise
+    except (OSError, ValueError, TypeError, AttributeError, AssertionError) as error:
+        if _begun or place_error(error) is not None:
             raise
-        except (OSError, ValueError, TypeError, AttributeError, AssertionError) as error:
-            if _begun:
-                raise
-            raise UserError(_refused_by_hydra(error)) from error
+        raise UserError(_refused_by_hydra(error)) from error
 
 
 @contextmanager
@@ -86,6 +110,11 @@ def answered(begun: bool = True) -> Iterator[None]:
         yield
     except _ANSWERED as error:
         print(f"error: {_explain(error)}", file=sys.stderr)
+        sys.exit(USER_ERROR)
+    except Exception as error:
+        if (place := place_error(error)) is None:
+            raise
+        print(f"error: {explain(place)}", file=sys.stderr)
         sys.exit(USER_ERROR)
     except KeyboardInterrupt as error:
         print(str(error) or "interrupted", file=sys.stderr)

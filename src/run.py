@@ -11,10 +11,13 @@ from src.training.interrupt import interruptible
 from src.training.record import CHECKPOINT, Record
 
 if TYPE_CHECKING:
+    from src.alone import Before
     from src.packed.member import Member
 
 
-def run_job(cfg: DictConfig, folder: str | Path, member: "Member | None" = None) -> float:
+def run_job(
+    cfg: DictConfig, folder: str | Path, member: "Member | None" = None, before: "Before | None" = None
+) -> float:
     """Train what the config describes and leave the record in the folder.
 
     A training of the same config, data and code that was cut short in this folder goes on from its checkpoint.
@@ -23,6 +26,7 @@ def run_job(cfg: DictConfig, folder: str | Path, member: "Member | None" = None)
         cfg: the composed config, without Hydra's node.
         folder: the run's.
         member: the job's place in a pack, if it is trained together with others.
+        before: the folder as it was, which a mistake told before training leaves; None records the mistake.
 
     Returns:
         The primary metric on the evaluation split, at the selected epoch.
@@ -34,7 +38,7 @@ def run_job(cfg: DictConfig, folder: str | Path, member: "Member | None" = None)
     """
     folder = Path(folder)
     validate(cfg)  # a config that is no config has no record
-    with interruptible(), Record(folder, cfg) as record:
+    with interruptible(), Record(folder, cfg, before) as record:
         record.describe_environment()
         resolved = resolve(cfg)
         record.identify(resolved)

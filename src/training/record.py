@@ -1,6 +1,7 @@
 """The run's record: ``result.json``, ``history.jsonl``, ``predictions.parquet``."""
 
 import json
+import logging
 import math
 import os
 import platform
@@ -12,13 +13,19 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from omegaconf import DictConfig, OmegaConf
 
+from src.errors import UserError
 from src.files import append_line, write_whole
-from src.places import make_folder
+from src.places import UnwritableError, make_folder
 from src.training.identity import identity, relevant
+
+if TYPE_CHECKING:
+    from src.alone import Before
+
+log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
 RESULT, HISTORY, PREDICTIONS, SUMMARY = "result.json", "history.jsonl", "predictions.parquet", "model_summary.txt"
@@ -32,10 +39,16 @@ class Record:
     On entering, ``result.json`` says ``running``; on leaving ``ok``, ``interrupted`` after Ctrl-C or SIGTERM, or
     ``failed`` after an exception, with its type, message and traceback. It is always written whole. In a distributed
     run only the first process writes.
+
+    Args:
+        folder: the run's.
+        cfg: the composed config.
+        before: the folder as it was: a mistake of the user's that is told before training leaves it so, and no record.
     """
 
-    def __init__(self, folder: Path, cfg: DictConfig) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, cfg: DictConfig, before: "Before | None" = None) -> None:
+        self.folder, self.before = folder, before
+        self.began = False  # whether training did
         self.writes = int(os.environ.get("RANK", "0")) == 0
         config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
         self.fields: dict[str, Any] = {
@@ -61,11 +74,17 @@ class Record:
     ) -> None:
         if error is None:
             self.update(status="ok")
+        elif isinstance(error, UserError) and not self.began and self.before is not None:
+            if self.writes:
+                self.before.restore()
         else:
             message = str(error) or type(error).__name__
             text = "".join(traceback.format_exception(error))
             status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-            self.update(status=status, error={"type": type(error).__name__, "message": message, "traceback": text})
+            try:
+                self.update(status=status, error={"type": type(error).__name__, "message": message, "traceback": text})
+            except UnwritableError as full:  # what ended the run is said, not that this cannot be written
+                log.error("%s", full)
 
     def identify(self, cfg: DictConfig) -> None:
         """Record the identity of the config as it is run, and the budget that it keeps."""
@@ -89,7 +108,8 @@ class Record:
         return path.stat().st_size if path.exists() else 0
 
     def start_over(self, history_size: int = 0) -> None:
-        """Drop what an earlier try in this folder left behind, all but the first bytes of its history."""
+        """Training begins: drop what an earlier try left in the folder, all but the first bytes of its history."""
+        self.began = True
         if not self.writes:
             return
         (self.folder / PREDICTIONS).unlink(missing_ok=True)

@@ -33,7 +33,8 @@ def main(arguments: list[str]) -> None:
     except ImportError as error:
         raise UserError("tuning needs Optuna: pip install -r requirements-sweep.txt") from error
     from main import main as app
+    from src import resume
     from src.cli import run_app
 
     sys.argv = ["main.py", "--multirun", "hydra/sweeper=tuning", *arguments]
-    run_app(app)
+    run_app(app, resume.python("-m", "src", "tune", *arguments))
