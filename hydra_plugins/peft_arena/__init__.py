@@ -47,6 +47,7 @@ class ResumingSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
+        from src import resume
         from src.config import check_node
         from src.files import write_whole
         from src.places import make_folder
@@ -65,6 +66,7 @@ class ResumingSweeper(Sweeper):
             return []
         make_folder(folder)
         write_whole(folder / "multirun.yaml", OmegaConf.to_yaml(self.config))
+        resume.offer("sweep.dir", folder)
         with interruptible(), _closing(self.launcher):
             return run_sweep(jobs, self.launcher, folder, settings)
 
@@ -95,6 +97,7 @@ class TuningSweeper(ResumingSweeper):
     """All combinations of the overrides, each of them tuned, see src/tune/tune.py."""
 
     def sweep(self, arguments: list[str]) -> Any:
+        from src import resume
         from src.config import check_node
         from src.places import make_folder
         from src.sweep.sweep import refuse_torchrun
@@ -107,8 +110,10 @@ class TuningSweeper(ResumingSweeper):
         check_node("tune", self.config.tune)
         folder = Path(self.config.hydra.sweep.dir)
         make_folder(folder)
+        resume.offer("sweep.dir", folder)
         with interruptible(), _closing(self.launcher):
             tune(self._combinations(arguments), self._compose, self.launcher, folder, self.config)
+        resume.withdraw()
 
 
 def _closing(launcher: Any) -> AbstractContextManager[Any]:
@@ -129,9 +134,11 @@ class PoolLauncher(Launcher):
         self.slots, self.share_gpus, self.jobs_per_gpu = slots, share_gpus, jobs_per_gpu
         self.pool: Pool | None = None
         self.fail_fast = False
+        self.log: Path | None = None  # what the workers print
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.fail_fast = config.sweep.fail_fast
+        self.log = Path(config.hydra.sweep.dir) / f"{config.hydra.job.name}.log"
 
     def launch_composed(self, configs: list[DictConfig]) -> Any:
         """The outcome of each job, None for those not started."""
@@ -143,7 +150,7 @@ class PoolLauncher(Launcher):
 
         if self.pool is None:
             slots = gpu_slots(self.jobs_per_gpu, self.slots) if self.share_gpus else [{}] * (self.slots or 1)
-            self.pool = Pool(slots)
+            self.pool = Pool(slots, self.log)
         return self.pool
 
     def close(self) -> None:

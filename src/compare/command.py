@@ -11,6 +11,7 @@ from src.compare.records import find_runs
 from src.compare.store import Store
 from src.compare.table import print_comparison, print_published
 from src.errors import UserError
+from src.places import UnwritableError
 
 
 def main(arguments: list[str]) -> None:
@@ -40,9 +41,13 @@ def main(arguments: list[str]) -> None:
     _write(comparison, options)
 
 
-def open_store() -> Store:
-    """What earlier comparisons of this user have read and computed."""
-    return Store(cache_dir("compare") / "index.sqlite")
+def open_store() -> Store | None:
+    """What earlier comparisons of this user have read and computed; without a cache they cost their time again."""
+    try:
+        return Store(cache_dir("compare") / "index.sqlite")
+    except UnwritableError as error:
+        print(f"nothing is kept for the next comparison: {error}", file=sys.stderr)
+        return None
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -155,7 +155,7 @@ def batched_logits(
     found: list[Tensor] = [torch.empty(0)] * len(rows)
     order = sorted(range(len(rows)), key=lambda row: -len(rows[row]["input_ids"]))
     dtype = AUTOCAST[precision]
-    with tqdm(total=len(rows), unit="row", dynamic_ncols=True, disable=not progress) as bar:
+    with tqdm(total=len(rows), unit="row", dynamic_ncols=True, disable=None if progress else True) as bar:
         for start in range(0, len(rows), batch_size):
             chosen = order[start : start + batch_size]
             batch = tokenizer.pad([rows[row] for row in chosen], return_tensors="pt").to(device)

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from src.models.classifier import Classifier
 from src.models.inject import adapter_state
@@ -65,18 +64,13 @@ class Pack:
         self._first: Classifier | None = None
         self._model: PackedModel | None = None
         self._graphs: dict[int, Tensor] = {}  # logits with the graph behind them, by the leaf that a job was given
-        self._bar: tqdm | None = None
 
     def run(self) -> list[Member]:
         """Train all jobs to their end; how each ended is in its ``result`` or ``error``."""
         waiting = list(self.members)
         with interrupt.deferred():
-            try:
-                while waiting and not interrupt.requested():
-                    self._run_wave(self._next_wave(waiting))
-            finally:
-                if self._bar is not None:
-                    self._bar.close()
+            while waiting and not interrupt.requested():
+                self._run_wave(self._next_wave(waiting))
         return self.members
 
     def admit(self, member: Member, classifier: Classifier) -> bool:
@@ -124,7 +118,6 @@ class Pack:
         choosing = self.packed and self.limits.measure and self._worth is None
         rounds, started, tokens = 0, 0.0, 0
         while live := [member for member in wave if not member.done]:
-            self._show(wave)
             stepping = all(isinstance(m.request, Forward) and m.request.training for m in live)
             if choosing and stepping and len(live) == len(wave):
                 _synchronize()
@@ -144,7 +137,6 @@ class Pack:
                 self._serve(live)
             else:
                 self._finish(live[0])
-        self._show(wave)
 
     def _choose(self) -> None:
         speedup = self.tally.speedup or 0.0
@@ -155,7 +147,6 @@ class Pack:
     def _finish(self, member: Member) -> None:
         while not member.done:
             member.resume(None)
-            self._show([member])
 
     def _serve(self, live: list[Member]) -> None:
         """Answer every request, those of a kind together."""
@@ -229,14 +220,6 @@ class Pack:
             self.tally.real += sum(_tokens(request) for request in requests)
             longest = max(request.inputs["input_ids"].shape[1] for request in requests)
             self.tally.padded += longest * sum(len(request.inputs["input_ids"]) for request in requests)
-
-    def _show(self, wave: list[Member]) -> None:
-        trainers = [member.trainer for member in wave if member.trainer is not None]
-        if self._bar is None and trainers:
-            self._bar = tqdm(desc=f"{len(self.members)} jobs", unit="step", dynamic_ncols=True, mininterval=0.5)
-        if self._bar is not None:
-            steps = sum(m.trainer.state.global_step for m in self.members if m.trainer is not None)
-            self._bar.update(steps - self._bar.n)
 
 
 def _kind(member: Member) -> str:

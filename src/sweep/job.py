@@ -1,5 +1,6 @@
 """One job of a sweep: what became of it so far, and running it so that the others never notice."""
 
+import contextlib
 import json
 import logging
 import sys
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STOP = ".stop"  # a failed job leaves it in the sweep's folder when the sweep is to end at the first failure
+BY_ANOTHER = "finished by another process"
 
 State = Literal["new", "done", "conflict", "failed", "interrupted", "killed", "running"]
 
@@ -73,6 +75,11 @@ class Outcome:
     status: Literal["ok", "failed", "interrupted", "skipped"]
     reason: str = ""
     value: float | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the job is done, now or before."""
+        return self.status == "ok" or (self.status == "skipped" and self.reason in ("", BY_ANOTHER))
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -154,7 +161,7 @@ def execute(cfg: DictConfig, member: "Member | None" = None) -> Outcome:
         with locked(folder):
             done = read_record(folder)
             if done.get("status") == "ok" and _counts(done, cfg):
-                return Outcome("skipped", "finished by another process", done["primary_metric"]["value"])
+                return Outcome("skipped", BY_ANOTHER, done["primary_metric"]["value"])
             return _run(cfg, folder, member)
     except LockedError as error:
         return Outcome("skipped", f"running in {error}")
@@ -180,5 +187,6 @@ def _run(cfg: DictConfig, folder: Path, member: "Member | None") -> Outcome:
         reason = str(error).partition("\n")[0] or type(error).__name__
         log.error("failed: %s", reason)
         if cfg.sweep.fail_fast:
-            (folder.parent / STOP).write_text(folder.name, encoding="utf-8")
+            with contextlib.suppress(OSError):  # on a full disk the next job fails on its own
+                (folder.parent / STOP).write_text(folder.name, encoding="utf-8")
         return Outcome("failed", reason)

@@ -12,11 +12,11 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from src.places import make_folder
+from src.places import make_folder, writing
 
 PREFIX = ".lock."
 HEARTBEAT = 10.0  # seconds between signs of life
@@ -43,7 +43,8 @@ def locked(folder: Path) -> Iterator[None]:
     finally:
         stop.set()
         beat.join()
-        path.write_text("", encoding="utf-8")  # released; it stays, so that its number is not given twice
+        with suppress(OSError):  # a file system that is away: the owner's end releases it, too
+            path.write_text("", encoding="utf-8")  # released; it stays, so that its number is not given twice
 
 
 def owner(folder: Path) -> str | None:
@@ -63,13 +64,14 @@ def _acquire(folder: Path) -> Path:
         path = folder / f"{PREFIX}{number}"
         # Under its final name from the first moment, and never empty there: empty means released.
         temporary = folder / f".new_lock.{secrets.token_hex(6)}"
-        temporary.write_text(json.dumps(_self()), encoding="utf-8")
         try:
+            with writing(folder):
+                temporary.write_text(json.dumps(_self()), encoding="utf-8")
             os.link(temporary, path)  # atomic, and refused if the name exists, on network file systems too
         except FileExistsError:
             continue
         finally:
-            temporary.unlink()
+            temporary.unlink(missing_ok=True)
         if _numbers(folder)[-1] != number:  # a slow look at an old state: others have been here since
             path.unlink()
             continue

@@ -12,11 +12,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
 
 from src.paths import ROOT
+from src.places import writing
 from src.sweep.job import Outcome
 from src.training.interrupt import Interrupted, interruptible
 
@@ -28,20 +31,24 @@ class Worker:
 
     Args:
         environment: variables that make its slot: which GPU, how many threads.
+        log: the file that takes what it prints; None for this process's terminal.
     """
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], log: Path | None = None) -> None:
         self.environment = environment
         self.job: int | None = None
         self.connection, theirs = Pipe()
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        # A session of its own: Ctrl-C in a terminal reaches the sweep alone, which passes it on once.
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "src.sweep.worker", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            env=os.environ | {"PYTHONPATH": path} | environment,
-            start_new_session=True,
-        )
+        with nullcontext() if log is None else writing(log), nullcontext() if log is None else log.open("a") as output:
+            # A session of its own: Ctrl-C in a terminal reaches the sweep alone, which passes it on once.
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "src.sweep.worker", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                env=os.environ | {"PYTHONPATH": path} | environment,
+                start_new_session=True,
+                stdout=output,
+                stderr=output,
+            )
         theirs.close()
 
     def start(self, number: int, task: Any) -> None:
@@ -69,9 +76,11 @@ class Pool:
 
     Args:
         slots: environment of each worker process; as many jobs as slots run at a time.
+        log: the file that takes what they print; None for this process's terminal.
     """
 
-    def __init__(self, slots: Sequence[dict[str, str]]) -> None:
+    def __init__(self, slots: Sequence[dict[str, str]], log: Path | None = None) -> None:
+        self.log = log
         self.size = len(slots)
         self.free = [dict(slot) for slot in slots]
         self.idle: list[Worker] = []
@@ -112,7 +121,7 @@ class Pool:
                 while waiting or busy:
                     try:
                         while waiting and (self.idle or self.free) and stopped is None:
-                            worker = self.idle.pop() if self.idle else Worker(self.free.pop(0))
+                            worker = self.idle.pop() if self.idle else Worker(self.free.pop(0), self.log)
                             busy[worker.connection] = worker
                             number = waiting.pop(0)
                             worker.start(number, tasks[number])

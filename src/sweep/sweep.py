@@ -9,15 +9,18 @@ from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
+from src import resume
 from src.compare.after_sweep import after_sweep
 from src.config import validate
 from src.errors import UserError
 from src.overrides import quoted
+from src.places import UnwritableError
 from src.sweep.job import STOP, Outcome, SweepJob, identify, read_record, task_config
 from src.sweep.lock import LockedError, locked, owner
 from src.sweep.names import job_name
+from src.sweep.progress import shown
 from src.sweep.summary import print_summary
 from src.training.record import RESULT, write_json
 
@@ -44,7 +47,12 @@ def make_jobs(batch: Sequence[Sequence[str]], compose: Compose, folder: Path) ->
     for overrides, config in zip(batch, configs, strict=True):
         name = job_name(overrides, task_config(config))
         own = [*overrides, f"hydra.sweep.dir={quoted(str(folder))}", f"hydra.sweep.subdir={quoted(name)}"]
+        logging_ = config.hydra.job_logging
+        if set(OmegaConf.select(logging_, "root.handlers") or ()) >= {"console", "file"}:
+            own.append("hydra.job_logging.root.handlers=[file]")  # the terminal has the sweep's own lines
         with open_dict(config):
+            if own[-1].startswith("hydra.job_logging"):
+                logging_.root.handlers = ["file"]
             config.hydra.sweep.dir, config.hydra.sweep.subdir = str(folder), name
             config.hydra.job.id = config.hydra.job.num = len(jobs)
         job = SweepJob(own, config, folder / name)
@@ -110,21 +118,23 @@ def run_sweep(jobs: list[SweepJob], launcher: Launcher, folder: Path, settings: 
         if state in kept
     }
     todo = [job for job in jobs if job.name not in outcomes]
-    log.info("%d jobs in %s, %d of them done before", len(jobs), folder, len(outcomes))
+    log.info("%d jobs in %s", len(jobs), folder)
+    if outcomes:
+        log.info("%d of %d jobs are done already: skipped", len(outcomes), len(jobs))
     (folder / STOP).unlink(missing_ok=True)
     try:
-        _run_all(todo, launcher, outcomes, settings)
+        with shown(jobs, todo):
+            _run_all(todo, launcher, outcomes, settings)
     finally:
         for job in todo:
             outcomes.setdefault(job.name, _seen(job))
         found = [outcomes[job.name] for job in jobs]
         print_summary(jobs, found)
         after_sweep(folder)
+    if all(outcome.finished for outcome in found):
+        resume.withdraw()
     if failed := [job for job, outcome in zip(jobs, found, strict=True) if outcome.status == "failed"]:
-        raise UserError(
-            f"{len(failed)} of {len(jobs)} jobs failed, the first with: {outcomes[failed[0].name].reason}\n"
-            f"The same command with sweep.dir={folder} runs the unfinished jobs again"
-        )
+        raise UserError(f"{len(failed)} of {len(jobs)} jobs failed, the first with: {outcomes[failed[0].name].reason}")
     return [outcome.value for outcome in found]
 
 
@@ -132,7 +142,8 @@ def finish(jobs: list[SweepJob], launcher: Launcher, settings: DictConfig) -> di
     """Run those jobs that are not done; every job's outcome by its name."""
     outcomes = {job.name: _seen(job) for job in jobs if job.state() == "done"}
     todo = [job for job in jobs if job.name not in outcomes]
-    _run_all(todo, launcher, outcomes, settings)
+    with shown(jobs, todo):
+        _run_all(todo, launcher, outcomes, settings)
     for job in todo:
         outcomes.setdefault(job.name, _seen(job))
     return outcomes
@@ -223,6 +234,8 @@ def _mark_killed(job: SweepJob, reason: str) -> None:
                 write_json(job.folder / RESULT, record | {"status": "failed", "error": error})
     except LockedError:
         pass  # another process has taken the job over
+    except UnwritableError as error:
+        log.error("%s", error)
 
 
 def _changed(job: SweepJob) -> int:

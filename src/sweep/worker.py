@@ -1,15 +1,18 @@
 """A process that runs jobs of a sweep, one after the other, for the pool: ``python -m src.sweep.worker FD``."""
 
+import logging
 import os
 import sys
 import threading
 import time
+import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
 from hydra.core.utils import setup_globals
 from omegaconf import DictConfig
 
+from src.places import explain, place_error
 from src.sweep.job import Outcome, execute, run_composed
 from src.training.interrupt import Interrupted, interruptible
 
@@ -17,6 +20,7 @@ from src.training.interrupt import Interrupted, interruptible
 def main(connection: Connection) -> None:
     """Take tasks from the connection and answer each with its ``Outcome``, until it is closed."""
     setup_globals()
+    logging.raiseExceptions = False  # on a full disk every line of the log would be a traceback
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     try:
         with interruptible():
@@ -30,9 +34,12 @@ def main(connection: Connection) -> None:
 
 def _run(task: Any) -> Outcome:
     """Run a composed config, or what knows itself how it is run."""
-    if not isinstance(task, DictConfig):
-        return task.run()
-    return run_composed(task, execute)
+    try:
+        return run_composed(task, execute) if isinstance(task, DictConfig) else task.run()
+    except Exception as error:  # what comes up before the job itself does, as a folder that cannot be made
+        traceback.print_exc()
+        place = place_error(error)
+        return Outcome("failed", explain(place) if place else str(error).partition("\n")[0] or type(error).__name__)
 
 
 def _end_with(parent: int) -> None:

@@ -32,7 +32,7 @@ from src.training.checkpoint import Checkpoints
 from src.training.diagnostics import diagnose
 from src.training.predictions import write_predictions
 from src.training.profile import ProfileCallback
-from src.training.progress import ProgressBar
+from src.training.progress import ProgressBar, one_of_many
 from src.training.record import ADAPTER, PREDICTIONS, SUMMARY, Record
 from src.training.selection import HOLDOUT, Selector
 from src.training.summary import model_summary
@@ -104,7 +104,7 @@ def fit(cfg: DictConfig, record: Record, member: "Member | None" = None) -> floa
     job = prepare(cfg, record)
     if member is not None:
         member.join(job.classifier)
-        job.args.disable_tqdm = True  # the pack has one bar for all
+    job.args.disable_tqdm |= member is not None or one_of_many()  # the pack, the sweep shows all of its jobs
     _describe(record, job)
     task, classifier = job.task, job.classifier
     selector = Selector(job.config["training"]["selection"], task.primary_metric, task.evaluation_splits[0])

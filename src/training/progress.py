@@ -1,7 +1,9 @@
-"""One progress bar a run: what trains on what, epoch, loss and the newest score."""
+"""One progress bar a run, on a terminal: what trains on what, epoch, loss and the newest score."""
 
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from tqdm.auto import tqdm
 from transformers import TrainerCallback
 
@@ -29,6 +31,7 @@ class ProgressBar(TrainerCallback):
                 unit="step",
                 dynamic_ncols=True,
                 mininterval=0.5,
+                disable=None,  # where there is no terminal; the log has a line an epoch
             )
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -52,3 +55,8 @@ class ProgressBar(TrainerCallback):
         assert self.bar is not None
         self.shown |= values
         self.bar.set_postfix(self.shown, refresh=False)
+
+
+def one_of_many() -> bool:
+    """Whether this run is a job of a sweep, which shows the progress of all."""
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN

@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from src.errors import UserError
 from src.files import write_whole
+from src.places import make_folder
 from src.sweep.job import task_config
 from src.sweep.sweep import Compose
 

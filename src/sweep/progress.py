@@ -1,0 +1,250 @@
+"""What a sweep shows while it runs: a line for each running job and one for the whole on a terminal, else plain lines.
+
+All of it is read from the jobs' folders, so it is the same for every launcher, also where jobs run on other machines.
+"""
+
+import json
+import logging
+import math
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from src.sweep.job import SweepJob
+from src.training.record import HISTORY, RESULT
+
+PERIOD = 0.5  # seconds between two looks at the folders
+LINES = 16  # status lines at most; a pack may run more jobs than a terminal has lines
+TAIL = 4096  # bytes of a history that are read
+
+
+@dataclass
+class Running:
+    """A job that runs: since when, from what share of its training, and how far it is."""
+
+    since: float
+    first: float
+    share: float
+    shown: str
+
+
+class Progress:
+    """How far the jobs of a sweep are.
+
+    Args:
+        jobs: all of the sweep.
+        todo: those that this process has launched.
+    """
+
+    def __init__(self, jobs: Sequence[SweepJob], todo: Sequence[SweepJob]) -> None:
+        self.number = {job.name: f"job {i} of {len(jobs)}" for i, job in enumerate(jobs, start=1)}
+        self.total, self.before, self.started = len(jobs), len(jobs) - len(todo), time.monotonic()
+        self.open = {job.name: job for job in todo}
+        self.stamps = {job.name: _stamp(job) for job in todo}
+        self.running: dict[str, Running] = {}
+        self.work = {job.name: _work(job) for job in todo}
+        self.spent = 0.0  # of the work, by jobs that have ended
+        self.failed = 0
+
+    def look(self) -> list[tuple[str, str]]:
+        """Look at every open job; returns what happened since the last look: the kind (as ``started``) and a line."""
+        events = []
+        for name, job in list(self.open.items()):
+            if (stamp := _stamp(job)) != self.stamps[name]:
+                self.stamps[name] = stamp
+                record = job.record()
+                match record.get("status"):
+                    case "running":
+                        if name not in self.running:
+                            share, shown = _position(job)
+                            self.running[name] = Running(time.monotonic(), share, share, shown)
+                            events.append(("started", f"{self.number[name]} started: {name}"))
+                    case "ok" | "failed" | "interrupted" as status:
+                        events.append((status, self._end(name, status, record)))
+            elif name in self.running:
+                own = self.running[name]
+                own.share, own.shown = _position(job)
+        return events
+
+    def _end(self, name: str, status: str, record: dict[str, Any]) -> str:
+        own = self.running.pop(name, None)
+        self.spent += self.work[name] * (1 - (own.first if own else 0))
+        del self.open[name]
+        self.failed += status == "failed"
+        metric = record.get("primary_metric") or {}
+        if status == "ok":
+            said = f"{metric.get('name')} {_number(metric.get('value'))}"
+        else:
+            said = f"{status}: " + str((record.get("error") or {}).get("message", "")).partition("\n")[0]
+        took = f" in {clock(time.monotonic() - own.since)}" if own else ""
+        return f"{self.number[name]} ended{took}, {said}: {name}"
+
+    def left(self) -> float | None:
+        """Seconds until the last job ends, if they go on as they did; None while nothing is known."""
+        running = sum(self.work[name] * (own.share - own.first) for name, own in self.running.items())
+        rest = sum(self.work[name] * (1 - (own.share if (own := self.running.get(name)) else 0)) for name in self.open)
+        done = self.spent + running
+        return (time.monotonic() - self.started) * rest / done if done > 0 else None
+
+    def summary(self) -> str:
+        """How many are done, and the time."""
+        left = self.left()
+        ended = self.total - len(self.open) - self.failed
+        return (
+            f"{ended} of {self.total} done" + (f", {self.failed} failed" if self.failed else "")
+            + f"; {clock(time.monotonic() - self.started)} so far"
+            + (f", about {clock(left)} left" if left is not None and self.open else "")
+        )  # fmt: skip
+
+    def table(self, lines: int) -> Table:
+        """A line for each running job, as many as there is room for, and the summary."""
+        grid = Table.grid(padding=(0, 2), expand=True)
+        for _ in range(3):
+            grid.add_column(no_wrap=True)
+        grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        shown = list(self.running.items())[:lines]
+        for name, own in shown:
+            cells = (self.number[name], own.shown, clock(time.monotonic() - own.since), name)
+            grid.add_row(*(Text(cell) for cell in cells))
+        whole = Table.grid(expand=True)
+        whole.add_row(grid)
+        more = len(self.running) - len(shown)
+        whole.add_row(Text((f"{more} more run; " if more > 0 else "") + self.summary(), overflow="ellipsis"))
+        return whole
+
+
+@contextmanager
+def shown(jobs: Sequence[SweepJob], todo: Sequence[SweepJob]) -> Iterator[None]:
+    """While the block runs the jobs: status lines on a terminal, a line at each start and end where there is none."""
+    if not todo:
+        yield
+        return
+    progress, console, end = Progress(jobs, todo), Console(), threading.Event()
+    terminal = console.is_terminal and not console.is_dumb_terminal
+    show = _on_terminal if terminal else _in_pipe
+    with _quiet_launchers(), show(progress, console) as update:
+
+        def follow() -> None:
+            while not end.wait(PERIOD):
+                update()
+
+        thread = threading.Thread(target=follow, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            end.set()
+            thread.join()
+            update()
+
+
+@contextmanager
+def _on_terminal(progress: Progress, console: Console) -> Iterator[Any]:
+    streams = (sys.stdout, sys.stderr)
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        # Log lines go above the status lines: Live takes what is printed, but a handler has the stream of before.
+        handlers = [h for h in logging.getLogger().handlers if getattr(h, "stream", None) in streams]
+        before = [h.setStream(sys.stdout) for h in handlers]  # type: ignore[attr-defined]
+
+        def update() -> None:
+            for kind, line in progress.look():
+                if kind == "failed":
+                    console.print(Text(line), soft_wrap=True)
+            lines = min(LINES, max(1, shutil.get_terminal_size().lines - 3))
+            live.update(progress.table(lines), refresh=True)
+
+        try:
+            yield update
+        finally:
+            for handler, stream in zip(handlers, before, strict=True):
+                handler.setStream(stream)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _in_pipe(progress: Progress, console: Console) -> Iterator[Any]:
+    def update() -> None:
+        for kind, line in progress.look():
+            more = "" if kind == "started" else f" ({progress.summary()})"
+            print(f"{line}{more}", flush=True)
+
+    yield update
+
+
+@contextmanager
+def _quiet_launchers() -> Iterator[None]:
+    """Hydra's launchers print a line a job, with all its overrides."""
+    loggers = [logging.getLogger(name) for name in ("hydra_plugins", "hydra._internal.core_plugins.basic_launcher")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def clock(seconds: float) -> str:
+    """Hours, minutes and seconds, as in 0:01:40."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def _stamp(job: SweepJob) -> int:
+    try:
+        return (job.folder / RESULT).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _position(job: SweepJob) -> tuple[float, str]:
+    """The share of its training that a job has behind it, and that in words with the newest score."""
+    lines = _tail(job)
+    training, metric = job.config.training, job.config.data.get("primary_metric")
+    epochs, steps = training.num_train_epochs, training.get("max_steps", -1) or -1
+    last = next((line for line in reversed(lines) if line.get("epoch") is not None), None)
+    if last is None:
+        return 0.0, "starts"
+    score = next((line[metric] for line in reversed(lines) if line.get("event") == "eval" and metric in line), None)
+    if steps > 0:
+        share, words = (last.get("step") or 0) / steps, f"step {last.get('step')} of {steps}"
+    else:
+        share, words = last["epoch"] / epochs, f"epoch {last['epoch']:.3g} of {epochs:g}"
+    return min(share, 1.0), words + (f", {metric} {_number(score)}" if score is not None else "")
+
+
+def _tail(job: SweepJob) -> list[dict[str, Any]]:
+    """The last lines of the history; one that is being written, or was cut, is left out."""
+    try:
+        with (job.folder / HISTORY).open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - TAIL))
+            texts = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return []
+    found = []
+    for text in texts:
+        try:
+            found.append(json.loads(text))
+        except ValueError:
+            continue
+    return [line for line in found if isinstance(line, dict)]
+
+
+def _work(job: SweepJob) -> float:
+    steps = job.config.training.get("max_steps", -1) or -1
+    return float(steps if steps > 0 else job.config.training.num_train_epochs)
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, int | float) and math.isfinite(value) else "nan"
