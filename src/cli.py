@@ -24,6 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from src import resume
+from src.choices import described, listed
 from src.config import unknown_key, validate
 from src.config.validate import explain_interpolation
 from src.data.records import task_records
@@ -50,6 +51,9 @@ OmegaConf.register_new_resolver(
 )
 # ${by_model:${model.name},{roberta_full:3e-4,default:3e-3}}: a recipe's value for each method, in one line.
 OmegaConf.register_new_resolver("by_model", lambda name, values: values.get(name, values["default"]), replace=True)
+# What --help lists.
+OmegaConf.register_new_resolver("described", described, replace=True)
+OmegaConf.register_new_resolver("listed", listed, replace=True)
 # The records of the tasks that data=mix names.
 OmegaConf.register_new_resolver("task_records", task_records, replace=True)
 

@@ -48,6 +48,8 @@ class Progress:
 
     def __init__(self, jobs: Sequence[SweepJob], todo: Sequence[SweepJob]) -> None:
         self.number = {job.name: f"job {i} of {len(jobs)}" for i, job in enumerate(jobs, start=1)}
+        common = set.intersection(*(set(job.overrides) for job in jobs))
+        self.label = {job.name: _label(job, common) for job in jobs}
         self.total, self.before, self.started = len(jobs), len(jobs) - len(todo), time.monotonic()
         self.open = {job.name: job for job in todo}
         self.stamps = {job.name: _stamp(job) for job in todo}
@@ -68,7 +70,7 @@ class Progress:
                         if name not in self.running:
                             share, shown = _position(job)
                             self.running[name] = Running(time.monotonic(), share, share, shown)
-                            events.append(("started", f"{self.number[name]} started: {name}"))
+                            events.append(("started", f"{self.number[name]} started: {self.label[name]}"))
                     case "ok" | "failed" | "interrupted" as status:
                         events.append((status, self._end(name, status, record)))
             elif name in self.running:
@@ -87,7 +89,7 @@ class Progress:
         else:
             said = f"{status}: " + str((record.get("error") or {}).get("message", "")).partition("\n")[0]
         took = f" in {clock(time.monotonic() - own.since)}" if own else ""
-        return f"{self.number[name]} ended{took}, {said}: {name}"
+        return f"{self.number[name]} ended{took}, {said}: {self.label[name]}"
 
     def left(self) -> float | None:
         """Seconds until the last job ends, if they go on as they did; None while nothing is known."""
@@ -114,7 +116,7 @@ class Progress:
         grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         shown = list(self.running.items())[:lines]
         for name, own in shown:
-            cells = (self.number[name], own.shown, clock(time.monotonic() - own.since), name)
+            cells = (self.number[name], own.shown, clock(time.monotonic() - own.since), self.label[name])
             grid.add_row(*(Text(cell) for cell in cells))
         whole = Table.grid(expand=True)
         whole.add_row(grid)
@@ -198,6 +200,12 @@ def clock(seconds: float) -> str:
     """Hours, minutes and seconds, as in 0:01:40."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def _label(job: SweepJob, common: set[str]) -> str:
+    """What tells a job from the others of the sweep: its own overrides."""
+    own = [text for text in job.overrides if text not in common and not text.startswith("hydra.")]
+    return " ".join(own) or job.name
 
 
 def _stamp(job: SweepJob) -> int:
