@@ -12,7 +12,7 @@ from src import resume
 from src.cli import answered
 from src.config import validate
 from src.files import whole
-from src.places import UnwritableError
+from src.places import UnwritableError, note_output
 from src.run import run_job
 from src.training.record import RESULT, SUMMARY
 
@@ -64,12 +64,19 @@ class CheckedFirst(Callback):
             validate(task_config(config))
             folder = Path(os.path.abspath(config.hydra.run.dir))  # noqa: PTH100  as Hydra makes it absolute
             _before[folder] = Before(folder)
+            note_output(folder, "hydra.run.dir")
+
+
+def undo() -> None:
+    """Take back what Hydra has made of the folder of a run that it could not start."""
+    while _before:
+        _before.popitem()[1].restore()
 
 
 def run_alone(cfg: DictConfig, folder: str | Path) -> float:
     """Run the one job of a command; see ``run_job``. After a signal, or on a full disk, it can be gone on with."""
     try:
-        return run_job(cfg, folder, before=_before.get(Path(folder)))
+        return run_job(cfg, folder, before=_before.pop(Path(folder), None))
     except (KeyboardInterrupt, UnwritableError):
         if (Path(folder) / RESULT).exists():
             resume.offer("hydra.run.dir", folder)

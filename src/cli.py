@@ -118,7 +118,10 @@ def answered(begun: bool = True) -> Iterator[None]:
     except Exception as error:
         if (place := place_error(error)) is None:
             raise
+        from src.alone import undo
+
         print(f"error: {explain(place)}", file=sys.stderr)
+        undo()
         sys.exit(USER_ERROR)
     except KeyboardInterrupt as error:
         print(str(error) or "interrupted", file=sys.stderr)

@@ -1,6 +1,7 @@
 """Folders that cannot be written to: one message with the folder, the reason, and what names another folder."""
 
 import errno
+import itertools
 import os
 import re
 import sys
@@ -18,10 +19,14 @@ PLACE_ERRORS = frozenset({
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOTDIR, errno.EEXIST,
     errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ESTALE, errno.ENOTEMPTY, errno.EBUSY,
 })  # fmt: skip
+WORDS = {errno.EEXIST: "a file is in the folder's place", errno.ENOTDIR: "a file is in a folder's place"}
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 # Libraries turn the system's error into a text of their own: safetensors and pyarrow keep its words, torch does not.
 OF_TORCH = ("PytorchStreamWriter", "unexpected pos")
 HIDDEN = re.compile("|".join([*(re.escape(os.strerror(code)) for code in sorted(PLACE_ERRORS)), *OF_TORCH]))
+
+
+_outputs: dict[str, str] = {}  # folders that this process was told to write to, and what names them
 
 
 class UnwritableError(UserError):
@@ -45,6 +50,11 @@ def writing(path: Path) -> Iterator[None]:
         if not HIDDEN.search(f"{error}\n{error.__context__}"):
             raise
         raise UnwritableError(explain(error, path)) from error
+
+
+def note_output(folder: Path, key: str) -> None:
+    """Remember that the override ``key`` names a folder, for messages on it."""
+    _outputs[str(folder)] = f"{key}=FOLDER"
 
 
 def make_folder(folder: Path) -> Path:
@@ -78,11 +88,11 @@ def explain(error: BaseException, path: Path | None = None) -> str:
         return f"no temporary folder can be written to: {error.strerror}; TMPDIR=FOLDER names one"
     if path is None and isinstance(named, str | bytes | os.PathLike):
         path = Path(os.fsdecode(named))
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else _reason(error, path)
+    reason = WORDS.get(code) or os.strerror(code) if code else _reason(error, path)
     if path is None:
-        full = [folder for folder in roots() if code in FULL and _is_full(Path(folder))]
+        full = [folder for folder in roots() if code in FULL and _is_full(_existing(Path(folder)))]
         where = "; ".join(f"{folder} ({helps})" for folder, helps in roots().items() if folder in full)
-        return f"{reason}: {where or str(error)}"
+        return f"{where}: {reason}; make room there, or name another folder" if where else str(error)
     if code in FULL or reason == os.strerror(errno.ENOSPC):
         return f"{path}: {reason}; make room there, or {what_helps(path)} names another folder"
     return f"{path}: {reason}; {what_helps(path)} names another folder"
@@ -119,12 +129,12 @@ def roots() -> dict[str, str]:
     if HydraConfig.initialized() and (folder := HydraConfig.get().runtime.get("output_dir")):
         sweep = HydraConfig.get().mode == RunMode.MULTIRUN
         found[str(folder)] = "sweep.dir=FOLDER" if sweep else "hydra.run.dir=FOLDER"
-    return found
+    return found | _outputs
 
 
 def _arguments() -> Iterator[tuple[str, str]]:
     """What the command line names: ``("--out ", x)`` of ``--out x``, ``("sweep.dir=", x)`` of ``sweep.dir=x``."""
-    for text, following in zip(sys.argv[1:], [*sys.argv[2:], ""], strict=True):
+    for text, following in itertools.pairwise([*sys.argv[1:], ""]):
         name, equals, value = text.partition("=")
         if equals and (name.startswith("--") or "dir" in name):
             yield f"{name}=", value.strip("'\"")
@@ -149,6 +159,10 @@ def _reason(error: BaseException, path: Path | None) -> str:
     if path is not None and _is_full(path.parent):
         return os.strerror(errno.ENOSPC)
     return "it cannot be written"
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
 
 
 def _is_full(folder: Path) -> bool:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-PLAIN = re.compile(r"[\w./+-]+")  # what Hydra takes as a value without quotes
+PLAIN = re.compile(r"[\w./+-]+( [\w./+-]+)*")  # what Hydra takes as a value without quotes
 
 _command: list[str] = []  # what the user called
 _pending: str | None = None  # the command that goes on, while there is something to go on with

@@ -50,7 +50,7 @@ class ResumingSweeper(Sweeper):
         from src import resume
         from src.config import check_node
         from src.files import write_whole
-        from src.places import make_folder
+        from src.places import make_folder, note_output
         from src.sweep.plan import print_plan
         from src.sweep.sweep import make_jobs, refuse_torchrun, run_sweep
         from src.training.interrupt import interruptible
@@ -66,6 +66,7 @@ class ResumingSweeper(Sweeper):
             return []
         make_folder(folder)
         write_whole(folder / "multirun.yaml", OmegaConf.to_yaml(self.config))
+        note_output(folder, "sweep.dir")
         resume.offer("sweep.dir", folder)
         with interruptible(), _closing(self.launcher):
             return run_sweep(jobs, self.launcher, folder, settings)
@@ -99,7 +100,7 @@ class TuningSweeper(ResumingSweeper):
     def sweep(self, arguments: list[str]) -> Any:
         from src import resume
         from src.config import check_node
-        from src.places import make_folder
+        from src.places import make_folder, note_output
         from src.sweep.sweep import refuse_torchrun
         from src.training.interrupt import interruptible
         from src.tune.tune import tune
@@ -110,6 +111,7 @@ class TuningSweeper(ResumingSweeper):
         check_node("tune", self.config.tune)
         folder = Path(self.config.hydra.sweep.dir)
         make_folder(folder)
+        note_output(folder, "sweep.dir")
         resume.offer("sweep.dir", folder)
         with interruptible(), _closing(self.launcher):
             tune(self._combinations(arguments), self._compose, self.launcher, folder, self.config)

@@ -12,6 +12,7 @@ from src.deploy.probe import probe_texts
 from src.deploy.runs import TrainedRun, load_run
 from src.errors import UserError
 from src.files import filled, write_whole
+from src.models.backbone import quiet
 from src.models.inject import adapters, merge_all
 
 REPORT = "merge.json"
@@ -96,7 +97,8 @@ def write_plain(run: TrainedRun, out: Path) -> None:
     """Save the model with every (merged) adapter replaced by its Linear, and the tokenizer."""
     model: Any = run.classifier.model
     remove_merged(model)
-    model.cpu().save_pretrained(out)
+    with quiet():
+        model.cpu().save_pretrained(out)
     run.classifier.backbone.tokenizer.save_pretrained(out)
 
 

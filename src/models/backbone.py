@@ -77,7 +77,7 @@ def _load(
     def load(**where: Any) -> tuple[nn.Module, set[str], Any]:
         config = AutoConfig.from_pretrained(source, **options, **where)
         _set_labels(config, label_names)
-        with seeded(seed, "head"), _quiet():
+        with seeded(seed, "head"), quiet():
             model, info = AutoModelForSequenceClassification.from_pretrained(
                 source,
                 config=config,
@@ -162,8 +162,8 @@ def _set_labels(config: Any, label_names: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Within the block transformers does not warn that the head is new: that is what we ask for."""
+def quiet() -> Iterator[None]:
+    """Within the block transformers draws no bars and does not warn that the head is new: that is what we ask for."""
     verbosity, bar = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()

@@ -170,8 +170,10 @@ def _run_all(todo: list[SweepJob], launcher: Launcher, outcomes: dict[str, Outco
             while broke and owner(job.folder):  # it goes on without the launcher
                 time.sleep(1)
             if _changed(job) != before[job.name]:
-                _mark_killed(job, outcomes[job.name].reason if job.name in outcomes else "its process was killed")
-                outcomes[job.name] = _seen(job)
+                known = outcomes.get(job.name) or Outcome("failed", "its process was killed")
+                _mark_killed(job, known.reason)
+                # On a full disk the record cannot say how it ended.
+                outcomes[job.name] = known if job.state() == "killed" else _seen(job)
         if broke is None:
             break
     else:
