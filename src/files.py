@@ -41,11 +41,11 @@ def write_whole(path: Path, text: str) -> None:
 
 def append_line(path: Path, line: str) -> None:
     """Add a line to a text file, whole or not at all."""
-    with writing(path), path.open("ab") as file:
-        size = file.tell()
+    with writing(path), path.open("ab", buffering=0) as file:
+        size, left = file.tell(), f"{line}\n".encode()
         try:
-            file.write(f"{line}\n".encode())
-            file.flush()
+            while left:
+                left = left[file.write(left) :]
         except OSError:
             file.truncate(size)
             raise

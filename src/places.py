@@ -22,7 +22,7 @@ PLACE_ERRORS = frozenset({
 WORDS = {errno.EEXIST: "a file is in the folder's place", errno.ENOTDIR: "a file is in a folder's place"}
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 # Libraries turn the system's error into a text of their own: safetensors and pyarrow keep its words, torch does not.
-OF_TORCH = ("PytorchStreamWriter", "unexpected pos")
+OF_TORCH = ("PytorchStreamWriter", "unexpected pos", "iostream error")
 HIDDEN = re.compile("|".join([*(re.escape(os.strerror(code)) for code in sorted(PLACE_ERRORS)), *OF_TORCH]))
 
 
@@ -102,7 +102,7 @@ def what_helps(path: Path) -> str:
     """The option, key or environment variable that names another place for a file."""
     whole = path.absolute()
     for name, value in reversed(list(_arguments())):
-        if value and _within(whole, Path(value)):
+        if value and (_within(whole, Path(value)) or whole == Path(value).absolute().parent):
             return f"{name}FOLDER"
     known = sorted((folder for folder in roots() if _within(whole, Path(folder))), key=len)
     if known:
@@ -158,7 +158,7 @@ def _reason(error: BaseException, path: Path | None) -> str:
             return words
     if path is not None and _is_full(path.parent):
         return os.strerror(errno.ENOSPC)
-    return "it cannot be written"
+    return "it cannot be written, the disk may be full"
 
 
 def _existing(folder: Path) -> Path:
