@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from src.cache import cache_dir
-from src.errors import UserError
 from src.metrics.names import check_metrics, metric_files
+from src.places import UnwritableError, explain
 
 ComputeFunction = Callable[[np.ndarray, np.ndarray], dict[str, float]]
 
@@ -55,4 +55,6 @@ def _load(path: Path) -> Any:
     try:
         return evaluate.load(str(path), keep_in_memory=True, cache_dir=str(cache_dir("evaluate")))
     except OSError as error:
-        raise UserError(f"metric {path.stem!r} could not be prepared in the user's cache: {error}") from error
+        raise UnwritableError(
+            f"metric {path.stem!r} could not be prepared in the user's cache: {explain(error)}"
+        ) from error

@@ -68,15 +68,19 @@ class Progress:
                 match record.get("status"):
                     case "running":
                         if name not in self.running:
-                            share, shown = _position(job)
-                            self.running[name] = Running(time.monotonic(), share, share, shown)
+                            share, words = _position(job)
+                            self.running[name] = Running(time.monotonic(), share, share, words)
                             events.append(("started", f"{self.number[name]} started: {self.label[name]}"))
+                        self._update(name, job)
                     case "ok" | "failed" | "interrupted" as status:
                         events.append((status, self._end(name, status, record)))
             elif name in self.running:
-                own = self.running[name]
-                own.share, own.shown = _position(job)
+                self._update(name, job)
         return events
+
+    def _update(self, name: str, job: SweepJob) -> None:
+        own = self.running[name]
+        own.share, own.shown = _position(job)
 
     def _end(self, name: str, status: str, record: dict[str, Any]) -> str:
         own = self.running.pop(name, None)
