@@ -78,7 +78,7 @@ def run_app(main: Callable[[], Any], command: Sequence[str] | None = None) -> No
     _given[:], _begun = sys.argv[1:], False
     try:
         with answered(begun=False):
-            sys.argv[1:] = prepare(_given) + _own_folder()
+            sys.argv[1:] = prepare([*_given, *_own_folder()])
             _start(main)
     except Exception:
         traceback.print_exc()
@@ -93,10 +93,16 @@ def _start(main: Callable[[], Any]) -> None:
         main()
     except _ANSWERED:
         raise
-    except (OSError, ValueError, TypeError, AttributeError, AssertionError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, AssertionError, RuntimeError) as error:
         if _begun or place_error(error) is not None:
             raise
         raise UserError(_refused_by_hydra(error)) from error
+
+
+def begin() -> None:
+    """The job, or the sweep, begins: from here on a failure is no longer one of Hydra's own keys."""
+    global _begun
+    _begun = True
 
 
 @contextmanager
@@ -108,8 +114,8 @@ def answered(begun: bool = True) -> Iterator[None]:
     Args:
         begun: whether the block is the job or the sweep itself.
     """
-    global _begun
-    _begun = _begun or begun
+    if begun:
+        begin()
     try:
         yield
     except _ANSWERED as error:
@@ -141,6 +147,8 @@ def _explain(error: Exception) -> str:
     if isinstance(error, UserError):
         return str(error)
     text = str(error)
+    if there := re.search(r"Could not append to config\. An item is already at '([^']+)'", text):
+        return f"{there[1]} is in the config already: {there[1]}=VALUE, without the +, sets it"
     if key := re.search(r"Could not (?:override|append to config|delete from config)[^']*'([^']+)'", text):
         return str(unknown_key(key[1].lstrip("+~"), _valid_keys()))
     if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:

@@ -126,7 +126,7 @@ def roots() -> dict[str, str]:
         variables.get("PEFT_ARENA_CACHE") or f"{user_cache}/peft-arena": "PEFT_ARENA_CACHE=FOLDER",
     }
     found |= {variables[name]: f"{name}=FOLDER" for name in finer if variables.get(name)}
-    if HydraConfig.initialized() and (folder := HydraConfig.get().runtime.get("output_dir")):
+    if HydraConfig.initialized() and (folder := getattr(HydraConfig.get().runtime, "output_dir", None)):
         sweep = HydraConfig.get().mode == RunMode.MULTIRUN
         found[str(folder)] = "sweep.dir=FOLDER" if sweep else "hydra.run.dir=FOLDER"
     return found | _outputs

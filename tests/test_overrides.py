@@ -168,6 +168,11 @@ def test_a_pickled_config_can_be_run_again(tmp_path):
         (["model=[[1]]"], "a choice is a name; choices: roberta_bitfit"),
         (["hydra.run.dir=[x]"], "hydra.run.dir=[x]"),
         (["hydra.verbose=[[1]]"], "error: Hydra"),
+        (["-m", "hydra.sweeper=null"], "error: Hydra cannot start the run with the values of its own keys, hydra.*"),
+        (["-m", "hydra.launcher=null"], "error: Hydra cannot start the run with the values of its own keys, hydra.*"),
+        (["+seed=1"], "seed is in the config already: seed=VALUE, without the +, sets it"),
+        (["hydra.run.dir=/proc/nothing/here"], "the run's folder cannot be made"),
+        (["-m", "seed=0", "sweep.dir=/proc/nothing/here"], "sweep.dir=/proc/nothing/here: the sweep's folder cannot"),
         (["hydra.run.dir=${nope}"], "nope is missing, and hydra.run.dir refers to it"),
     ],
 )  # fmt: skip

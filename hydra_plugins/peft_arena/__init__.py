@@ -48,6 +48,7 @@ class ResumingSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         from src import resume
+        from src.cli import begin
         from src.config import check_node
         from src.files import write_whole
         from src.places import make_folder, note_output
@@ -55,6 +56,7 @@ class ResumingSweeper(Sweeper):
         from src.sweep.sweep import make_jobs, refuse_torchrun, run_sweep
         from src.training.interrupt import interruptible
 
+        begin()
         refuse_torchrun()
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         settings = self.config.sweep
@@ -99,12 +101,14 @@ class TuningSweeper(ResumingSweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         from src import resume
+        from src.cli import begin
         from src.config import check_node
         from src.places import make_folder, note_output
         from src.sweep.sweep import refuse_torchrun
         from src.training.interrupt import interruptible
         from src.tune.tune import tune
 
+        begin()
         refuse_torchrun()
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         check_node("sweep", self.config.sweep)
