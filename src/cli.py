@@ -2,6 +2,7 @@
 
 import atexit
 import logging
+import itertools
 import os
 import re
 import secrets
@@ -184,7 +185,7 @@ def _refused_by_hydra(error: Exception) -> str:
 
 def _wrong_value() -> str | None:
     """What is wrong in the config that the command composes; None if it is not the config, or cannot be composed."""
-    words = [word for word in prepare(_given) if not word.startswith("-")]
+    words = list(itertools.takewhile(lambda word: not word.startswith("-"), prepare(_given)))  # flags come last
     try:
         validate(_compose(words))
     except UserError as found:

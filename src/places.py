@@ -60,7 +60,10 @@ def note_output(folder: Path, key: str) -> None:
 def make_folder(folder: Path) -> Path:
     """Make the folder with those above it; raises like ``writing``."""
     with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except ValueError as error:  # a null character
+            raise UnwritableError(f"{str(folder)!r} cannot be a folder: {error}") from error
     return folder
 
 

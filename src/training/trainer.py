@@ -148,8 +148,8 @@ class ArenaTrainer(Trainer):
         if lost := missing(ORDER):
             if self._quotas is not None:
                 raise UserError(
-                    f"several tasks: {version} lacks {', '.join(lost)}, so tasks cannot be drawn by their shares; use the "
-                    "versions in constraints.txt"
+                    f"several tasks: {version} lacks {', '.join(lost)}, so tasks cannot be drawn by their shares; use "
+                    "the versions in constraints.txt"
                 )
             log.warning("%s lacks %s: batches come in its own order", version, ", ".join(lost))
 
