@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
+from omegaconf import OmegaConf
 
 from src.errors import UserError
 
@@ -129,7 +130,9 @@ def roots() -> dict[str, str]:
         variables.get("PEFT_ARENA_CACHE") or f"{user_cache}/peft-arena": "PEFT_ARENA_CACHE=FOLDER",
     }
     found |= {variables[name]: f"{name}=FOLDER" for name in finer if variables.get(name)}
-    if HydraConfig.initialized() and (folder := getattr(HydraConfig.get().runtime, "output_dir", None)):
+    if HydraConfig.initialized() and (
+        folder := OmegaConf.select(HydraConfig.instance().cfg, "hydra.runtime.output_dir")
+    ):
         sweep = HydraConfig.get().mode == RunMode.MULTIRUN
         found[str(folder)] = "sweep.dir=FOLDER" if sweep else "hydra.run.dir=FOLDER"
     return found | _outputs
