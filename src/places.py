@@ -130,9 +130,8 @@ def roots() -> dict[str, str]:
         variables.get("PEFT_ARENA_CACHE") or f"{user_cache}/peft-arena": "PEFT_ARENA_CACHE=FOLDER",
     }
     found |= {variables[name]: f"{name}=FOLDER" for name in finer if variables.get(name)}
-    if HydraConfig.initialized() and (
-        folder := OmegaConf.select(HydraConfig.instance().cfg, "hydra.runtime.output_dir")
-    ):
+    config = HydraConfig.instance().cfg
+    if config is not None and (folder := OmegaConf.select(config, "hydra.runtime.output_dir")):  # type: ignore[arg-type]
         sweep = HydraConfig.get().mode == RunMode.MULTIRUN
         found[str(folder)] = "sweep.dir=FOLDER" if sweep else "hydra.run.dir=FOLDER"
     return found | _outputs
