@@ -16,6 +16,7 @@ from datasets import ClassLabel, Dataset, Features, Value
 from src.errors import UserError
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+LARGEST = 3.4028234663852886e38  # labels are trained on as float32
 Place = Callable[[int], str]  # row number -> "train.tsv line 7", for messages
 
 
@@ -70,8 +71,8 @@ def class_numbers(values: Sequence[Any], spelling: Sequence[str | int], column: 
     numbers = {name: number for number, name in enumerate(spelling)}
     try:
         return [numbers[value] for value in values]
-    except KeyError:
-        row = next(row for row, value in enumerate(values) if value not in numbers)
+    except (KeyError, TypeError):  # a list cannot be looked up
+        row = next(row for row, value in enumerate(values) if isinstance(value, list | dict) or value not in numbers)
         raise UserError(
             f"{place(row)}: label {values[row]!r} is none of {_quoted(spelling)} (column {column!r})"
         ) from None
@@ -81,7 +82,7 @@ def _numbers(values: Sequence[Any], column: str, place: Place) -> list[float]:
     numbers = []
     for row, value in enumerate(values):
         number = _number(value)
-        if not math.isfinite(number):
+        if not abs(number) <= LARGEST:  # NaN is not, either
             raise UserError(f"{place(row)}: label {value!r} in column {column!r} is not a finite number")
         numbers.append(number)
     return numbers

@@ -86,7 +86,9 @@ def _from_hub(
         if unlabelled(values.get(label)):
             values.pop(label, None)
         elif isinstance(feature, ClassLabel):
-            values[label] = [feature.names[number] if number >= 0 else None for number in values[label]]
+            values[label] = [
+                None if number is None or number < 0 else feature.names[number] for number in values[label]
+            ]
         names = feature.names if isinstance(feature, ClassLabel) else None
         sources[split] = Columns(values, rows_of(f"data set {path!r} {theirs}"), names)
     return sources

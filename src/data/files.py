@@ -81,6 +81,8 @@ def _read_jsonl(path: Path) -> Columns:
             continue
         try:
             record = json.loads(content, object_pairs_hook=functools.partial(_json_object, f"{path} line {line}"))
+        except UserError:
+            raise
         except (ValueError, RecursionError) as error:
             raise UserError(f"{path} line {line}: not valid JSON: {error}") from None
         if not isinstance(record, dict):
@@ -114,10 +116,19 @@ def _read_parquet(path: Path) -> Columns:
         raise UserError(f"{path}: not a readable Parquet file: {error}") from None
     if not table.num_rows:
         raise UserError(f"{path}: the file has no rows")
+    return Columns({name: _values(table[name], name, rows_of(path)) for name in table.column_names}, rows_of(path))
+
+
+def _values(column: Any, name: str, place: Place) -> list[Any]:
     try:
-        return Columns(table.to_pydict(), rows_of(path))
-    except (ValueError, pa.ArrowException) as error:  # bytes that are no UTF-8 text, dates beyond Python's
-        raise UserError(f"{path}: a value cannot be read: {error}") from None
+        return column.to_pylist()
+    except (ValueError, OverflowError):  # bytes that are no UTF-8 text, dates beyond Python's
+        for row, value in enumerate(column):
+            try:
+                value.as_py()
+            except (ValueError, OverflowError) as error:
+                raise UserError(f"{place(row)}: the value in column {name!r} cannot be read: {error}") from None
+        raise
 
 
 def _text(path: Path) -> str:

@@ -1,5 +1,6 @@
 """How a source of the user's own writes its labels: decided once, from the train rows, and the same for every split."""
 
+import ast
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from typing import Any
 
 from src.data.columns import NUMBER, Place
 from src.errors import UserError
+
+NO_NUMBERS = ("nan", "inf", "+inf", "-inf", "infinity", "<na>")  # how tables write gaps and overflows as text
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,15 @@ def decide_labels(values: Sequence[Any], column: str, place: Place, names: Seque
     written = [required_class(value, column, place, row) for row, value in enumerate(values)]
     found = set(written)
     if names is None:
+        _refuse_mixed_booleans(values, column, place)
+        _refuse_containers(written, column, place)
         _refuse_scores(written, column, place)
         whole = all(NUMBER.fullmatch(name) for name in found)
         classes = tuple(sorted(found, key=lambda name: (Decimal(name), name)) if whole else sorted(found))
         return Labels(classes, classes)
-    listed = tuple(str(name).strip() for name in names)
+    listed = tuple(written_class(name, column, lambda _: "data.label_names", 0) for name in names)
+    if len(set(listed)) < len(listed) or "" in listed:
+        raise UserError(f"data.label_names={list(map(str, names))}: a name is empty, or two are the same label")
     numbers = tuple(str(number) for number in range(len(listed)))
     # The column may hold class numbers. A value that is a name, too, could be either: then all have to be names.
     numbered = found <= set(numbers) and not found & set(listed)
@@ -67,18 +74,24 @@ def written_class(value: Any, column: str, place: Place, row: int) -> str:
     1.0 and 1 are the same class: tables with gaps turn whole numbers into floats.
 
     Raises:
-        UserError: for what names no class: a number that is not whole, or anything but a text, number or boolean.
+        UserError: for what names no class: a number that is not whole, a text of several lines, or anything but a
+            text, a number or a boolean.
     """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    if isinstance(value, float):
-        if not value.is_integer():
+    if isinstance(value, float | Decimal):
+        if not math.isfinite(value) or value != int(value):
             raise UserError(
                 f"{place(row)}: label {value} in column {column!r} is no class; for regression set data.label_names=[]"
             )
         return str(int(value))
-    if isinstance(value, str | int):
-        return str(value).strip()
+    if isinstance(value, str):
+        text = value.strip()
+        if "\t" in text or len(text.splitlines()) > 1:  # predictions are written as a table of lines
+            raise UserError(f"{place(row)}: label {value!r} in column {column!r} is not one line of text without tabs")
+        return text
+    if isinstance(value, int):
+        return str(value)
     raise UserError(
         f"{place(row)}: label {value!r} in column {column!r} is no class but a {type(value).__name__}; a class is a "
         "text, a whole number or a boolean"
@@ -117,8 +130,14 @@ def _blank(value: Any) -> bool:
 
 def _refuse_scores(written: Sequence[str], column: str, place: Place) -> None:
     """Text that is all numbers: whole ones, each written in one way, are classes; others are scores."""
-    if not all(NUMBER.fullmatch(name) for name in written):
+    odd = [row for row, name in enumerate(written) if name.lower() in NO_NUMBERS]
+    if not all(NUMBER.fullmatch(name) or name.lower() in NO_NUMBERS for name in written):
         return  # with one that is a word they are all texts
+    if odd:
+        raise UserError(
+            f"{place(odd[0])}: label {written[odd[0]]!r} in column {column!r} is no class where all others are "
+            "numbers; leave the row out, or list the classes in data.label_names"
+        )
     first: dict[Decimal, int] = {}
     for row, name in enumerate(written):
         number = Decimal(name)  # exact: long numbers of one another are not taken for the same
@@ -133,3 +152,30 @@ def _refuse_scores(written: Sequence[str], column: str, place: Place) -> None:
                 f"{place(row)}: label {name!r} in column {column!r} is {written[before]!r} of {place(before)} in "
                 "another spelling; write it in one way, or list the classes in data.label_names"
             )
+
+
+def _refuse_mixed_booleans(values: Sequence[Any], column: str, place: Place) -> None:
+    first = {isinstance(value, bool): row for row, value in reversed(list(enumerate(values)))}
+    if len(first) > 1:
+        row = max(first.values())
+        raise UserError(
+            f"{place(row)}: label {values[row]!r} in column {column!r}: booleans and other labels are mixed"
+        )
+
+
+def _refuse_containers(written: Sequence[str], column: str, place: Place) -> None:
+    """``['x', 'y']``, ``{'a': 1}``, ``b'x'``: what lists, dicts and bytes become where a table is written as text."""
+    for row, name in enumerate(written):
+        if name.startswith(("[", "{", "(", "b'", 'b"')) and (kind := _container(name)):
+            raise UserError(
+                f"{place(row)}: label {name!r} in column {column!r} is no class but a {kind} written as text; if it is "
+                "one, list the classes in data.label_names"
+            )
+
+
+def _container(text: str) -> str | None:
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None
+    return type(value).__name__ if isinstance(value, list | dict | tuple | set | bytes) else None

@@ -91,6 +91,8 @@ def _read(cfg: Mapping[str, Any]) -> dict[str, Dataset]:
         near = get_close_matches(str(source), sources, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise UserError(f"data.source={source}: {hint}data={cfg['name']} can be read from {', '.join(sources)}")
+    if len({*cfg["text"], cfg["label"]}) <= len(cfg["text"]):
+        raise UserError(f"data.text={cfg['text']}, data.label={cfg['label']}: expected different columns")
     # Partial, then called here: instantiate would wrap a loader's UserError in an exception of its own.
     load = instantiate(sources[source], _partial_=True, _convert_="all")
     try:
