@@ -289,6 +289,7 @@ def _check_mix(config: Mapping[str, Any]) -> None:
     records = _select(data["sources"][data["source"]], "records")
     if not isinstance(records, dict):
         raise UserError(f"data.sources.{data['source']}.records is missing: data=mix fills it in")
+    check_fixed_keys(data)
     for name, record in records.items():
         if record["primary_metric"] in LOWER_IS_BETTER:
             raise UserError(

@@ -10,6 +10,7 @@ from src.errors import UserError
 from src.paths import CONF
 
 FOLDER = CONF / "data"
+FIXED_OF_A_MIX = ("metrics", "primary_metric", "evaluation_splits")  # besides
 FIXED_KEYS = ("text", "label", "label_names")  # of a task's source, unless that takes them from the task
 
 
@@ -47,11 +48,15 @@ def check_fixed_keys(data: dict[str, Any]) -> None:
     file = FOLDER / f"{data['name']}.yaml"
     if not file.is_file():
         return  # a record of the user's own
-    record: Any = OmegaConf.load(file)
-    node = OmegaConf.to_yaml(record.get("sources", {}).get(data["source"], {}))
-    for key in FIXED_KEYS:
-        own = OmegaConf.to_container(record).get(key)  # type: ignore[union-attr]
-        if f"${{data.{key}}}" not in node and data[key] != own:
+    plain: Any = OmegaConf.to_container(OmegaConf.load(file))  # interpolations as they are written
+    node = plain.get("sources", {}).get(data["source"], {})
+    keys = FIXED_KEYS if "tasks" not in data else (*FIXED_KEYS, *FIXED_OF_A_MIX)
+    for key in keys:
+        own = plain.get(key)
+        taken = f"${{data.{key}}}" in str(node)
+        if key == "label_names" and "spelling" in node:
+            taken = False  # names go by their position: in another order they would swap what the rows mean
+        if not taken and data[key] != own:
             raise UserError(
                 f"data.{key}={data[key]}: data={data['name']} from source {data['source']} has a fixed {key}, {own}; "
                 "choices: leave it out, or data=custom for a table of your own"
