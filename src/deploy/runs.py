@@ -18,6 +18,7 @@ from src.errors import UserError
 from src.models.classifier import Classifier, load_classifier
 from src.training.record import ADAPTER
 
+LONGEST = 512  # tokens, where neither the record nor the model bounds an input
 AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}  # as the record names a run's precision
 
 
@@ -56,7 +57,8 @@ class TrainedRun:
     @property
     def max_length(self) -> int:
         """Tokens an input is cut to: as in training, and no more than the model has positions for."""
-        return min(self.record["max_length"], self.classifier.backbone.tokenizer.model_max_length)
+        most = self.classifier.backbone.tokenizer.model_max_length
+        return min(self.record.get("max_length") or LONGEST, most)
 
     def tokenise(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[dict[str, list[int]]]:
         """One encoding a row, not padded, cut as in training.

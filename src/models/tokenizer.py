@@ -1,9 +1,10 @@
 """What a tokenizer has to know of its model: how many positions there are, and how rows are padded."""
 
 import logging
+import math
 from typing import Any
 
-from torch import nn
+from torch import Tensor
 
 from src.errors import UserError
 
@@ -21,19 +22,29 @@ def fit_tokenizer(tokenizer: Any, model: Any, source: str) -> None:
     """
     if (most := positions(model)) is not None:
         tokenizer.model_max_length = min(tokenizer.model_max_length, most)
-    if tokenizer.pad_token is None:
-        vocabulary = tokenizer.get_vocab()
-        found = next((token for token in PADDING if token in vocabulary), tokenizer.eos_token)
-        if found is None:
-            raise UserError(
-                f"the tokenizer of {source} has no padding token, and its vocabulary none of {', '.join(PADDING)}"
-                " and no end-of-text token: set pad_token in its tokenizer_config.json"
-            )
+    vocabulary, size = tokenizer.get_vocab(), _embedded(model)
+    # A token that was added without widening the model has no embedding: the first padded batch would fail.
+    choices = (tokenizer.pad_token, *PADDING, tokenizer.eos_token)
+    found = next((token for token in choices if token is not None and 0 <= vocabulary.get(token, -1) < size), None)
+    if found is None:
+        raise UserError(
+            f"the tokenizer of {source} has no padding token, and its vocabulary none of {', '.join(PADDING)}"
+            " and no end-of-text token: set pad_token in its tokenizer_config.json"
+        )
+    if tokenizer.pad_token != found:
         tokenizer.pad_token = found
-        log.info("the tokenizer of %s names no padding token: %s is taken", source, found)
+        log.info("the tokenizer of %s names no padding token that the model knows: %s is taken", source, found)
     for config in (model.config, model.config.get_text_config()):
-        if getattr(config, "pad_token_id", None) is None:
+        if getattr(config, "pad_token_id", None) != tokenizer.pad_token_id:  # decoders find a row's end by it
             config.pad_token_id = tokenizer.pad_token_id
+
+
+def _embedded(model: Any) -> float:
+    """Tokens that the model has embeddings for."""
+    try:
+        return len(model.get_input_embeddings().weight)
+    except (NotImplementedError, AttributeError):  # CANINE hashes characters
+        return math.inf
 
 
 def positions(model: Any) -> int | None:
@@ -44,8 +55,11 @@ def positions(model: Any) -> int | None:
     config = model.config.get_text_config()
     stated = [value for key in LENGTHS if isinstance(value := getattr(config, key, None), int) and value > 0]
     tables = [
-        module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1)
+        len(weight) - (0 if (pad := getattr(module, "padding_idx", None)) is None else pad + 1)
         for name, module in model.named_modules()
-        if isinstance(module, nn.Embedding) and name.rpartition(".")[2] == "position_embeddings"
+        if name.rpartition(".")[2] == "position_embeddings"
+        and isinstance(weight := getattr(module, "weight", None), Tensor)  # I-BERT's is no nn.Embedding
     ]
+    if not tables and getattr(config, "relative_attention", False):
+        return None  # DeBERTa-v3: the config's number bounds distances, not texts
     return min(stated + tables, default=None)

@@ -40,6 +40,39 @@ def test_relative_positions_have_no_end(family):
     assert positions(build(family)) is None
 
 
+def test_a_deberta_without_a_table_reads_beyond_its_config():
+    options = {"max_position_embeddings": 20, "relative_attention": True, "position_biased_input": False}
+    model = build("deberta-v2", **options)
+    assert positions(model) is None
+    model(input_ids=torch.full((1, 60), 5))
+
+
+def test_a_table_that_is_no_embedding_counts():
+    model = build("ibert", max_position_embeddings=20)
+    assert positions(model) == 18
+    model(input_ids=torch.full((1, 18), 5))
+    with pytest.raises(IndexError):
+        model(input_ids=torch.full((1, 19), 5))
+
+
+def test_a_pad_token_without_an_embedding_is_replaced():
+    """As it is where it was added and the model not widened."""
+    tokenizer = AutoTokenizer.from_pretrained(NANO)
+    model = build("gpt2", vocab_size=len(tokenizer), pad_token_id=None)
+    tokenizer.add_special_tokens({"pad_token": "<added>"})
+    assert tokenizer.pad_token_id == model.config.vocab_size
+    fit_tokenizer(tokenizer, model, "x")
+    assert tokenizer.pad_token == "<pad>" and model.config.pad_token_id == tokenizer.pad_token_id
+
+
+def test_the_model_takes_over_the_pad_token_of_its_tokenizer():
+    """A decoder reads a row's class before the first pad token: another number would be another place."""
+    tokenizer = AutoTokenizer.from_pretrained(NANO)
+    model = build("gpt2", vocab_size=len(tokenizer), pad_token_id=7)
+    fit_tokenizer(tokenizer, model, "x")
+    assert model.config.pad_token_id == tokenizer.pad_token_id != 7
+
+
 @pytest.fixture
 def tokenizer():
     return AutoTokenizer.from_pretrained(NANO)
