@@ -1,8 +1,8 @@
 """What stands between the shell and Hydra: resolvers for folder names, and errors that a person can use."""
 
 import atexit
-import logging
 import itertools
+import logging
 import os
 import re
 import secrets
