@@ -2,10 +2,11 @@
 
     python examples/digits.py --method lora|lsr|lorafa|hydralora
 
-An oversized MLP is trained for one epoch on scikit-learn's bundled digits; adapters are then injected into its three
-Linears, and only they are trained, on the images of the digit with the most errors. The plot shows every digit's errors
-before, after, and with the adapters switched off again: the digit is mended, the others pay for it (they were not in
-the training), and switching off takes all of it back.
+An oversized MLP is trained on scikit-learn's bundled digits, of which it gets to see only a few eights, so the eight is
+what it is worst at. Adapters are then injected into its three Linears, and they alone are trained, on images of eights
+alone, until four of five of these are right. The plot shows every digit's errors before, after, and with the adapters
+switched off again: the eight is much better, the other digits are nearly as good as before (training on would cost them
+more and more: nothing reminds the network of them), and switching off gives the first network back.
 """
 
 import argparse
@@ -32,6 +33,9 @@ from src.models.lsr import LSRLinear
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
+RARE, FEW = 8, 8  # a digit, and how many of its images the network sees at first
+ENOUGH = 0.8  # of the digit's training images are right: the fine-tuning ends
+
 METHODS: dict[str, Callable[[nn.Linear], AdapterLinear]] = {
     "lora": partial(LoRALinear, r=4, alpha=4),
     "lsr": partial(LSRLinear, r=2, alpha=2, num_terms=8),
@@ -48,14 +52,19 @@ def digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return x.float(), x_test.float(), y, y_test
 
 
-def train(model: nn.Module, x: Tensor, y: Tensor, epochs: int, learning_rate: float) -> None:
-    """Adam over whatever of the model requires a gradient."""
+def train(model: nn.Module, x: Tensor, y: Tensor, epochs: int, learning_rate: float, enough: float = 2.0) -> int:
+    """Adam over whatever of the model requires a gradient, until enough of the images are right; returns its steps."""
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=learning_rate)
+    steps = 0
     for _ in range(epochs):
         for rows in torch.randperm(len(x)).split(32):
             optimizer.zero_grad()
             F.cross_entropy(model(x[rows]), y[rows]).backward()
             optimizer.step()
+            steps += 1
+            if enough <= 1 and 1 - sum(errors(model, x, y)) / len(x) >= enough:
+                return steps
+    return steps
 
 
 @torch.no_grad()
@@ -72,10 +81,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.manual_seed(args.seed)
+    torch.set_num_threads(1)  # so small a network gains nothing from more, and the sums depend on how many there are
 
     x, x_test, y, y_test = digits()
     model = nn.Sequential(nn.Linear(64, 1000), nn.ReLU(), nn.Linear(1000, 2000), nn.ReLU(), nn.Linear(2000, 10))
-    train(model, x, y, epochs=1, learning_rate=1e-4)
+    rare = torch.nonzero(y == RARE).flatten()
+    seen = torch.cat([torch.nonzero(y != RARE).flatten(), rare[:FEW]])
+    train(model, x[seen], y[seen], epochs=5, learning_rate=1e-3)
     before = errors(model, x_test, y_test)
     worst = max(range(10), key=before.__getitem__)
     print(f"before: {sum(before)} errors on {len(y_test)} test images; the worst digit is {worst}: {before[worst]}")
@@ -85,7 +97,8 @@ def main() -> None:
     counts = count_parameters(model)
     share = counts["trainable"] / (counts["total"] - counts["trainable"])
     print(f"{args.method}: {counts['trainable']:,} values are trained, {share:.2%} of the network's")
-    train(model, x[y == worst], y[y == worst], epochs=5, learning_rate=1e-3)
+    steps = train(model, x[y == worst], y[y == worst], epochs=50, learning_rate=1e-3, enough=ENOUGH)
+    print(f"{steps} steps on images of {worst} alone")
 
     after = errors(model, x_test, y_test)
     with disabled(model):
@@ -96,6 +109,8 @@ def main() -> None:
     assert off == before, "with the adapters off the network is what it was"
     print("the original weights are unchanged, to the bit")
     print(f"after:  {sum(after)} errors; digit {worst}: {after[worst]}; adapters switched off: {off[worst]}")
+    rest = [sum(found) - found[worst] for found in (before, after)]
+    print(f"the other nine digits: {rest[0]} errors before, {rest[1]} after")
 
     out = args.out or Path(f"digits_{args.method}.png")
     plot(out, args.method, worst, {"before": before, "adapters on": after, "adapters off": off})
