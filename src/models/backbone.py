@@ -12,13 +12,33 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import (
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+)
+from transformers.utils import CONFIG_NAME
 from transformers.utils import logging as transformers_logging
 
 from src import reuse
 from src.errors import UserError
 from src.hub import require_hub
+from src.models.attention_choice import usable_attention
+from src.models.head_start import (
+    NEW,
+    NO_HEAD,
+    REORDERED,
+    HeadStart,
+    class_names,
+    compare_classes,
+    head_names,
+    output_tensors,
+    outside_encoder,
+    reorder_outputs,
+)
 from src.models.heads import install_heads
+from src.models.initialise import draw_anew
 from src.models.tokenizer import fit_tokenizer
 from src.paths import ROOT
 from src.seeding import seeded
@@ -26,19 +46,21 @@ from src.seeding import seeded
 
 @dataclass(frozen=True)
 class Backbone:
-    """A pretrained encoder under a fresh classification head.
+    """A pretrained encoder under a classification head.
 
     Attributes:
         model: the classifier, nothing frozen yet.
         tokenizer: its tokenizer.
         head: names of the parameters that did not come from the checkpoint or stand outside the encoder.
         fingerprint: hash of the encoder's weights.
+        head_start: whether the head is new, or the checkpoint's because that is for the same classes.
     """
 
     model: nn.Module
     tokenizer: Any
     head: frozenset[str]
     fingerprint: str
+    head_start: HeadStart = NO_HEAD
 
 
 _PRISTINE: reuse.Kept[tuple[Backbone, frozenset[str]]] = reuse.Kept(1)  # one: it may be large
@@ -46,6 +68,9 @@ _PRISTINE: reuse.Kept[tuple[Backbone, frozenset[str]]] = reuse.Kept(1)  # one: i
 
 def load_backbone(cfg: Mapping[str, Any], *, label_names: tuple[str, ...], seed: int) -> Backbone:
     """Load a classifier for a task.
+
+    A head that the checkpoint brings is kept where it is for classes of the same names, its outputs in the task's
+    order; any other is drawn anew, whole, as if the checkpoint had none.
 
     Args:
         cfg: the ``backbone`` node: ``path`` (hub id, or folder, relative to the working directory or the project), or
@@ -59,80 +84,115 @@ def load_backbone(cfg: Mapping[str, Any], *, label_names: tuple[str, ...], seed:
     source = locate(cfg)
     revision, attention = cfg.get("revision"), cfg.get("attention", "sdpa")
     key = source, revision, attention, label_names
-    pristine, missing = _PRISTINE.get(key, lambda: _load(source, revision, attention, label_names, seed))
-    if not reuse.enabled():
-        return pristine
-    model = copy.deepcopy(pristine.model)
+    pristine, fresh = _PRISTINE.get(key, lambda: _load(source, revision, attention, label_names))
+    model = copy.deepcopy(pristine.model) if reuse.enabled() else pristine.model
     with seeded(seed, "head"):
-        _initialise(model, missing)
+        draw_anew(model, fresh)
     return dataclasses.replace(pristine, model=model)
 
 
 def _load(
-    source: str, revision: str | None, attention: str, label_names: tuple[str, ...], seed: int
+    source: str, revision: str | None, attention: str, label_names: tuple[str, ...]
 ) -> tuple[Backbone, frozenset[str]]:
-    """The backbone, and the names of the parameters that the checkpoint lacks."""
+    """The backbone, and the names of the parameters that are to be drawn from the seed."""
     options = {"revision": revision} if revision else {}
 
-    def load(**where: Any) -> tuple[nn.Module, set[str], Any]:
+    def load(**where: Any) -> tuple[Backbone, frozenset[str]]:
         config = AutoConfig.from_pretrained(source, **options, **where)
+        if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
+            raise UserError(f"the backbone {source} is of the type {config.model_type}, of which transformers has no "
+                            "sequence classifier")  # fmt: skip
+        theirs = class_names(config)
         _set_labels(config, label_names)
-        with seeded(seed, "head"), quiet():
+        kind = usable_attention(config, attention)
+        with seeded(0, "head"), quiet():  # what is drawn here is drawn anew
             model, info = AutoModelForSequenceClassification.from_pretrained(
                 source,
                 config=config,
                 dtype=torch.float32,
-                attn_implementation=attention,
+                attn_implementation=kind,
+                ignore_mismatched_sizes=True,
                 output_loading_info=True,
                 **options,
                 **where,
             )
-        return model, set(info["missing_keys"]), AutoTokenizer.from_pretrained(source, **options, **where)
+        missing, start = _start_head(source, model, info, theirs, label_names)
+        head = head_names(model, missing)
+        tokenizer = AutoTokenizer.from_pretrained(source, **options, **where)
+        fit_tokenizer(tokenizer, model, source)
+        return Backbone(model, tokenizer, head, fingerprint(model, head), start), missing
 
     try:
         try:  # what is on this machine already needs no network
-            model, missing, tokenizer = load(local_files_only=True)
+            return load(local_files_only=True)
         except OSError:
             if Path(source).is_dir():
                 raise
             require_hub(f"model {source!r}")
-            model, missing, tokenizer = load()
+            return load()
     except UserError:
         raise
-    except (OSError, ValueError, ImportError, KeyError) as error:
-        raise UserError(f"the backbone {source} could not be loaded: {error}") from error
-    fit_tokenizer(tokenizer, model, source)
-    encoder: Any = model.base_model
-    prefix = f"{model.base_model_prefix}." if encoder is not model else ""
-    encoder_names = {f"{prefix}{name}" for name, _ in encoder.named_parameters()}
-    names = {name for name, _ in model.named_parameters()}
-    head = frozenset((names - encoder_names) | (names & missing))
-    return Backbone(model, tokenizer, head, fingerprint(model, head)), frozenset(missing)
+    except Exception as error:  # whatever files of other people's making lead to
+        raise UserError(f"the backbone {source} could not be loaded: {in_short(error)}") from error
+
+
+def _start_head(
+    source: str, model: Any, info: Mapping[str, Any], theirs: tuple[str, ...], ours: tuple[str, ...]
+) -> tuple[frozenset[str], HeadStart]:
+    """Put the outputs of a head that the checkpoint brings in the task's order, or find that it has to be new.
+
+    Returns:
+        The names of the parameters that are to be drawn, and how the head starts.
+    """
+    missing = frozenset(info["missing_keys"])
+    shapes = {name: (tuple(saved), tuple(built)) for name, saved, built in info["mismatched_keys"]}
+    outside = outside_encoder(model)
+    inside = {name for name, _ in model.named_parameters()} - outside
+    if inside and inside <= missing:
+        raise UserError(f"the weights in {source} are no {model.config.model_type}: none of its encoder is among them")
+    if outside and outside <= missing and not shapes:
+        return missing, NO_HEAD
+    outputs = output_tensors(model.config)
+    if wrong := sorted(shapes.keys() - outputs.keys()):
+        saved, built = shapes[wrong[0]]
+        raise UserError(
+            f"the backbone {source} could not be loaded: its config does not fit its weights: "
+            f"{wrong[0]} is {saved} in the file and {built} by the config ({len(wrong)} like this)"
+        )
+    if outputs.keys() & missing:
+        return missing, NO_HEAD
+    start = compare_classes(theirs, ours)
+    if shapes and start.how != NEW:
+        start = HeadStart(NEW, "the checkpoint's head has another number of outputs than its config has classes")
+    if start.how == NEW:
+        return missing | outside | outputs.keys(), start
+    if start.how == REORDERED:
+        reorder_outputs(model, outputs, theirs, ours)
+    return missing, start
 
 
 def with_heads(backbone: Backbone, tasks: Mapping[str, tuple[str, ...]], seed: int) -> Backbone:
     """A head for each task in place of the one, drawn from the head's stream of the seed; see ``install_heads``."""
     names = install_heads(backbone.model, tasks)
-    with seeded(seed, "head"):
-        _initialise(backbone.model, names)
     left = frozenset(name for name, _ in backbone.model.named_parameters()) & backbone.head
-    return dataclasses.replace(backbone, head=left | names)
+    # What the tasks share of another task's head is no start for them either.
+    fresh = names if backbone.head_start.how == NEW else names | left
+    with seeded(seed, "head"):
+        draw_anew(backbone.model, fresh)
+    start = HeadStart(NEW, f"drawn from the seed; one for each of {', '.join(tasks)}")
+    return dataclasses.replace(backbone, head=left | names, head_start=start)
 
 
-def _initialise(model: Any, names: frozenset[str]) -> None:
-    """Draw the named parameters anew, as ``from_pretrained`` does with those that a checkpoint lacks."""
-    tensors = [*model.named_parameters(), *model.named_buffers()]
-    for name, tensor in tensors:
-        tensor._is_hf_initialized = name not in names
-    for module in model.modules():
-        module._is_hf_initialized = False
-    model.initialize_weights()
-    for _, tensor in tensors:
-        del tensor._is_hf_initialized
+def in_short(error: Exception) -> str:
+    """The first lines of a library's message, which may go on for pages."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 300 else text[:300].rpartition(" ")[0] + " ..."
 
 
 def locate(cfg: Mapping[str, Any]) -> str:
+    """The folder or hub id of a ``backbone`` node; raises UserError if there is none, or one without a config."""
     if package := cfg.get("package"):
+        _refuse_revision(cfg, f"the package {package['name']}")
         spec = importlib.util.find_spec(package["module"])
         if spec is None or spec.origin is None:
             raise UserError(
@@ -143,12 +203,28 @@ def locate(cfg: Mapping[str, Any]) -> str:
     path = cfg.get("path")
     if not path:
         raise UserError(f"backbone.path is empty: give a hub id or a folder (backbone={cfg['name']})")
-    for folder in (Path(path).expanduser(), ROOT / path):
-        if folder.is_dir():
-            return str(folder)
+    for place in (Path(path).expanduser(), ROOT / path):
+        if place.is_dir():
+            _refuse_revision(cfg, f"the folder {path}")
+            if not (place / CONFIG_NAME).is_file():
+                held = sorted(entry.name for entry in place.iterdir())
+                raise UserError(
+                    f"the backbone {path} could not be loaded: the folder holds no {CONFIG_NAME}, but "
+                    f"{', '.join(held[:5]) + (' ...' if len(held) > 5 else '') or 'nothing'}"
+                )
+            return str(place)
+        if place.is_file():
+            raise UserError(f"backbone.path={path} is a file: give the folder that holds {CONFIG_NAME} and the weights")
     if path.startswith((".", "/", "~")) or path.count("/") > 1:
         raise UserError(f"backbone.path={path}: no such folder (a hub id has the form owner/name)")
     return path
+
+
+def _refuse_revision(cfg: Mapping[str, Any], what: str) -> None:
+    if revision := cfg.get("revision"):
+        raise UserError(
+            f"backbone.revision={revision} names a version on the hub, and the backbone is {what}: leave it out"
+        )
 
 
 def _set_labels(config: Any, label_names: tuple[str, ...]) -> None:

@@ -14,8 +14,8 @@ def probe_batch(model: Any) -> dict[str, Tensor]:
     tokens = (torch.arange(8) % config.vocab_size).repeat(2, 1)
     mask = torch.ones_like(tokens)
     mask[1, 5:] = 0
-    if config.pad_token_id is not None:
-        tokens[1, 5:] = config.pad_token_id
+    if (pad := getattr(config, "pad_token_id", None)) is not None:
+        tokens[1, 5:] = pad
     return {"input_ids": tokens, "attention_mask": mask}
 
 

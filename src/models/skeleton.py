@@ -17,8 +17,9 @@ from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from src.errors import UserError
 from src.hub import require_hub
-from src.models.backbone import locate
+from src.models.backbone import in_short, locate
 from src.models.classifier import from_peft, peft_library
+from src.models.head_start import head_names
 from src.models.inject import match_targets
 from src.models.rank import check_rank
 
@@ -57,14 +58,15 @@ def _skeleton(source: str, revision: str | None) -> Skeleton:
             config = AutoConfig.from_pretrained(source, **options)
         with torch.device("meta"):
             model = AutoModelForSequenceClassification.from_config(config)
-    except (OSError, ValueError, ImportError, KeyError) as error:
-        raise UserError(f"the config of backbone {source} could not be loaded: {error}") from error
-    encoder: Any = model.base_model
-    prefix = f"{model.base_model_prefix}." if encoder is not model else ""
-    inside = {f"{prefix}{name}" for name, _ in encoder.named_parameters()}
-    saved = _saved_names(Path(source))
-    missing = {name for name in inside if saved and not {name, name.removeprefix(prefix)} & saved}
-    return Skeleton(model, frozenset({name for name, _ in model.named_parameters()} - inside | missing))
+        saved = _saved_names(Path(source))
+    except UserError:
+        raise
+    except Exception as error:  # whatever files of other people's making lead to
+        raise UserError(f"the config of backbone {source} could not be loaded: {in_short(error)}") from error
+    prefix = f"{model.base_model_prefix}."
+    names = [name for name, _ in model.named_parameters()]
+    missing = {name for name in names if saved and not {name, name.removeprefix(prefix)} & saved}
+    return Skeleton(model, head_names(model, missing))
 
 
 def _saved_names(folder: Path) -> set[str]:

@@ -234,6 +234,8 @@ def _describe(record: Record, job: Job) -> None:
         log.warning(
             "the adapted layers do not start at the base's output: a published start of that kind, or init_from"
         )
+    head = classifier.backbone.head_start
+    log.info("head: %s (%s)", head.how, head.why)
     device = torch.cuda.get_device_name() if job.args.device.type == "cuda" else job.args.device.type
     precision = "bf16" if job.args.bf16 else "fp16" if job.args.fp16 else "fp32"
     record.update(
@@ -241,6 +243,7 @@ def _describe(record: Record, job: Job) -> None:
         adapted_modules=classifier.adapted,
         adapter_config=classifier.description["model"].get("adapter"),
         identity_at_start=classifier.identity_at_start,
+        head_start=head.how,
         shortcuts=list(classifier.shortcuts),
         training=job.config["training"] | {"precision": precision},
         max_length=job.config["data"]["max_length"],
