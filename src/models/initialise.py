@@ -56,7 +56,8 @@ def _others_away(model: nn.Module, kept: set[int]) -> Iterator[None]:
     shapes: dict[int, Tensor] = {}  # tied tensors stay tied
     for module in model.modules():
         for own in (module._parameters, module._buffers):
-            slots += [(own, name, t) for name, t in own.items() if t is not None and id(t) not in kept]  # type: ignore[misc, attr-defined]
+            held: dict[str, Any] = own  # type: ignore[assignment]
+            slots += [(held, name, t) for name, t in held.items() if t is not None and id(t) not in kept]
     for own, name, tensor in slots:
         shape = torch.empty_like(tensor, device="meta")
         if isinstance(tensor, nn.Parameter):
