@@ -19,7 +19,7 @@ from src.extras import require_package
 from src.files import whole, write_whole
 from src.models.adapter import AdapterLinear
 from src.models.backbone import Backbone, load_backbone, with_heads
-from src.models.inject import adapter_state, adapters, copy_state, count_parameters, inject
+from src.models.inject import adapter_state, adapters, copy_state, count_parameters, endings, inject
 from src.models.rank import check_rank
 from src.models.schedule import Schedule
 from src.models.shortcuts import use_shortcuts
@@ -204,7 +204,12 @@ def _train_parameters(model: nn.Module, patterns: str | Sequence[str], head: fro
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
         found = fnmatch.filter(encoder_names, pattern)
         if not found:
-            raise UserError(f"model.train_parameters={pattern!r} matches none of: {', '.join(encoder_names)}")
+            if pattern.endswith("bias") and not any(name.endswith("bias") for name in encoder_names):
+                raise UserError(f"model.train_parameters={pattern!r}: this encoder has no biases")
+            raise UserError(
+                f"model.train_parameters={pattern!r} matches none of the encoder's {len(encoder_names)} parameters "
+                f"(as {encoder_names[0]}); they end in: {endings(encoder_names)}"
+            )
         for name in found:
             model.get_parameter(name).requires_grad_(True)
 

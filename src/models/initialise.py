@@ -58,13 +58,13 @@ def _others_away(model: nn.Module, kept: set[int]) -> Iterator[None]:
         for own in (module._parameters, module._buffers):
             held: dict[str, Any] = own  # type: ignore[assignment]
             slots += [(held, name, t) for name, t in held.items() if t is not None and id(t) not in kept]
-    for own, name, tensor in slots:
+    for place, name, tensor in slots:
         shape = torch.empty_like(tensor, device="meta")
         if isinstance(tensor, nn.Parameter):
             shape = nn.Parameter(shape, tensor.requires_grad)
-        own[name] = shapes.setdefault(id(tensor), shape)
+        place[name] = shapes.setdefault(id(tensor), shape)
     try:
         yield
     finally:
-        for own, name, tensor in slots:
-            own[name] = tensor
+        for place, name, tensor in slots:
+            place[name] = tensor

@@ -2,6 +2,8 @@
 
 import difflib
 import fnmatch
+import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
@@ -11,7 +13,11 @@ from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 from src.errors import UserError
 from src.models.adapter import AdapterLinear
 
+log = logging.getLogger(__name__)
+
 ALL_LINEAR = "all-linear"
+# Modules that multiply by a matrix and are no nn.Linear, by the names of their classes.
+OTHER_MATRICES = ("Conv1D", "Conv1d", "QuantLinear")
 
 
 def inject(
@@ -33,11 +39,14 @@ def inject(
         The names of the adapted Linears, in the model's order.
 
     Raises:
-        UserError: if a target matches no Linear (the message lists those there are), or the model has adapters.
+        UserError: if a target matches no Linear (the message lists those there are), or has its weight in common with
+            another module, or the model has adapters.
     """
     if next(adapters(model), None):
         raise UserError("the model has adapters already; inject once into a fresh model")
     names = match_targets(model, target_modules, exclude)
+    refuse_shared(names, shared_modules(model))
+    _tell_of_other_matrices(model, names, target_modules)
     model.requires_grad_(False)
     for name in names:
         parent, _, attribute = name.rpartition(".")
@@ -72,17 +81,95 @@ def match_targets(model: nn.Module, target_modules: str | Sequence[str], exclude
         exact = {target} & set(linears)
         found = exact or {name for name in linears if target == ALL_LINEAR or _matches(name, target)}
         if not found:
-            ends = sorted({name.rpartition(".")[2] for name in linears})
-            nearest = difflib.get_close_matches(target, ends, 1)
-            hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
-            raise UserError(
-                f"target_modules={target!r} matches no Linear{hint}; Linears of this model end in: {', '.join(ends)}; "
-                f"or {ALL_LINEAR}. In full: {', '.join(linears)}"
-            )
+            raise UserError(_no_match(model, target, linears))
         matched |= found
     if not matched:
         raise UserError("target_modules is empty: name at least one Linear, or all-linear")
     return [name for name in linears if name in matched]
+
+
+def _no_match(model: nn.Module, target: str, linears: Sequence[str]) -> str:
+    """Why a target names no Linear, and what could be meant; endings only, as a model has hundreds of names."""
+    message = f"target_modules={target!r} matches no Linear"
+    others = [
+        (name, type(module).__name__)
+        for name, module in model.named_modules()
+        if type(module).__name__ in OTHER_MATRICES and (target == ALL_LINEAR or _matches(name, target))
+    ]
+    if others:
+        kinds = " and ".join(sorted({kind for _, kind in others}))
+        message += f": {endings([name for name, _ in others])} are {kinds} here, which is no nn.Linear"
+    if not linears:
+        message += ". This model has no nn.Linear that could be adapted"
+        if any(kind == "Conv1D" for _, kind in others):
+            message += ". The peft library adapts a Conv1D: model=roberta_peft_lora, with such names as target_modules"
+        return message
+    ends = sorted({name.rpartition(".")[2] for name in linears})
+    nearest = difflib.get_close_matches(target, ends, 1)
+    hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
+    return f"{message}{hint}; Linears of this model end in: {endings(linears)}; or {ALL_LINEAR}"
+
+
+def endings(names: Collection[str], most: int = 20) -> str:
+    """The different last parts of dotted names, for a message."""
+    found = sorted({name.rpartition(".")[2] for name in names})
+    return ", ".join(found[:most]) + (f" ... ({len(found)} in all)" if len(found) > most else "")
+
+
+def _tell_of_other_matrices(model: nn.Module, names: Sequence[str], target_modules: str | Sequence[str]) -> None:
+    """Log that ``all-linear`` leaves most of a model's matrices alone, as they are no Linear."""
+    others = Counter(type(m).__name__ for m in model.modules() if type(m).__name__ in OTHER_MATRICES)
+    if target_modules == ALL_LINEAR and others.total() > len(names):
+        kinds = ", ".join(f"{count} {kind}" for kind, count in others.items())
+        log.warning("all-linear adapts %d Linears; this model's other matrices (%s) are none", len(names), kinds)
+
+
+def refuse_shared(names: Collection[str], shared: Mapping[str, str]) -> None:
+    """Refuse targets that are not one module's alone.
+
+    Such a Linear would be adapted in one of its places and not in the other, and merging would change both. What is
+    shared among modules that are no target is left alone.
+
+    Args:
+        names: full names of the targets.
+        shared: of the model before injection, see ``shared_modules``.
+
+    Raises:
+        UserError: if a target is shared; the message names the other module.
+    """
+    for name in names:
+        if name in shared:
+            raise UserError(
+                f"target {name!r} {shared[name]}: an adapter there would change one of them, and merging it both. "
+                "Leave it out of target_modules"
+            )
+
+
+def shared_modules(model: nn.Module) -> dict[str, str]:
+    """The modules that stand under another name too, or whose weight is another module's, and which that is."""
+    modules = dict(model.named_modules(remove_duplicate=False))
+    places: dict[tuple[int, str], str] = {}  # a child's parent and its name there: one in a shared block counts once
+    for name in modules:
+        parent, _, attribute = name.rpartition(".")
+        places.setdefault((id(modules[parent]), attribute), name)
+    holders: dict[object, list[str]] = {}
+    for name in places.values():
+        for key in {id(modules[name]), *map(_memory, modules[name].parameters(recurse=False))}:
+            holders.setdefault(key, []).append(name)
+    found = {}
+    for name in places.values():
+        module = modules[name]
+        weights = [p for part, p in module.named_parameters(recurse=False) if part != "bias"]  # no adapter changes it
+        for key in (*map(_memory, weights), id(module)):
+            if others := [other for other in holders[key] if other != name]:
+                same = modules[others[0]] is module
+                found[name] = f"{'is the same module as' if same else 'has its weight in common with'} {others[0]!r}"
+    return found
+
+
+def _memory(tensor: Tensor) -> object:
+    """What two names of the same values have in common."""
+    return (str(tensor.device), tensor.data_ptr()) if not tensor.is_meta and tensor.numel() else id(tensor)
 
 
 def _matches(name: str, target: str) -> bool:
@@ -132,6 +219,7 @@ def copy_state(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
 def merge_all(model: nn.Module) -> None:
     """Merge every adapter, or none: an adapter that cannot be merged says why before anything is changed."""
     found = [adapter for _, adapter in adapters(model)]
+    refuse_shared([f"{name}.base" if name else "base" for name, _ in adapters(model)], shared_modules(model))
     for adapter in found:
         if not adapter.mergeable:
             raise UserError(f"{type(adapter).__name__} cannot be merged: {adapter.not_mergeable_because}")

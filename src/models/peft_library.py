@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from src.errors import UserError
 from src.models.cache_argument import accept_old_name
 from src.models.heads import MultiTask
-from src.models.inject import ALL_LINEAR, match_targets
+from src.models.inject import ALL_LINEAR, match_targets, refuse_shared, shared_modules
 from src.models.peft_schedule import HOOK, PeftSchedule, split_phases
 from src.models.probe import SAME, probe_logits
 
@@ -85,7 +85,7 @@ def add_peft(
         exclude: names of modules of the encoder that are no target.
 
     Raises:
-        UserError: if the config is wrong, or reaches into the head.
+        UserError: if the config is wrong, reaches into the head, or targets a module whose weight is another's, too.
     """
     before, sums = probe_logits(model), _checksums(model)
     found = _adapt(model, node, head, exclude)
@@ -111,7 +111,7 @@ def peft_size(model: nn.Module, node: Mapping[str, Any], head: Collection[str], 
 
 
 def _adapt(model: nn.Module, node: Mapping[str, Any], head: Collection[str], exclude: Collection[str]) -> PeftAdapters:
-    base = frozenset(_tensors(model))
+    base, shared = frozenset(_tensors(model)), shared_modules(model)
     model.requires_grad_(False)
     config, shares = _make_config(model, node, exclude)
     for module in (model, model.base_model):
@@ -131,7 +131,9 @@ def _adapt(model: nn.Module, node: Mapping[str, Any], head: Collection[str], exc
     tuner = handle if config.is_prompt_learning else handle.base_model
     _hang_in(model, [handle, tuner])
     prefix = f"{getattr(model, 'base_model_prefix', '')}."
-    adapted = [name.removeprefix(prefix) for name in getattr(tuner, "targeted_module_names", [])]
+    targeted = getattr(tuner, "targeted_module_names", [])
+    refuse_shared(targeted, shared)
+    adapted = [name.removeprefix(prefix) for name in targeted]
     found = PeftAdapters(model, handle, adapted, base)
     if config.is_prompt_learning or type(tuner).forward is not BaseTuner.forward:
         _route(found, tuner)

@@ -3,7 +3,6 @@
 import copy
 import fnmatch
 import functools
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import Any
 
 import torch
 from hydra.utils import get_class
-from safetensors import safe_open
 from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from src.errors import UserError
 from src.hub import require_hub
-from src.models.backbone import in_short, locate
+from src.models.backbone import in_short, locate, quiet
 from src.models.classifier import from_peft, peft_library
 from src.models.head_start import head_names
 from src.models.inject import match_targets
@@ -56,27 +54,20 @@ def _skeleton(source: str, revision: str | None) -> Skeleton:
                 raise
             require_hub(f"model {source!r}")
             config = AutoConfig.from_pretrained(source, **options)
-        with torch.device("meta"):
-            model = AutoModelForSequenceClassification.from_config(config)
-        saved = _saved_names(Path(source))
+        if Path(source).is_dir():  # which of its tensors a checkpoint lacks is in the headers of its files
+            with quiet():
+                model, info = AutoModelForSequenceClassification.from_pretrained(
+                    source, config=config, device_map="meta", ignore_mismatched_sizes=True, output_loading_info=True
+                )
+            missing = info["missing_keys"]
+        else:
+            with torch.device("meta"):
+                model, missing = AutoModelForSequenceClassification.from_config(config), set()
     except UserError:
         raise
     except Exception as error:  # whatever files of other people's making lead to
         raise UserError(f"the config of backbone {source} could not be loaded: {in_short(error)}") from error
-    prefix = f"{model.base_model_prefix}."
-    names = [name for name, _ in model.named_parameters()]
-    missing = {name for name in names if saved and not {name, name.removeprefix(prefix)} & saved}
     return Skeleton(model, head_names(model, missing))
-
-
-def _saved_names(folder: Path) -> set[str]:
-    """The tensors' names in a local checkpoint, read from its header alone; empty if there is none."""
-    if (index := folder / "model.safetensors.index.json").is_file():
-        return set(json.loads(index.read_text(encoding="utf-8"))["weight_map"])
-    if (file := folder / "model.safetensors").is_file():
-        with safe_open(file, "pt") as tensors:
-            return set(tensors.keys())
-    return set()
 
 
 def adapter_size(model_cfg: Mapping[str, Any], skeleton: Skeleton) -> int:

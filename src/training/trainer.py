@@ -205,7 +205,11 @@ class ArenaTrainer(Trainer):
         return loss
 
     def compute_loss(self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any):
-        """The task's loss plus every adapter's auxiliary loss, which is logged apart."""
+        """The task's loss plus every adapter's auxiliary loss, which is logged apart.
+
+        Of the outputs the logits alone are handed on: an encoder-decoder gives its encoder's states besides, which
+        differ in shape from batch to batch and are nothing that a metric reads.
+        """
         with record_function(FORWARD):
             loss, outputs = super().compute_loss(model, inputs, return_outputs=True, **kwargs)
         if model.training:
@@ -214,7 +218,7 @@ class ArenaTrainer(Trainer):
                 auxiliary = torch.stack(extra).sum()
                 self._auxiliary.append(auxiliary.detach())
                 loss = loss + auxiliary
-        return (loss, outputs) if return_outputs else loss
+        return (loss, {"loss": loss, "logits": outputs.logits}) if return_outputs else loss
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         if not math.isfinite(logs.get("loss", 0.0)):

@@ -88,6 +88,72 @@ def test_a_second_injection_is_an_error():
         inject(model, make_lora, "2.1")
 
 
+class Tied(nn.Module):
+    """Embeddings that are read out again, a Linear under two names, and a block under two names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.out = nn.Embedding(10, 6), nn.Linear(6, 10, bias=False)
+        self.out.weight = self.embed.weight
+        self.view = nn.Linear(6, 10, bias=False)
+        self.view.weight = nn.Parameter(self.embed.weight.data)  # another parameter over the same memory
+        self.once = self.twice = nn.Linear(6, 6)
+        self.block = self.again = nn.Sequential(nn.Linear(6, 6))
+        self.free = nn.Linear(6, 6)
+
+    def forward(self, tokens):
+        return self.out(self.free(self.again(self.block(self.twice(self.once(self.embed(tokens)))))))
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("out", "target 'out' has its weight in common with 'embed'"),
+        ("view", "target 'view' has its weight in common with 'embed'"),
+        ("once", "target 'once' is the same module as 'twice'"),
+        ("all-linear", "target 'out' has"),
+    ],
+)
+def test_a_linear_that_is_anothers_too_is_no_target(target, message):
+    model = Tied()
+    with pytest.raises(UserError, match=message):
+        inject(model, make_lora, target)
+    assert not list(adapters(model))
+
+
+def test_what_is_shared_elsewhere_and_shared_blocks_are_no_hindrance():
+    model, tokens = Tied(), torch.arange(10)
+    assert inject(model, make_lora, ["free", "block.0"]) == ["block.0", "free"]
+    for _, adapter in adapters(model):
+        perturb(adapter)
+    before = model(tokens)
+    merge_all(model)
+    torch.testing.assert_close(model(tokens), before)
+
+
+def test_weights_tied_after_injection_are_not_merged():
+    model = mlp()
+    inject(model, make_lora, ["0", "2.1"])
+    model[2][0].weight = nn.Parameter(model[0].base.weight.data)
+    with pytest.raises(UserError, match=r"target '0\.base' has its weight in common with '2\.0'"):
+        merge_all(model)
+    assert not model[0].merged
+
+
+def test_matrices_that_are_no_linear_are_named():
+    class Conv1D(nn.Module): ...
+
+    model = nn.ModuleDict({f"h{i}": nn.ModuleDict({"c_attn": Conv1D(), "c_fc": Conv1D()}) for i in range(50)})
+    with pytest.raises(UserError, match=r"matches no Linear: c_attn, c_fc are Conv1D here.*has no nn.Linear") as error:
+        inject(model, make_lora, "all-linear")
+    assert len(str(error.value)) < 400 and "peft_lora" in str(error.value)
+    model["extra"], model["conv"] = nn.Linear(2, 2), nn.Conv1d(2, 2, 1)
+    with pytest.raises(
+        UserError, match=r"matches no Linear: conv are Conv1d here.*; Linears of this model end in: extra"
+    ):
+        inject(model, make_lora, "conv")
+
+
 def test_counts_by_role():
     model = mlp()
     inject(model, partial(HydraLoRALinear, r=2, alpha=4, num_experts=3), "2.0")
