@@ -39,6 +39,7 @@ from src.models.head_start import (
 )
 from src.models.heads import install_heads
 from src.models.initialise import draw_anew
+from src.models.probe import require_plain_text
 from src.models.tokenizer import fit_tokenizer
 from src.paths import ROOT
 from src.seeding import seeded
@@ -120,6 +121,8 @@ def _load(
         head = head_names(model, missing)
         tokenizer = AutoTokenizer.from_pretrained(source, **options, **where)
         fit_tokenizer(tokenizer, model, source)
+        if kind in ("sdpa", "eager"):  # others need a GPU
+            require_plain_text(model, tokenizer)
         return Backbone(model, tokenizer, head, fingerprint(model, head), start), missing
 
     try:

@@ -5,6 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from src.errors import UserError
+from src.seeding import seeded
+
 SAME = 1e-5  # of a logit: two ways to the same sums differ by rounding alone
 
 
@@ -27,3 +30,27 @@ def probe_logits(model: Any) -> Tensor:
         return model.eval()(**probe_batch(model)).logits
     finally:
         model.train(training)
+
+
+@torch.no_grad()
+def require_plain_text(model: Any, tokenizer: Any) -> None:
+    """See that a classifier takes a text as training will give it: there are models that want pictures, or a language.
+
+    Raises:
+        UserError: with the model's own words, if its forward pass fails.
+    """
+    held = [
+        (module, name, b, b.clone()) for module in model.modules() for name, b in module.named_buffers(recurse=False)
+    ]
+    training = model.training
+    try:
+        with seeded(0, "probe"):
+            inputs = tokenizer("A short text.", return_tensors="pt")
+            model.train()(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
+    except Exception as error:  # whatever a model of other people's making wants
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise UserError(f"{type(model).__name__} cannot be trained on plain text: {reason}") from error
+    finally:
+        model.train(training)
+        for module, name, buffer, value in held:  # some keep statistics of what they have seen
+            module._buffers[name] = buffer.copy_(value)

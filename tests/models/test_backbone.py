@@ -1,5 +1,6 @@
 """Backbones of any shape: which parameters are the head, and how adapters find their places."""
 
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -9,8 +10,12 @@ from transformers import (
     AutoTokenizer,
     BertConfig,
     BertModel,
+    DebertaV2Config,
+    DebertaV2Model,
     DistilBertConfig,
     DistilBertModel,
+    LlamaConfig,
+    LlamaModel,
     RobertaConfig,
     RobertaModel,
 )
@@ -21,6 +26,7 @@ from src.models.backbone import load_backbone
 from src.models.classifier import build_classifier
 from src.models.inject import inject
 from src.models.lora import LoRALinear
+from src.models.skeleton import load_skeleton
 
 NANO = str(ROOT / "assets" / "nano")
 SMALL = {
@@ -132,6 +138,76 @@ def test_the_encoder_is_searched_and_not_the_head():
 def test_a_folder_without_a_model_is_told(tmp_path):
     with pytest.raises(UserError, match="could not be loaded"):
         load_backbone({"name": "x", "path": str(tmp_path)}, label_names=("a", "b"), seed=0)
+
+
+def test_what_is_no_model_is_told_in_one_message(folders, tmp_path):
+    """A file, an empty folder, one without weights, broken weights, an unknown kind of model, another kind of config."""
+
+    def refused(path, **node) -> str:
+        with pytest.raises(UserError) as error:
+            load_backbone({"name": "x", "path": str(path), **node}, label_names=("a", "b"), seed=0)
+        with pytest.raises(UserError):
+            load_skeleton({"name": "x", "path": str(path), **node})
+        assert len(str(error.value)) < 600 and str(tmp_path) in str(error.value)
+        return str(error.value)
+
+    def copied(name: str) -> Path:
+        return Path(shutil.copytree(folders["bert"], tmp_path / name))
+
+    weights = copied("file") / "model.safetensors"
+    assert "is a file: give the folder" in refused(weights)
+    (tmp_path / "empty").mkdir()
+    assert "holds no config.json, but nothing" in refused(tmp_path / "empty")
+    (copied("bare") / "model.safetensors").unlink()
+    assert "no file named model.safetensors" in refused(tmp_path / "bare")
+    for name, content in {"cut": weights.read_bytes()[:5000], "text": b"not found", "zero": b""}.items():
+        (copied(name) / "model.safetensors").write_bytes(content)
+        assert "could not be loaded" in refused(tmp_path / name)
+    for name, config in {"kind": '{"model_type": "no_such"}', "vision": '{"model_type": "vit"}', "json": "{"}.items():
+        (copied(name) / "config.json").write_text(config)
+        message = refused(tmp_path / name)
+        assert ("no_such" in message) == (name == "kind")
+    assert "of the type vit, of which transformers has no sequence classifier" in refused(tmp_path / "vision")
+    assert "backbone.revision=main names a version on the hub" in refused(copied("revision"), revision="main")
+
+
+def test_a_packages_revision_is_refused():
+    package = {"name": "x", "module": "json", "folder": "model"}
+    with pytest.raises(UserError, match="backbone is the package x: leave it out"):
+        load_backbone({"name": "x", "package": package, "revision": "main"}, label_names=("a", "b"), seed=0)
+
+
+@pytest.mark.parametrize("name", ["sdpa", "eager", "flash_attention_2"])
+def test_attention_that_is_not_there(name, tmp_path, caplog):
+    """DeBERTa-v2 has its own alone; a kernel that was asked for by name is not replaced."""
+    DebertaV2Model(DebertaV2Config(**SMALL)).save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(NANO).save_pretrained(tmp_path)
+    node = {"name": "x", "path": str(tmp_path), "attention": name}
+    caplog.set_level("INFO")
+    if name == "flash_attention_2":
+        with pytest.raises(
+            UserError, match=r"attention=flash_attention_2 cannot be had for deberta-v2.*Choices: eager$"
+        ):
+            load_backbone(node, label_names=("a", "b"), seed=0)
+        return
+    model = load_backbone(node, label_names=("a", "b"), seed=0).model
+    assert model.config._attn_implementation == "eager"
+    assert ("deberta-v2 has no sdpa attention: computed as eager" in caplog.text) == (name == "sdpa")
+
+
+def test_bitfit_without_a_bias_and_a_pattern_without_a_match(tmp_path):
+    LlamaModel(LlamaConfig(**SMALL, pad_token_id=1)).save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(NANO).save_pretrained(tmp_path)
+    node = {"name": "x", "path": str(tmp_path)}
+    for pattern, message in {
+        "*.bias": r"'\*\.bias': this encoder has no biases$",
+        "*.wieght": r"matches none of the encoder's \d+ parameters .*; they end in: weight$",
+    }.items():
+        with pytest.raises(UserError, match=message):
+            build_classifier({"name": "m", "train_parameters": pattern}, node, label_names=("a", "b"), seed=0)
+    with pytest.raises(UserError, match="they end in: bias, weight"):
+        cfg = {"name": "m", "train_parameters": "layer.99.*.bias"}
+        build_classifier(cfg, {"name": "nano", "path": NANO}, label_names=("a", "b"), seed=0)
 
 
 def test_minilm_is_the_pretrained_encoder_of_its_package():
