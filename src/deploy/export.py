@@ -1,21 +1,28 @@
 """``python -m src export``: to the peft library's format, and back."""
 
+import importlib.util
+import warnings
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import AutoModelForSequenceClassification
 
 from src.deploy.output import new_folder
 from src.deploy.peft_format import PeftLora, base_model, read_peft, write_peft
 from src.deploy.runs import load_run
 from src.errors import UserError
 from src.files import filled
-from src.models.backbone import load_backbone
-from src.models.classifier import build_classifier, save_classifier
+from src.models.backbone import in_short, load_backbone, locate, quiet
+from src.models.classifier import Classifier, build_classifier, save_classifier
+from src.models.inject import some
+from src.models.probe import probe_logits
 from src.training.record import ADAPTER, RESULT, SCHEMA_VERSION, write_json
 
 LONGEST = 512  # tokens; a tokenizer without a limit of its own claims 1e30
+LIKE_PEFT = 1e-4  # of the largest logit: two ways to the same sums
 
 
 def export_run(path: Path, out: Path) -> None:
@@ -32,7 +39,7 @@ def export_run(path: Path, out: Path) -> None:
     model: Any = run.classifier.model
     print(f"written as a LoRA of rank {rank}; to open it:")
     print(f"  base = AutoModelForSequenceClassification.from_pretrained({base_model(run.classifier)!r}, ", end="")
-    print(f"num_labels={model.config.num_labels})")
+    print(f"num_labels={model.config.num_labels}, ignore_mismatched_sizes=True)")
     print(f"  model = PeftModel.from_pretrained(base, {str(out)!r})")
     if run.label_names:
         print(f"  its classes are, in this order: {', '.join(run.label_names)}")
@@ -48,19 +55,25 @@ def import_peft(folder: Path, out: Path, backbone: str | None = None, label_name
         label_names: the classes in the order of the head's outputs.
 
     Raises:
-        UserError: if the checkpoint is no plain LoRA with a head, or does not fit the backbone.
+        UserError: if the checkpoint is no plain LoRA with a head, or does not fit the backbone, or gives other logits
+            than where the peft library opens it; nothing is written then.
     """
     new_folder(out)
     lora = read_peft(folder)
     if not lora.head:
         raise UserError(f"{folder} holds no classification head (modules_to_save), so it is no classifier")
-    source = {"name": Path(backbone or lora.base).name, "path": backbone or lora.base}
+    path = backbone or lora.base
+    if not path:
+        raise UserError(f"{folder} does not say which model it was trained on: give --backbone")
+    source: dict[str, Any] = {"name": Path(path).name, "path": path}
+    if lora.revision and backbone is None:
+        source["revision"] = lora.revision
     names = _label_names(folder, lora, source, label_names)
     loaded = load_backbone(source, label_names=names, seed=0)
     model: Any = loaded.model
     encoder = f"{model.base_model_prefix}."
     if outside := [name for name in lora.layers if not name.startswith(encoder)]:
-        raise UserError(f"{folder} adapts layers outside the encoder: {', '.join(outside)}")
+        raise UserError(f"{folder} adapts layers outside the encoder: {some(outside)}")
     adapter = {
         "_target_": "src.models.lora.LoRALinear",
         "_partial_": True,
@@ -74,6 +87,7 @@ def import_peft(folder: Path, out: Path, backbone: str | None = None, label_name
     state = {f"{name}.{part}": t for name, pair in lora.layers.items() for part, t in zip("AB", pair, strict=True)}
     with torch.no_grad():
         classifier.load_state(state | lora.head)
+    compared = _compare_with_peft(classifier, folder, source, len(names) or 1)
     record = {
         "schema_version": SCHEMA_VERSION,
         "status": "ok",
@@ -83,6 +97,7 @@ def import_peft(folder: Path, out: Path, backbone: str | None = None, label_name
         "data": None,
         "seed": 0,
         "imported_from": str(folder),
+        "import_max_difference": compared,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "training": {"precision": "fp32"},
         "max_length": min(loaded.tokenizer.model_max_length, LONGEST),
@@ -95,15 +110,47 @@ def import_peft(folder: Path, out: Path, backbone: str | None = None, label_name
     with filled(out):
         size = save_classifier(classifier, out / ADAPTER)
         write_json(out / RESULT, record | {"adapter_bytes": size})
+    if compared is None:
+        print("not compared with the peft library's own load: it is not installed (requirements-peft.txt)")
     print(f"{len(lora.layers)} adapters of rank {lora.r} and a head for {', '.join(names) or 'a regression'} in {out}")
 
 
-def _label_names(folder: Path, lora: PeftLora, source: dict[str, str], given: list[str] | None) -> tuple[str, ...]:
+def _compare_with_peft(classifier: Classifier, folder: Path, source: Mapping[str, Any], outputs: int) -> float | None:
+    """The largest difference to the logits of the library's own load, on a small batch; None where it is missing.
+
+    Raises:
+        UserError: if they differ by more than rounding: the checkpoint holds something that was not understood.
+    """
+    if importlib.util.find_spec("peft") is None:
+        return None
+    import peft
+
+    place = {key: source[key] for key in ("revision",) if key in source}
+    try:
+        with quiet(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            base = AutoModelForSequenceClassification.from_pretrained(
+                locate(source), num_labels=outputs, dtype=torch.float32, ignore_mismatched_sizes=True, **place
+            )
+            theirs = probe_logits(peft.PeftModel.from_pretrained(base, folder))
+    except Exception as error:  # whatever the library finds in another's files
+        raise UserError(f"{folder}: the peft library itself cannot open it: {in_short(error)}") from error
+    difference = float((probe_logits(classifier.model) - theirs).abs().max())
+    allowed = LIKE_PEFT * max(1.0, float(theirs.abs().max()))
+    if not difference <= allowed:
+        raise UserError(
+            f"{folder} is not imported: its logits differ by {difference:.3g} from those of the peft library's "
+            f"own load (allowed {allowed:.3g}), so it holds something that has no counterpart here"
+        )
+    return difference
+
+
+def _label_names(folder: Path, lora: PeftLora, source: Mapping[str, Any], given: list[str] | None) -> tuple[str, ...]:
     """The classes: as many as the head's output layer, its last matrix, has rows."""
     trial = load_backbone(source, label_names=("LABEL_0", "LABEL_1"), seed=0)
     matrices = [name for name, p in trial.model.named_parameters() if name in trial.head and p.ndim == 2]
     if missing := sorted(trial.head - lora.head.keys()):
-        raise UserError(f"{folder} lacks parts of the head of {source['path']}: {', '.join(missing)}")
+        raise UserError(f"{folder} lacks parts of the head of {source['path']}: {some(missing)}")
     outputs = len(lora.head[matrices[-1]])
     if given is not None and len(given) != outputs:
         raise UserError(f"--label-names names {len(given)} classes, but the head has {outputs} outputs")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -14,11 +15,46 @@ from src.errors import UserError
 from src.files import whole, write_whole
 from src.models.adapter import AdapterLinear, LowRankAdapter
 from src.models.classifier import Classifier
-from src.models.inject import adapter_state, adapters
+from src.models.inject import adapter_state, adapters, some
 from src.places import make_folder
 
 CONFIG, TENSORS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
+
+# The fields of peft.LoraConfig. A field that is in neither list has to be empty (its default), or the checkpoint is
+# refused: it computes something else. So is a field that a later version of the library adds.
+READ = (
+    "peft_type",
+    "task_type",
+    "base_model_name_or_path",
+    "revision",
+    "r",
+    "lora_alpha",
+    "lora_dropout",
+    "use_rslora",
+    "bias",
+    "init_lora_weights",
+)
+# Which layers are adapted and which modules are saved is told by the tensors; the rest configures other fields, or
+# a training and a memory that are not ours.
+NO_MATTER = (
+    "target_modules",
+    "exclude_modules",
+    "layers_to_transform",
+    "layers_pattern",
+    "modules_to_save",
+    "inference_mode",
+    "auto_mapping",
+    "peft_version",
+    "megatron_core",
+    "qalora_group_size",
+    "runtime_config",
+    "eva_config",
+)
+# Starts that leave the base's weights as they are. Others (pissa, olora, corda, loftq, lora_ga) take the adapter's
+# start out of them, which the checkpoint does not hold.
+PLAIN_STARTS = (True, False, None, "gaussian", "orthogonal", "eva")
+CONVERTIBLE = ("pissa", "olora", "corda", "lora_ga")
 
 
 def write_peft(classifier: Classifier, folder: Path) -> int:
@@ -108,7 +144,8 @@ class PeftLora:
     """A LoRA checkpoint of the peft library.
 
     Attributes:
-        base: the name or path of the model it was trained on.
+        base: the name or path of the model it was trained on; None where the checkpoint does not say.
+        revision: its version on the hub, if one was named.
         r: its rank.
         alpha: what our scaling ``alpha / r`` needs.
         dropout: of the adapter's input.
@@ -116,7 +153,8 @@ class PeftLora:
         head: full name of a parameter -> value.
     """
 
-    base: str
+    base: str | None
+    revision: str | None
     r: int
     alpha: float
     dropout: float
@@ -138,19 +176,46 @@ def read_peft(folder: Path) -> PeftLora:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{folder / CONFIG} is not JSON: {error}") from error
+    if not isinstance(config, dict):
+        raise UserError(f"{folder / CONFIG} holds no JSON object")
+    r, alpha = _check_fields(folder, config)
+    try:
+        tensors = {name.removeprefix(PREFIX): tensor for name, tensor in load_file(folder / TENSORS).items()}
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{folder / TENSORS} cannot be read: {error}") from error
+    ends = (".lora_A.weight", ".lora_B.weight")
+    names = [name.removesuffix(ends[0]) for name in tensors if name.endswith(ends[0])]
+    layers = {
+        name: (tensors.pop(name + ends[0]), tensors.pop(name + ends[1])) for name in names if name + ends[1] in tensors
+    }
+    if unknown := [name for name in tensors if "lora_" in name]:
+        raise UserError(f"{folder}: tensors without a counterpart here: {some(unknown)}")
+    base, revision = config.get("base_model_name_or_path"), config.get("revision")
+    return PeftLora(base, revision, r, alpha, config.get("lora_dropout", 0.0), layers, tensors)
+
+
+def _check_fields(folder: Path, config: Mapping[str, Any]) -> tuple[int, float]:
+    """See that each field is understood, or of no matter, or not in use; return rank and alpha."""
     if config.get("peft_type") != "LORA":
         raise UserError(f"{folder} holds a {config.get('peft_type')} adapter; only LORA can be read")
-    no_counterpart = ("use_dora", "rank_pattern", "alpha_pattern", "lora_bias", "layer_replication", "fan_in_fan_out")
-    if strange := [key for key in no_counterpart if config.get(key)]:
+    if strange := [key for key, value in config.items() if value and key not in (*READ, *NO_MATTER)]:
         raise UserError(f"{folder}: {', '.join(f'{key}={config[key]}' for key in strange)} has no counterpart here")
     if config.get("bias", "none") != "none":
         raise UserError(f"{folder}: bias={config['bias']} trains the encoder's biases; only bias=none can be read")
-    tensors = {name.removeprefix(PREFIX): tensor for name, tensor in load_file(folder / TENSORS).items()}
-    ends = (".lora_A.weight", ".lora_B.weight")
-    names = [name.removesuffix(ends[0]) for name in tensors if name.endswith(ends[0])]
-    layers = {name: (tensors.pop(name + ends[0]), tensors.pop(name + ends[1])) for name in names}
-    if unknown := [name for name in tensors if "lora_" in name]:
-        raise UserError(f"{folder}: tensors without a counterpart here: {', '.join(unknown)}")
-    r = config["r"]
-    alpha = config["lora_alpha"] * (math.sqrt(r) if config.get("use_rslora") else 1)
-    return PeftLora(config["base_model_name_or_path"], r, alpha, config.get("lora_dropout", 0.0), layers, tensors)
+    start = config.get("init_lora_weights")
+    if (start.lower() if isinstance(start, str) else start) not in PLAIN_STARTS:
+        way_out = (
+            ". The peft library writes it as a plain LoRA with save_pretrained(FOLDER, "
+            "path_initial_model_for_weight_conversion=...)"
+        )
+        raise UserError(
+            f"{folder}: init_lora_weights={start} may change the weights of the base model, which the checkpoint does "
+            f"not hold{way_out if str(start).startswith(CONVERTIBLE) else ''}"
+        )
+    r, alpha, dropout = (
+        config.get(key, default) for key, default in (("r", 8), ("lora_alpha", 8), ("lora_dropout", 0.0))
+    )
+    numbers = isinstance(r, int) and all(isinstance(x, int | float) for x in (alpha, dropout))
+    if not numbers or r < 1 or alpha <= 0 or not 0 <= dropout < 1:
+        raise UserError(f"{folder}: r={r}, lora_alpha={alpha}, lora_dropout={dropout} are no LoRA's")
+    return r, alpha * (math.sqrt(r) if config.get("use_rslora") else 1)

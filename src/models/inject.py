@@ -4,7 +4,7 @@ import difflib
 import fnmatch
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 from torch import Tensor, nn
@@ -116,6 +116,12 @@ def endings(names: Collection[str], most: int = 20) -> str:
     return ", ".join(found[:most]) + (f" ... ({len(found)} in all)" if len(found) > most else "")
 
 
+def some(names: Iterable[str], most: int = 3) -> str:
+    """The first of some names and how many there are, for a message."""
+    found = sorted(names)
+    return ", ".join(found[:most]) + (f" ... ({len(found)} in all)" if len(found) > most else "") or "none"
+
+
 def _tell_of_other_matrices(model: nn.Module, names: Sequence[str], target_modules: str | Sequence[str]) -> None:
     """Log that ``all-linear`` leaves most of a model's matrices alone, as they are no Linear."""
     others = Counter(type(m).__name__ for m in model.modules() if type(m).__name__ in OTHER_MATRICES)
@@ -209,8 +215,8 @@ def copy_state(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
     }
     if missing or unexpected or shapes:
         raise UserError(
-            f"the saved tensors do not fit the model: missing {sorted(missing) or 'none'}, "
-            f"unexpected {sorted(unexpected) or 'none'}, wrong shape {shapes or 'none'}"
+            f"the saved tensors do not fit the model: missing {some(missing)}, unexpected {some(unexpected)}, "
+            f"wrong shape {some(f'{name} {shape}' for name, shape in shapes.items())}"
         )
     for name, tensor in own.items():
         tensor.copy_(state[name])

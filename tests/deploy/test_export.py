@@ -1,19 +1,25 @@
 """Exchange with the real peft library, both ways."""
 
+import dataclasses
 import json
+import re
 import sys
+import typing
 
 import peft
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from src.__main__ import main
 from src.cli import ROOT
+from src.deploy import peft_format
 from src.deploy.export import export_run, import_peft
+from src.deploy.peft_format import NO_MATTER, READ, read_peft
 from src.deploy.runs import load_run
 from src.errors import UserError
 from src.models.inject import disabled
+from src.models.probe import probe_logits
 from tests.deploy.conftest import moved_run
 from tests.deploy.test_merge import PAIRS, TEXTS, open_elsewhere
 
@@ -145,6 +151,105 @@ def test_loras_with_other_parts_are_refused(settings, message, tmp_path):
     save_with_peft(tmp_path / "lora", **settings)
     with pytest.raises(UserError, match=message):
         import_peft(tmp_path / "lora", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def change(folder, **fields) -> None:
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+def test_every_field_of_the_library_is_understood_of_no_matter_or_refused(tmp_path):
+    """The installed version's fields, and one that no version has."""
+    save_with_peft(tmp_path / "lora")
+    plain = (tmp_path / "lora" / "adapter_config.json").read_text()
+    fields = {field.name: field for field in dataclasses.fields(peft.LoraConfig)}
+    assert {*READ, *NO_MATTER} <= fields.keys(), "a field that is gone"
+    for name in [*(fields.keys() - {*READ, *NO_MATTER}), "of_a_later_version"]:
+        assert not json.loads(plain).get(name), "the default is empty"
+        for value in (True, {"x": 1}, [1], "x", 2):
+            change(tmp_path / "lora", **{name: value})
+            with pytest.raises(UserError, match=re.escape(f"{name}={value} has no counterpart here")):
+                read_peft(tmp_path / "lora")
+        (tmp_path / "lora" / "adapter_config.json").write_text(plain)
+    assert read_peft(tmp_path / "lora").r == 3
+
+
+def starts() -> list[str]:
+    """The named starts of the installed version; pissa with a number of iterations is in its docs alone."""
+    kinds = typing.get_type_hints(peft.LoraConfig)["init_lora_weights"]
+    literals = [kind for kind in typing.get_args(kinds) if typing.get_origin(kind) is typing.Literal]
+    return [name for literal in literals for name in typing.get_args(literal)] + ["pissa_niter_4"]
+
+
+@pytest.mark.parametrize("start", starts())
+def test_a_start_is_imported_with_the_librarys_logits_or_refused(start, tmp_path):
+    """With the default rank of 3 changed to an even number, which ``orthogonal`` wants."""
+    save_with_peft(tmp_path / "lora", r=4, num_labels=2)
+    change(tmp_path / "lora", init_lora_weights=start)
+    base = AutoModelForSequenceClassification.from_pretrained(NANO, num_labels=2)
+    if start in ("gaussian", "orthogonal", "eva"):
+        import_peft(tmp_path / "lora", tmp_path / "run")
+        theirs = probe_logits(peft.PeftModel.from_pretrained(base, tmp_path / "lora"))
+        ours = probe_logits(load_run(tmp_path / "run").classifier.model)
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
+        return
+    with pytest.raises(UserError, match=re.escape(f"init_lora_weights={start} may change the weights of")):
+        import_peft(tmp_path / "lora", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("start", ["pissa", "olora"])
+def test_what_was_not_understood_shows_in_the_logits_and_nothing_is_written(start, tmp_path, monkeypatch):
+    save_with_peft(tmp_path / "lora", init_lora_weights=start, num_labels=2)
+    monkeypatch.setattr(peft_format, "PLAIN_STARTS", (start,))
+    with pytest.raises(UserError, match="is not imported: its logits differ by"):
+        import_peft(tmp_path / "lora", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_tensors_say_which_layers_are_adapted(tmp_path):
+    settings = {"target_modules": ["query", "value"], "layers_to_transform": [1, 3], "layers_pattern": "layer"}
+    model = save_with_peft(tmp_path / "lora", num_labels=2, **settings)
+    import_peft(tmp_path / "lora", tmp_path / "run")
+    run = load_run(tmp_path / "run")
+    assert len(run.classifier.adapted) == 4
+    torch.testing.assert_close(probe_logits(run.classifier.model), probe_logits(model), rtol=0, atol=1e-5)
+    assert run.record["import_max_difference"] < 1e-5
+
+
+def test_a_base_with_a_head_for_other_classes_is_imported_and_exported(tmp_path, capsys):
+    """The base is a classifier of three; the adapter brings a head for two."""
+    config = AutoConfig.from_pretrained(NANO, num_labels=3)
+    AutoModelForSequenceClassification.from_pretrained(NANO, config=config).save_pretrained(tmp_path / "base")
+    AutoTokenizer.from_pretrained(NANO).save_pretrained(tmp_path / "base")
+    save_with_peft(tmp_path / "lora", num_labels=2)
+    import_peft(tmp_path / "lora", tmp_path / "run", backbone=str(tmp_path / "base"), label_names=["no", "yes"])
+    export_run(tmp_path / "run", tmp_path / "again")
+    said = capsys.readouterr().out
+    lines = re.findall(r"^  ((?:base|model) = .*)$", said, re.MULTILINE)
+    names = {"AutoModelForSequenceClassification": AutoModelForSequenceClassification, "PeftModel": peft.PeftModel}
+    exec("\n".join(lines), names)  # what the user is told to type
+    ours = probe_logits(load_run(tmp_path / "run").classifier.model)
+    torch.testing.assert_close(probe_logits(names["model"]), ours, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"r": "8"}, "are no LoRA's"),
+        ({"lora_alpha": None}, "are no LoRA's"),
+        ({"base_model_name_or_path": None}, "give --backbone"),
+        ({"base_model_name_or_path": NANO, "revision": "main"}, "names a version on the hub"),
+        ({"r": 4}, "do not fit the model"),
+    ],
+)
+def test_odd_fields_are_told(fields, message, tmp_path):
+    save_with_peft(tmp_path / "lora", num_labels=2)
+    change(tmp_path / "lora", **fields)
+    with pytest.raises(UserError, match=message) as error:
+        import_peft(tmp_path / "lora", tmp_path / "run")
+    assert len(str(error.value)) < 600
     assert not (tmp_path / "run").exists()
 
 

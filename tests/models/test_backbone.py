@@ -141,7 +141,7 @@ def test_a_folder_without_a_model_is_told(tmp_path):
 
 
 def test_what_is_no_model_is_told_in_one_message(folders, tmp_path):
-    """A file, an empty folder, one without weights, broken weights, an unknown kind of model, another kind of config."""
+    """A file, an empty folder, one without weights, broken weights, an unknown kind of model, one for pictures."""
 
     def refused(path, **node) -> str:
         with pytest.raises(UserError) as error:
