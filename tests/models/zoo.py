@@ -28,16 +28,24 @@ SIZES: dict[str, Any] = {
     **dict.fromkeys(("head_dim", "d_kv", "kv_lora_rank", "qk_nope_head_dim", "v_head_dim"), 16),
     "max_position_embeddings": 128,
     **dict.fromkeys(("num_local_experts", "num_experts", "n_routed_experts"), 4),
+    **dict.fromkeys(("num_experts_per_tok", "topk_group", "n_group"), 1),
     "image_size": 32,
     "patch_size": 16,
 }
 
 # What an architecture needs besides; a key that it must not be given has None.
 OWN: dict[str, dict[str, Any]] = {
-    "cohere_compass_text": {"layer_types": ["sliding_attention", "full_attention"]},
+    **dict.fromkeys(("axk1", "axk2", "deepseek_v2", "deepseek_v3", "mistral4"), {"head_dim": None}),
+    "gptj": {"rotary_dim": 8},
+    "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1},
+    "layoutlmv3": {"coordinate_size": 6, "shape_size": 4},
+    "lilt": {"hidden_size": 48},
+    **dict.fromkeys(("qwen3_5", "qwen3_5_text", "qwen3_next"), {"layer_types": ["linear_attention", "full_attention"]}),
+    "xmod": {"default_language": "en_XX"},
     "falcon": {"head_dim": None},
     "funnel": {"num_hidden_layers": None, "block_sizes": [1, 1], "d_head": 16},
     "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
+    "longformer": {"attention_window": 8},
     "luke": {"entity_vocab_size": 16, "entity_emb_size": 32},
     "perceiver": {"d_latents": 32, "num_latents": 8, "num_self_attends_per_block": 2, "num_self_attention_heads": 2},
     "reformer": {
@@ -48,10 +56,15 @@ OWN: dict[str, dict[str, Any]] = {
         "feed_forward_size": 64,
         "attention_head_size": 16,
     },
+    "t5": {"decoder_start_token_id": 0},
     "roc_bert": {"shape_vocab_size": 16, "pronunciation_vocab_size": 16},
     "xlnet": {"max_position_embeddings": None},
     "zamba": {"num_hidden_layers": 3, "layer_types": ["hybrid", "mamba", "hybrid"]},
     "zamba2": {"num_hidden_layers": 3, "layer_types": ["hybrid", "mamba", "hybrid"]},
+}
+UNBUILT = {
+    "layoutlmv2": "needs detectron2, which PyPI does not have",
+    "cohere_compass_text": "its config has no sizes that are small",
 }
 LARGEST = 3_000_000  # parameters: a size that has no small value here would fill the disk
 
@@ -66,7 +79,7 @@ def small(default: PretrainedConfig, own: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def build(name: str, folder: Path) -> str:
-    """Save a checkpoint of an architecture, encoder and no head, with nano's tokenizer."""
+    """Save a checkpoint of an architecture, with a head for two classes without a name, and nano's tokenizer."""
     config = AutoConfig.for_model(name, **small(AutoConfig.for_model(name), OWN.get(name, {})))
     with torch.device("meta"):
         shapes = AutoModelForSequenceClassification.from_config(config)
