@@ -33,14 +33,16 @@ SIZES: dict[str, Any] = {
     "patch_size": 16,
 }
 
+HYBRID = ["linear_attention", "full_attention"]
+
 # What an architecture needs besides; a key that it must not be given has None.
 OWN: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(("axk1", "axk2", "deepseek_v2", "deepseek_v3", "mistral4"), {"head_dim": None}),
+    **{name: {"head_dim": None} for name in ("axk1", "axk2", "deepseek_v2", "deepseek_v3", "mistral4")},
     "gptj": {"rotary_dim": 8},
     "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1},
     "layoutlmv3": {"coordinate_size": 6, "shape_size": 4},
     "lilt": {"hidden_size": 48},
-    **dict.fromkeys(("qwen3_5", "qwen3_5_text", "qwen3_next"), {"layer_types": ["linear_attention", "full_attention"]}),
+    **{name: {"layer_types": HYBRID} for name in ("qwen3_5", "qwen3_5_text", "qwen3_next")},
     "xmod": {"default_language": "en_XX"},
     "falcon": {"head_dim": None},
     "funnel": {"num_hidden_layers": None, "block_sizes": [1, 1], "d_head": 16},
