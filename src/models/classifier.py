@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from hydra.utils import get_class, get_method
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -19,6 +20,7 @@ from src.extras import require_package
 from src.files import whole, write_whole
 from src.models.adapter import AdapterLinear
 from src.models.backbone import Backbone, load_backbone, with_heads
+from src.models.description import DESCRIPTION, FORMAT_VERSION, read_description
 from src.models.inject import adapter_state, adapters, copy_state, count_parameters, endings, inject
 from src.models.rank import check_rank
 from src.models.schedule import Schedule
@@ -29,8 +31,7 @@ from src.seeding import seeded
 if TYPE_CHECKING:
     from src.models.peft_library import PeftAdapters
 
-TENSORS, DESCRIPTION = "adapter.safetensors", "adapter.json"
-FORMAT_VERSION = 1
+TENSORS = "adapter.safetensors"
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,19 @@ def make_adapter(node: Mapping[str, Any]) -> Callable[[nn.Linear], AdapterLinear
     """The constructor that a method's node describes, with its hyperparameters bound."""
     hyperparameters = {key: value for key, value in node.items() if key not in ("_target_", "_partial_")}
     hyperparameters.pop("target_modules", None)
-    return functools.partial(get_class(node["_target_"]), **hyperparameters)
+    return functools.partial(adapter_class(node["_target_"]), **hyperparameters)
+
+
+def adapter_class(target: str) -> type[AdapterLinear]:
+    """The class of a method, of whatever module: a config that is run is a program. What is saved is checked before.
+
+    Raises:
+        UserError: if it is no adapter.
+    """
+    found = get_class(target)
+    if not issubclass(found, AdapterLinear):
+        raise UserError(f"_target_={target} is no adapter: a method is a subclass of AdapterLinear")
+    return found
 
 
 def _resolve_auto(
@@ -224,24 +237,37 @@ def save_classifier(classifier: Classifier, folder: Path, state: Mapping[str, Te
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
 
 
-def load_classifier(folder: Path) -> Classifier:
+def load_classifier(folder: Path, *, own: bool = False) -> Classifier:
     """Rebuild a saved classifier on its backbone, in eval mode.
 
+    Nothing of a folder is executed, whoever made it: see ``read_description``.
+
+    Args:
+        folder: the adapter's.
+        own: it was written by this very run, and may name a class of the user's.
+
     Raises:
-        UserError: if the folder holds none, or the backbone's weights are not those of the training.
+        UserError: if the folder holds none, it names what is not this project's, or the backbone's weights are not
+            those of the training.
     """
-    classifier = untrained_classifier(folder)
+    classifier = untrained_classifier(folder, own=own)
     with torch.no_grad():
-        classifier.load_state(load_file(folder / TENSORS))
+        classifier.load_state(load_tensors(folder))
     classifier.model.eval()
     return classifier
 
 
-def untrained_classifier(folder: Path) -> Classifier:
+def load_tensors(folder: Path) -> dict[str, Tensor]:
+    """A saved classifier's tensors; raises UserError if there is no such file, or it is no safetensors file."""
+    try:
+        return load_file(folder / TENSORS)
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{folder / TENSORS} cannot be read: {error}") from error
+
+
+def untrained_classifier(folder: Path, *, own: bool = False) -> Classifier:
     """A saved classifier as it was built from its seed, before training; raises like ``load_classifier``."""
-    if not (folder / DESCRIPTION).is_file():
-        raise UserError(f"{folder} holds no adapter: {DESCRIPTION} is missing")
-    saved = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    saved = read_description(folder, own=own)
     tasks = {name: tuple(labels) for name, labels in saved.get("tasks", {}).items()}
     classifier = build_classifier(
         saved["model"], saved["backbone"], label_names=tuple(saved["label_names"]), seed=saved["seed"], tasks=tasks

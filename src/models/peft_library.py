@@ -7,7 +7,6 @@ same as for every other method; what the library keeps beside the model is hung 
 import dataclasses
 import fnmatch
 import functools
-import inspect
 import warnings
 import zlib
 from collections.abc import Collection, Mapping
@@ -16,7 +15,6 @@ from typing import Any
 
 import peft
 import torch
-from hydra.utils import get_class
 from peft.tuners.tuners_utils import BaseTuner
 from peft.utils import ModulesToSaveWrapper
 from torch import Tensor, nn
@@ -145,9 +143,7 @@ def _adapt(model: nn.Module, node: Mapping[str, Any], head: Collection[str], exc
 
 def _make_config(model: Any, node: Mapping[str, Any], exclude: Collection[str]) -> tuple[Any, dict[str, float]]:
     """The library's config, and those of its fields that wait for the training's length."""
-    cls: Any = get_class(node["_target_"])
-    if not (inspect.isclass(cls) and issubclass(cls, peft.PeftConfig)):
-        raise UserError(f"_target_={node['_target_']} is neither an adapter of this framework nor a peft config")
+    cls = config_class(node["_target_"])
     options = {key: value for key, value in node.items() if not key.startswith("_")}
     fields = {field.name for field in dataclasses.fields(cls)}
     options, shares = split_phases(options, fields)
@@ -159,6 +155,19 @@ def _make_config(model: Any, node: Mapping[str, Any], exclude: Collection[str]) 
         return cls(**options), shares
     except (ValueError, TypeError, AssertionError) as error:
         raise UserError(f"{node['_target_']}: {error}") from error
+
+
+def config_class(target: str) -> Any:
+    """The library's own config of that name; nothing is imported for it.
+
+    Raises:
+        UserError: if the library has none.
+    """
+    known = {cls.__name__: cls for cls in peft.PEFT_TYPE_TO_CONFIG_MAPPING.values()}
+    library, _, name = target.rpartition(".")
+    if library.partition(".")[0] != "peft" or name not in known:
+        raise UserError(f"_target_={target} is neither an adapter of this framework nor a peft config")
+    return known[name]
 
 
 def _full_names(model: Any, targets: str | list[str], exclude: Collection[str]) -> list[str]:

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.utils import get_class
 from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from src.errors import UserError
 from src.hub import require_hub
 from src.models.backbone import in_short, locate, quiet
-from src.models.classifier import from_peft, peft_library
+from src.models.classifier import adapter_class, from_peft, peft_library
 from src.models.head_start import head_names
 from src.models.inject import match_targets
 from src.models.rank import check_rank
+from src.models.remote_code import NO_REMOTE_CODE
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def load_skeleton(cfg: Mapping[str, Any]) -> Skeleton:
 
 @functools.lru_cache(maxsize=4)
 def _skeleton(source: str, revision: str | None) -> Skeleton:
-    options = {"revision": revision} if revision else {}
+    options: dict[str, Any] = NO_REMOTE_CODE | ({"revision": revision} if revision else {})
     try:
         try:
             config = AutoConfig.from_pretrained(source, local_files_only=True, **options)
@@ -57,12 +57,17 @@ def _skeleton(source: str, revision: str | None) -> Skeleton:
         if Path(source).is_dir():  # which of its tensors a checkpoint lacks is in the headers of its files
             with quiet():
                 model, info = AutoModelForSequenceClassification.from_pretrained(
-                    source, config=config, device_map="meta", ignore_mismatched_sizes=True, output_loading_info=True
+                    source,
+                    config=config,
+                    device_map="meta",
+                    ignore_mismatched_sizes=True,
+                    output_loading_info=True,
+                    **NO_REMOTE_CODE,
                 )
             missing = info["missing_keys"]
         else:
             with torch.device("meta"):
-                model, missing = AutoModelForSequenceClassification.from_config(config), set()
+                model, missing = AutoModelForSequenceClassification.from_config(config, **NO_REMOTE_CODE), set()
     except UserError:
         raise
     except Exception as error:  # whatever files of other people's making lead to
@@ -112,7 +117,7 @@ def adapter_size(model_cfg: Mapping[str, Any], skeleton: Skeleton) -> int:
 def _closed_form(adapter: Mapping[str, Any], encoder: nn.Module, exclude: Collection[str]) -> int:
     """What our own methods say of their size."""
     hyperparameters = {key: value for key, value in adapter.items() if not key.startswith("_")}
-    cls: Any = get_class(adapter["_target_"])
+    cls: Any = adapter_class(adapter["_target_"])
     names = match_targets(encoder, hyperparameters.pop("target_modules"), exclude)
     linears: list[Any] = [encoder.get_submodule(name) for name in names]
     return sum(cls.expected_parameters(layer.in_features, layer.out_features, **hyperparameters) for layer in linears)

@@ -1,14 +1,13 @@
 """Starting a run where another one ended: ``init_from=RUN``."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 
 from src.errors import UserError
-from src.models.classifier import DESCRIPTION, TENSORS, Classifier
+from src.models.classifier import Classifier, load_tensors
+from src.models.description import read_description
 from src.models.inject import copy_state
 from src.training.record import ADAPTER
 
@@ -32,14 +31,14 @@ def start_from(classifier: Classifier, run: str | None) -> dict[str, Any] | None
     if run is None:
         return None
     folder = Path(run).expanduser() / ADAPTER
-    saved = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    saved = read_description(folder, own=True)  # none of its names is looked up
     ours = classifier.description
     if saved["backbone_fingerprint"] != ours["backbone_fingerprint"]:
         raise UserError(
             f"init_from={run}: its adapters belong to the weights {saved['backbone_fingerprint']} of "
             f"{saved['backbone']['name']}, and the backbone here has {ours['backbone_fingerprint']}"
         )
-    state, own = load_file(folder / TENSORS), classifier.state()
+    state, own = load_tensors(folder), classifier.state()
     head = classifier.backbone.head
     same_head = all(saved.get(key) == ours.get(key) for key in ("label_names", "tasks"))
     # Heads of other tasks may have other names; they stand outside the encoder, or are what its checkpoint lacks.

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from datasets import Dataset
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 from tqdm.contrib.logging import logging_redirect_tqdm
@@ -37,6 +36,7 @@ from src.training.record import ADAPTER, PREDICTIONS, SUMMARY, Record
 from src.training.selection import HOLDOUT, Selector
 from src.training.summary import model_summary
 from src.training.trainer import DIVERGED, ArenaTrainer, Evaluation
+from src.tune.watch import make_watch
 
 if TYPE_CHECKING:
     from src.packed.member import Member
@@ -112,9 +112,7 @@ def fit(cfg: DictConfig, record: Record, member: "Member | None" = None) -> floa
     collator = DataCollatorWithPadding(classifier.backbone.tokenizer)
     probe = _batch([job.rows[split] for split in job.scored], collator, job.args.per_device_eval_batch_size)
 
-    watch = instantiate(cfg.watch) if cfg.watch is not None else None
-    if watch is not None and not callable(watch):
-        raise UserError(f"watch._target_={cfg.watch._target_} makes nothing that takes an epoch and a score")
+    watch = make_watch(job.config.get("watch"))
 
     def on_evaluation(evaluation: Evaluation) -> None:
         if isinstance(job.data, MixedData):
@@ -318,7 +316,7 @@ def _save(record: Record, job: Job, selector: Selector, kept: dict[str, Tensor],
     folder = record.folder / ADAPTER
     size = save_classifier(job.classifier, folder, kept)
     job.classifier.load_state(kept)
-    difference = reload_difference(job.classifier.model, load_classifier(folder).model, probe)
+    difference = reload_difference(job.classifier.model, load_classifier(folder, own=True).model, probe)
     if not difference <= RELOAD_TOLERANCE:
         raise RuntimeError(
             f"the adapter loaded from {folder} gives other logits than the trained model: they differ by "

@@ -1,6 +1,11 @@
 """Ending a trial that does badly: what a run asks after each evaluation."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from src.errors import UserError
+
+WATCH = "src.tune.watch.Watch"  # the only one that there is
 
 
 class PrunedError(UserError):
@@ -37,6 +42,23 @@ def trial_id(storage: str, study: str, number: int) -> int:
 
     found = get_storage(storage)
     return found.get_trial_id_from_study_id_trial_number(found.get_study_id_from_name(study), number)
+
+
+def make_watch(node: Mapping[str, Any] | None) -> Watch | None:
+    """What the config's ``watch`` node describes.
+
+    Raises:
+        UserError: if that is none of ours.
+    """
+    if node is None:
+        return None
+    options = {key: value for key, value in node.items() if key != "_target_"}
+    if node.get("_target_") != WATCH:
+        raise UserError(f"watch._target_={node.get('_target_')} breaks the rule: {WATCH}")
+    try:
+        return Watch(**options)
+    except TypeError as error:
+        raise UserError(f"watch: {error}") from error
 
 
 def make_pruner(name: str):

@@ -1,0 +1,149 @@
+"""What ``adapter.json`` says of a saved classifier, checked before anything is built of it: it may be a stranger's."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from src.config import check_rule
+from src.errors import UserError
+from src.extras import require_package
+from src.lookup import TARGET, ForeignNameError, packages, targets
+from src.peft_fields import peft_fields
+
+DESCRIPTION = "adapter.json"
+FORMAT_VERSION = 1
+
+RULES = {
+    "": {
+        "format_version": "int >= 1",
+        "model": "map",
+        "backbone": "map",
+        "backbone_fingerprint": "str",
+        "label_names": "list[str]",
+        "seed": "int >= 0",
+        "tasks": "map",
+    },
+    "model": {"name": "str", "adapter": "map | null", "train_parameters": "str | list[str]", "head": "map"},
+    "model.head": {"train": "bool", "learning_rate": "float > 0 | null"},
+    "backbone": {
+        "name": "str",
+        "path": "str | null",
+        "package": "map | null",
+        "revision": "str | null",
+        "attention": "sdpa | eager | flash_attention_2",  # of transformers' own; another name is code on the hub
+        "shortcuts": "bool",
+    },
+}
+OPTIONAL = frozenset(RULES["model.head"]) | (frozenset(RULES["backbone"]) - {"name"}) | {
+    "tasks", "adapter", "train_parameters", "head",
+}  # fmt: skip
+# Fields of peft's configs that hold text and name neither code nor a file: modules of the model, or one of a few words.
+# A number names nothing, so every field may hold one; a field that is not listed here holds nothing else.
+TEXT = frozenset({
+    "ab_svd_init", "act_fn", "bias", "config_A_B", "config_C", "config_D_E", "decomposition_method",
+    "encoder_reparameterization_type", "exclude_modules", "feedforward_modules", "init_lora_weights", "init_weights",
+    "layers_pattern", "mask_type", "opt_weighted_loss_type", "poly_type", "prompt_tuning_init",
+    "prompt_tuning_init_text", "psoft_svd", "target_modules", "target_parameters", "variant", "wavelet_family",
+})  # fmt: skip
+BY_MODULE = ("_pattern", "trainable_token_indices")  # numbers by the name of a module: rank_pattern
+
+
+def read_description(folder: Path, *, own: bool = False) -> dict[str, Any]:
+    """Read and check a saved classifier's description.
+
+    Args:
+        folder: the adapter's.
+        own: this very run has written it, so what it names is what the run's config names; or no name of it is used.
+
+    Raises:
+        UserError: if there is none, it is no such description, or it names what is none of this project's own.
+    """
+    file = folder / DESCRIPTION
+    if not file.is_file():
+        raise UserError(f"{folder} holds no adapter: {DESCRIPTION} is missing")
+    try:
+        saved = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{file} cannot be read: {error}") from error
+    _check_map(file, "", saved)
+    if saved["format_version"] > FORMAT_VERSION:
+        raise UserError(f"{file}: format_version={saved['format_version']} is not {FORMAT_VERSION}: of a newer program")
+    _check_map(file, "model", saved["model"])
+    _check_map(file, "model.head", saved["model"].get("head", {}))
+    _check_map(file, "backbone", saved["backbone"])
+    for name, labels in saved.get("tasks", {}).items():
+        if not check_rule(labels, "list[str]"):
+            raise UserError(f"{file}: tasks.{name}={labels!r} breaks the rule: list[str]")
+    adapter = saved["model"].get("adapter")
+    if adapter is not None and not isinstance(adapter.get(TARGET), str):
+        raise UserError(f"{file}: model.adapter.{TARGET}={adapter.get(TARGET)!r} breaks the rule: str")
+    if not own:
+        _check_names(file, saved)
+    return saved
+
+
+def _check_map(file: Path, path: str, node: Any) -> None:
+    """Refuse a node with a key too many, one too few, or a value of another type."""
+    rules = RULES[path]
+    prefix = f"{path}." if path else ""
+    if not isinstance(node, dict):
+        raise UserError(f"{file}: {path or 'the file'} is no map of names to values")
+    for key in node:
+        if key not in rules:
+            raise UserError(f"{file}: {prefix}{key} is no part of a description; choices: {', '.join(rules)}")
+    for key, rule in rules.items():
+        if key not in node and key not in OPTIONAL:
+            raise UserError(f"{file}: {prefix}{key} is missing")
+        if key in node and not check_rule(node[key], rule):
+            raise UserError(f"{file}: {prefix}{key}={node[key]!r} breaks the rule: {rule}")
+
+
+def _check_names(file: Path, saved: Mapping[str, Any]) -> None:
+    """Refuse what names code that is not this project's or peft's."""
+    package = saved["backbone"].get("package")
+    if package is not None and package not in packages():
+        raise ForeignNameError(file, "backbone.package", package, _listed(own["name"] for own in packages()))
+    adapter = saved["model"].get("adapter")
+    if adapter is None or (adapter[TARGET] in (classes := targets("model")) and not _of_peft(adapter)):
+        return
+    if not _of_peft(adapter):
+        own_classes = (name for name in classes if not name.startswith("peft."))
+        choices = f"{_listed(own_classes)}, peft.*Config; a class of yours, once a file in conf/model names it"
+        raise ForeignNameError(file, f"model.adapter.{TARGET}", adapter[TARGET], choices)
+    check_peft_node(file, adapter)
+
+
+def _of_peft(adapter: Mapping[str, Any]) -> bool:
+    return adapter[TARGET].partition(".")[0] == "peft"
+
+
+def check_peft_node(file: Path, node: Mapping[str, Any]) -> None:
+    """Refuse a config of the peft library that could name code, a file or another model.
+
+    Raises:
+        UserError: naming the field.
+    """
+    require_package("peft")
+    fields = peft_fields(node[TARGET])
+    for key, value in node.items():
+        if key in (TARGET, "_partial_"):
+            continue
+        if key not in fields:
+            raise ForeignNameError(file, f"model.adapter.{key}", value, _listed(fields))
+        if not _names_nothing(key, value):
+            raise ForeignNameError(file, f"model.adapter.{key}", value, "a number, true, false, null or a list of them")
+
+
+def _names_nothing(key: str, value: Any) -> bool:
+    if isinstance(value, str):
+        return key in TEXT
+    if isinstance(value, list):
+        return all(_names_nothing(key, item) for item in value)
+    if isinstance(value, dict):
+        return not value or (key.endswith(BY_MODULE) and all(_names_nothing("", item) for item in value.values()))
+    return True
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
