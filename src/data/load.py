@@ -11,12 +11,13 @@ from difflib import get_close_matches
 from typing import Any
 
 from datasets import ClassLabel, Dataset
-from hydra.utils import instantiate
+from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf
 
 from src.data.splits import fingerprint, split_off, subset
 from src.data.task import Task
 from src.errors import UserError
+from src.lookup import TARGET
 
 log = logging.getLogger(__name__)
 
@@ -93,8 +94,11 @@ def _read(cfg: Mapping[str, Any]) -> dict[str, Dataset]:
         raise UserError(f"data.source={source}: {hint}data={cfg['name']} can be read from {', '.join(sources)}")
     if len({*cfg["text"], cfg["label"]}) <= len(cfg["text"]):
         raise UserError(f"data.text={cfg['text']}, data.label={cfg['label']}: expected different columns")
-    # Partial, then called here: instantiate would wrap a loader's UserError in an exception of its own.
-    load = instantiate(sources[source], _partial_=True, _convert_="all")
+    if not isinstance(sources[source], Mapping) or TARGET not in sources[source]:
+        raise UserError(f"data.sources.{source} names no loader: {TARGET} is missing")
+    # Looked up and called here: instantiate would resolve its values once more, and make objects of nested ones.
+    options = {key: value for key, value in sources[source].items() if key not in (TARGET, "_partial_")}
+    load = functools.partial(get_method(sources[source][TARGET]), **options)
     try:
         inspect.signature(load.func).bind(**load.keywords)
     except TypeError as error:

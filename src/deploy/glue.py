@@ -24,6 +24,7 @@ from src.places import make_folder
 
 OFFICIAL = ("CoLA", "SST-2", "MRPC", "STS-B", "MNLI-m", "MNLI-mm", "QNLI", "QQP", "RTE", "WNLI", "AX")
 SUFFIXES = {"test": "", "test_matched": "-m", "test_mismatched": "-mm"}
+FOLDERS = frozenset(name.removesuffix("-mm").removesuffix("-m") for name in OFFICIAL)
 LOWEST, HIGHEST = 0.0, 5.0  # the one regression's scale
 # The diagnostic set has no training data: what MNLI has taught answers it, too.
 DIAGNOSTIC = "AX"
@@ -70,7 +71,8 @@ def write_submission(
 
 def _data_config(run: TrainedRun, glue_data: Path | None) -> Any:
     cfg = run.config()
-    if "folder" not in (cfg.data.sources.get("tsv") or {}):
+    folder = (cfg.data.sources.get("tsv") or {}).get("folder")
+    if not isinstance(folder, str) or folder not in FOLDERS:  # it becomes the name of a file
         raise UserError(f"{run.folder} was trained on {cfg.data.name}, which is none of GLUE's tasks")
     if glue_data is not None:
         cfg.data.source, cfg.data.dir = "tsv", str(glue_data)
@@ -82,6 +84,10 @@ def _test_sets(run: TrainedRun, cfg: Any) -> Iterator[tuple[str, Dataset]]:
     folder = cfg.sources.tsv.folder
     splits = load_data(cfg, holdout=False).splits
     tests = [split for split in splits if is_test(split)]
+    if not set(tests) <= SUFFIXES.keys():
+        raise UserError(
+            f"{run.folder}: {', '.join(tests)} are no test splits of {folder}; choices: {', '.join(SUFFIXES)}"
+        )
     if not tests:
         raise UserError(f"{run.folder}: no test file of {folder} in source {cfg.source}; name GLUE with --glue-data")
     for split in tests:

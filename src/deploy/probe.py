@@ -7,6 +7,7 @@ from src.data.load import load_data
 from src.data.synthetic import load_synthetic
 from src.deploy.runs import TrainedRun
 from src.errors import UserError
+from src.lookup import ForeignNameError
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,8 @@ def probe_texts(run: TrainedRun, rows: int) -> Probe:
         data = load_data(run.config().data, holdout=False)
         split = data.task.evaluation_splits[0]
         chosen, source = data.splits[split], f"{data.task.name} {split}"
+    except ForeignNameError:
+        raise
     except UserError as error:
         log.info("the run's own data is out of reach (%s): compared on embedded text", error)
         chosen = load_synthetic(task="paraphrase", seed=0, train=1, validation=rows, test=1)["validation"]

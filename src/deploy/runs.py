@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-import src.cli  # noqa: F401  the resolvers that a saved config may name
 from src.data.columns import check_characters
+from src.data.saved import read_data
 from src.deploy.folder import open_run
 from src.errors import UserError
 from src.models.classifier import Classifier, load_classifier
@@ -118,17 +118,8 @@ class TrainedRun:
         ]
 
     def config(self) -> DictConfig:
-        """The composed config that Hydra left in the folder.
-
-        Raises:
-            UserError: if there is none, as in a run that was imported.
-        """
-        path = self.folder / ".hydra" / "config.yaml"
-        if not path.is_file():
-            raise UserError(f"{self.folder} holds no .hydra/config.yaml, so its data cannot be found")
-        config = OmegaConf.load(path)
-        assert isinstance(config, DictConfig)
-        return config
+        """Of the config that Hydra left in the folder the node ``data``, checked; see ``read_data``."""
+        return read_data(self.folder)
 
 
 def load_run(path: str | Path) -> TrainedRun:
