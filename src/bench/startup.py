@@ -80,11 +80,12 @@ def prepare(overrides: list[str]) -> dict[str, Any]:
     from src.data.encode import encode
     from src.data.load import load_data
     from src.models.backbone import locate
+    from src.models.remote_code import NO_REMOTE_CODE
     from src.paths import CONF
 
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("config", overrides=["backbone=nano", *overrides])
-    tokenizer = AutoTokenizer.from_pretrained(locate(cfg.backbone))
+    tokenizer = AutoTokenizer.from_pretrained(locate(cfg.backbone), **NO_REMOTE_CODE)
     started = time.perf_counter()
     data = load_data(cfg.data, holdout=True)
     splits = [split for split in data.splits if split in ("train", "holdout", *data.task.evaluation_splits)]

@@ -40,6 +40,7 @@ from src.models.head_start import (
 from src.models.heads import install_heads
 from src.models.initialise import draw_anew
 from src.models.probe import require_plain_text
+from src.models.remote_code import NO_REMOTE_CODE, refuse_adapter, without_code
 from src.models.tokenizer import fit_tokenizer
 from src.paths import ROOT
 from src.seeding import seeded
@@ -96,9 +97,10 @@ def _load(
     source: str, revision: str | None, attention: str, label_names: tuple[str, ...]
 ) -> tuple[Backbone, frozenset[str]]:
     """The backbone, and the names of the parameters that are to be drawn from the seed."""
-    options = {"revision": revision} if revision else {}
+    options: dict[str, Any] = NO_REMOTE_CODE | ({"revision": revision} if revision else {})
 
     def load(**where: Any) -> tuple[Backbone, frozenset[str]]:
+        refuse_adapter(source, **options, **where)
         config = AutoConfig.from_pretrained(source, **options, **where)
         if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
             raise UserError(f"the backbone {source} is of the type {config.model_type}, of which transformers has no "
@@ -114,12 +116,14 @@ def _load(
                 attn_implementation=kind,
                 ignore_mismatched_sizes=True,
                 output_loading_info=True,
+                weights_only=True,  # a pickle with anything but tensors is refused
                 **options,
                 **where,
             )
         missing, start = _start_head(source, model, info, theirs, label_names)
         head = head_names(model, missing)
         tokenizer = AutoTokenizer.from_pretrained(source, **options, **where)
+        without_code(source, tokenizer, model.config)
         fit_tokenizer(tokenizer, model, source)
         if kind in ("sdpa", "eager"):  # others need a GPU
             require_plain_text(model, tokenizer)
@@ -196,6 +200,8 @@ def locate(cfg: Mapping[str, Any]) -> str:
     """The folder or hub id of a ``backbone`` node; raises UserError if there is none, or one without a config."""
     if package := cfg.get("package"):
         _refuse_revision(cfg, f"the package {package['name']}")
+        if not str(package["module"]).isidentifier():  # find_spec would import what stands before a dot
+            raise UserError(f"backbone.package.module={package['module']} breaks the rule: a package's own name")
         spec = importlib.util.find_spec(package["module"])
         if spec is None or spec.origin is None:
             raise UserError(
