@@ -2,8 +2,10 @@
 
 import importlib
 import sys
+from pathlib import Path
 
 from src.errors import UserError
+from src.paths import ROOT
 
 COMMANDS = {
     "tune": ("src.tune.command:main", "tune every method with the same number of trials, then compare the winners"),
@@ -27,6 +29,7 @@ def main() -> int:
     if command not in COMMANDS:
         print(f"error: {command}: no such command; choices: {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
+    _leave_working_folder()
     try:
         module, _, function = COMMANDS[command][0].partition(":")
         return getattr(importlib.import_module(module), function)(arguments) or 0
@@ -43,6 +46,15 @@ def main() -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+
+
+def _leave_working_folder() -> None:
+    """Take the working directory from the places that modules are imported from: it may be a stranger's run folder.
+
+    ``python -m`` puts it first, before the installed packages; most of these are imported only when they are needed.
+    """
+    here = Path.cwd()
+    sys.path[:] = [str(ROOT), *(entry for entry in sys.path if entry and Path(entry).resolve() not in (here, ROOT))]
 
 
 if __name__ == "__main__":

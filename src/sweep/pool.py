@@ -44,7 +44,8 @@ class Worker:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "src.sweep.worker", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
-                env=os.environ | {"PYTHONPATH": path} | environment,
+                # Without the working directory on its path, which -m puts before the project's own folder.
+                env=os.environ | {"PYTHONPATH": path, "PYTHONSAFEPATH": "1"} | environment,
                 start_new_session=True,
                 stdout=output,
                 stderr=output,

@@ -5,6 +5,7 @@ place in the batches, the score so far. On one CPU a continued run therefore end
 """
 
 import logging
+import pickle
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -82,7 +83,7 @@ class Checkpoints:
     def _read(self) -> dict[str, Any] | None:
         try:
             state = torch.load(self.path, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, ValueError, EOFError):
+        except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError):
             return None
         return state if state["identity"] == self.identity else None
 
