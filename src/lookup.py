@@ -44,8 +44,12 @@ def packages() -> tuple[dict[str, str], ...]:
 def _records(group: str) -> list[dict[str, Any]]:
     # The C parser takes a tenth of the time; both know plain values alone.
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    files = sorted((CONF / group).glob("*.yaml"))
-    found = [yaml.load(file.read_text(encoding="utf-8"), loader) for file in files]
+    found = []
+    for file in sorted((CONF / group).glob("*.yaml")):
+        try:
+            found.append(yaml.load(file.read_text(encoding="utf-8"), loader))
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise UserError(f"{file} cannot be read: {error}") from error
     return [record for record in found if isinstance(record, dict)]
 
 
