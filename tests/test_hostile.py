@@ -212,13 +212,3 @@ def test_every_peft_method_of_ours_may_be_saved():
         check_peft_node(Path("adapter.json"), node)
     node = {"_target_": "peft.LoraConfig", "rank_pattern": {"query": 4}, "layers_to_transform": [0], "use_dora": True}
     check_peft_node(Path("adapter.json"), node)
-
-
-def test_a_pickled_run_of_hydra_is_refused(monkeypatch, capsys):
-    from src.cli import run_app
-
-    for argument in ("--experimental-rerun=config.pickle", "--exp"):
-        monkeypatch.setattr(sys, "argv", ["main.py", argument])
-        with pytest.raises(SystemExit) as stopped:
-            run_app(lambda: pytest.fail("it was read"))
-        assert stopped.value.code == 2 and "unpickles" in capsys.readouterr().err
