@@ -13,9 +13,9 @@ from transformers import AutoModelForSequenceClassification
 from src.deploy.output import new_folder
 from src.deploy.peft_format import PeftLora, base_model, read_peft, write_peft
 from src.deploy.runs import load_run
-from src.errors import UserError
+from src.errors import UserError, in_short
 from src.files import filled
-from src.models.backbone import in_short, load_backbone, locate, quiet
+from src.models.backbone import load_backbone, locate, quiet
 from src.models.classifier import Classifier, build_classifier, save_classifier
 from src.models.inject import some
 from src.models.probe import probe_logits

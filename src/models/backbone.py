@@ -22,7 +22,7 @@ from transformers.utils import CONFIG_NAME
 from transformers.utils import logging as transformers_logging
 
 from src import reuse
-from src.errors import UserError
+from src.errors import UserError, in_short
 from src.hub import require_hub
 from src.models.attention_choice import usable_attention
 from src.models.head_start import (
@@ -188,12 +188,6 @@ def with_heads(backbone: Backbone, tasks: Mapping[str, tuple[str, ...]], seed: i
         draw_anew(backbone.model, fresh)
     start = HeadStart(NEW, f"drawn from the seed; one for each of {', '.join(tasks)}")
     return dataclasses.replace(backbone, head=left | names, head_start=start)
-
-
-def in_short(error: Exception) -> str:
-    """The first lines of a library's message, which may go on for pages."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 300 else text[:300].rpartition(" ")[0] + " ..."
 
 
 def locate(cfg: Mapping[str, Any]) -> str:

@@ -217,7 +217,7 @@ def _train_parameters(model: nn.Module, patterns: str | Sequence[str], head: fro
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
         found = fnmatch.filter(encoder_names, pattern)
         if not found:
-            if pattern.endswith("bias") and not any(name.endswith("bias") for name in encoder_names):
+            if pattern.endswith(".bias") and not any(name.endswith(".bias") for name in encoder_names):
                 raise UserError(f"model.train_parameters={pattern!r}: this encoder has no biases")
             raise UserError(
                 f"model.train_parameters={pattern!r} matches none of the encoder's {len(encoder_names)} parameters "

@@ -72,9 +72,14 @@ def _no_fast_path(module: nn.Module, args: tuple) -> None:
     and would never call the adapter, but it leaves that path where a hook is attached."""
 
 
+def is_linear(module: nn.Module) -> bool:
+    """Whether a module computes what an ``nn.Linear`` does. A router of experts may be one by its class and give more."""
+    return isinstance(module, nn.Linear) and type(module).forward is nn.Linear.forward
+
+
 def match_targets(model: nn.Module, target_modules: str | Sequence[str], exclude: Collection[str] = ()) -> list[str]:
     """The names of the Linears that ``target_modules`` means; see ``inject``."""
-    linears = [name for name, module in model.named_modules() if isinstance(module, nn.Linear) and name not in exclude]
+    linears = [name for name, module in model.named_modules() if is_linear(module) and name not in exclude]
     targets = [target_modules] if isinstance(target_modules, str) else list(target_modules)
     matched: set[str] = set()
     for target in targets:
@@ -94,7 +99,8 @@ def _no_match(model: nn.Module, target: str, linears: Sequence[str]) -> str:
     others = [
         (name, type(module).__name__)
         for name, module in model.named_modules()
-        if type(module).__name__ in OTHER_MATRICES and (target == ALL_LINEAR or _matches(name, target))
+        if (type(module).__name__ in OTHER_MATRICES or (isinstance(module, nn.Linear) and not is_linear(module)))
+        and (target == ALL_LINEAR or _matches(name, target))
     ]
     if others:
         kinds = " and ".join(sorted({kind for _, kind in others}))

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from src.errors import UserError
+from src.errors import UserError, in_short
 from src.seeding import seeded
 
 SAME = 1e-5  # of a logit: two ways to the same sums differ by rounding alone
@@ -48,8 +48,7 @@ def require_plain_text(model: Any, tokenizer: Any) -> None:
             inputs = tokenizer("A short text.", return_tensors="pt")
             model.train()(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
     except Exception as error:  # whatever a model of other people's making wants
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise UserError(f"{type(model).__name__} cannot be trained on plain text: {reason}") from error
+        raise UserError(f"{type(model).__name__} cannot be trained on plain text: {in_short(error)}") from error
     finally:
         model.train(training)
         for module, name, buffer, value in held:  # some keep statistics of what they have seen

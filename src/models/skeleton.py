@@ -12,9 +12,9 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
-from src.errors import UserError
+from src.errors import UserError, in_short
 from src.hub import require_hub
-from src.models.backbone import in_short, locate, quiet
+from src.models.backbone import locate, quiet
 from src.models.classifier import adapter_class, from_peft, peft_library
 from src.models.head_start import head_names
 from src.models.inject import match_targets

@@ -154,6 +154,17 @@ def test_matrices_that_are_no_linear_are_named():
         inject(model, make_lora, "conv")
 
 
+def test_a_linear_that_gives_more_than_a_product_is_none():
+    class Router(nn.Linear):
+        def forward(self, x):
+            return super().forward(x).topk(1)
+
+    model = nn.ModuleDict({"gate": Router(4, 4), "up": nn.Linear(4, 4)})
+    assert match_targets(model, "all-linear") == ["up"]
+    with pytest.raises(UserError, match="matches no Linear: gate are Router here, which is no nn.Linear"):
+        match_targets(model, "gate")
+
+
 def test_counts_by_role():
     model = mlp()
     inject(model, partial(HydraLoRALinear, r=2, alpha=4, num_experts=3), "2.0")
