@@ -73,7 +73,7 @@ def _no_fast_path(module: nn.Module, args: tuple) -> None:
 
 
 def is_linear(module: nn.Module) -> bool:
-    """Whether a module computes what an ``nn.Linear`` does. A router of experts may be one by its class and give more."""
+    """Whether a module computes what an ``nn.Linear`` does; a router of experts may be one by its class alone."""
     return isinstance(module, nn.Linear) and type(module).forward is nn.Linear.forward
 
 

@@ -127,7 +127,8 @@ class ArenaTrainer(Trainer):
         self._quotas, self._compute, self._split = quotas, compute, ""
         super().__init__(compute_metrics=self._metrics, **kwargs)
         self._check_hooks()
-        self.label_names = self.label_names or ["labels"]  # some models take them, and do not show it in a signature
+        # Some models take them, and do not show it in a signature.
+        self.label_names: list[str] = self.label_names or ["labels"]
         self.meter.processes = self.args.world_size
         # Classification losses are means and ignore the item count that the Trainer would pass them. Left to believe
         # otherwise, it does not divide by the accumulation steps: the gradient is that many times too large.

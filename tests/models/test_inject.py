@@ -161,7 +161,7 @@ def test_a_linear_that_gives_more_than_a_product_is_none():
 
     model = nn.ModuleDict({"gate": Router(4, 4), "up": nn.Linear(4, 4)})
     assert match_targets(model, "all-linear") == ["up"]
-    with pytest.raises(UserError, match="matches no Linear: gate are Router here, which is no nn.Linear"):
+    with pytest.raises(UserError, match=r"matches no Linear: gate are Router here, which is no nn.Linear"):
         match_targets(model, "gate")
 
 
