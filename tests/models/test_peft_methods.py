@@ -16,6 +16,7 @@ from src.models.inject import adapters
 from src.models.skeleton import adapter_size, load_skeleton
 from src.run import resolve, run_job
 from tests.conftest import NANO, compose_config
+from tests.models import zoo
 
 if importlib.util.find_spec("peft") is None:
     pytest.skip("the peft library is not installed: pip install -r requirements-peft.txt", allow_module_level=True)
@@ -275,3 +276,17 @@ def test_without_the_library_the_error_names_the_line_that_installs_it(monkeypat
     with pytest.raises(UserError, match=r"pip install -r requirements-peft\.txt"):
         validate(compose_config("model=roberta_peft_lora"))
     validate(compose_config("model=roberta_lora"))
+
+
+def test_a_shared_embedding_is_no_target(tmp_path):
+    """T5's encoder and decoder read one table; its other layers are adapted as ever, Conv1D of GPT-2 too."""
+
+    def adapted(name: str, *targets: str) -> list[str]:
+        lora = {"_target_": "peft.LoraConfig", "r": 2, "target_modules": list(targets)}
+        node = {"name": name, "path": zoo.build(name, tmp_path / name)}
+        return build_classifier({"name": "x", "adapter": lora}, node, label_names=("a", "b"), seed=0).adapted
+
+    with pytest.raises(UserError, match=r"target 'transformer\..*' has its weight in common with 'transformer\..*'"):
+        adapted("t5", "embed_tokens")
+    assert len(adapted("t5", "q")) == 2 * 3
+    assert len(adapted("gpt2", "c_attn")) == 2
