@@ -101,10 +101,7 @@ def _load(
 
     def load(**where: Any) -> tuple[Backbone, frozenset[str]]:
         refuse_adapter(source, **options, **where)
-        config = AutoConfig.from_pretrained(source, **options, **where)
-        if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
-            raise UserError(f"the backbone {source} is of the type {config.model_type}, of which transformers has no "
-                            "sequence classifier")  # fmt: skip
+        config = read_config(source, **options, **where)
         theirs = class_names(config)
         _set_labels(config, label_names)
         kind = usable_attention(config, attention)
@@ -123,6 +120,8 @@ def _load(
         missing, start = _start_head(source, model, info, theirs, label_names)
         head = head_names(model, missing)
         tokenizer = AutoTokenizer.from_pretrained(source, **options, **where)
+        if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):  # made of nothing: all words are unknown
+            raise UserError(f"the backbone {source} has no tokenizer: its files (tokenizer.json ...) are missing")
         without_code(source, tokenizer, model.config)
         fit_tokenizer(tokenizer, model, source)
         if kind in ("sdpa", "eager"):  # others need a GPU
@@ -141,6 +140,17 @@ def _load(
         raise
     except Exception as error:  # whatever files of other people's making lead to
         raise UserError(f"the backbone {source} could not be loaded: {in_short(error)}") from error
+
+
+def read_config(source: str, **options: Any) -> Any:
+    """A backbone's config; raises UserError if it is of a kind that classifies no text."""
+    config = AutoConfig.from_pretrained(source, **options)
+    if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
+        raise UserError(
+            f"the backbone {source} is of the type {config.model_type}, of which transformers has no sequence "
+            "classifier"
+        )
+    return config
 
 
 def _start_head(

@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers import AutoModelForSequenceClassification
 
 from src.errors import UserError, in_short
 from src.hub import require_hub
-from src.models.backbone import locate, quiet
+from src.models.backbone import locate, quiet, read_config
 from src.models.classifier import adapter_class, from_peft, peft_library
 from src.models.head_start import head_names
 from src.models.inject import match_targets
@@ -48,12 +48,12 @@ def _skeleton(source: str, revision: str | None) -> Skeleton:
     options: dict[str, Any] = NO_REMOTE_CODE | ({"revision": revision} if revision else {})
     try:
         try:
-            config = AutoConfig.from_pretrained(source, local_files_only=True, **options)
+            config = read_config(source, local_files_only=True, **options)
         except OSError:
             if Path(source).is_dir():
                 raise
             require_hub(f"model {source!r}")
-            config = AutoConfig.from_pretrained(source, **options)
+            config = read_config(source, **options)
         if Path(source).is_dir():  # which of its tensors a checkpoint lacks is in the headers of its files
             with quiet():
                 model, info = AutoModelForSequenceClassification.from_pretrained(

@@ -171,6 +171,14 @@ def test_what_is_no_model_is_told_in_one_message(folders, tmp_path):
     assert "backbone.revision=main names a version on the hub" in refused(copied("revision"), revision="main")
 
 
+def test_a_folder_without_a_tokenizer_is_refused(folders, tmp_path):
+    """transformers makes one that knows no word."""
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(folders["bert"] / name, tmp_path)
+    with pytest.raises(UserError, match="has no tokenizer"):
+        load_backbone({"name": "x", "path": str(tmp_path)}, label_names=("a", "b"), seed=0)
+
+
 def test_a_packages_revision_is_refused():
     package = {"name": "x", "module": "json", "folder": "model"}
     with pytest.raises(UserError, match="backbone is the package x: leave it out"):
