@@ -6,7 +6,9 @@ import functools
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from src.class_defaults import class_defaults
 from src.errors import UserError
 
 # What the framework decides itself, or what only matters to the library's own files.
@@ -33,7 +35,7 @@ def peft_fields(target: str) -> dict[str, str]:
     Raises:
         UserError: if there is no such class; it names the nearest.
     """
-    classes = {node.name: node for file in _files() for node in _config_classes(file)}
+    classes = _classes()
     name = target.rpartition(".")[2]
     if name not in classes:
         choices = sorted(choice for choice in classes if choice.endswith("Config"))
@@ -42,6 +44,27 @@ def peft_fields(target: str) -> dict[str, str]:
         raise UserError(f"_target_={target}: the peft library has no such config; {hint}")
     fields = _fields(name, classes)
     return {field: rule for field, rule in fields.items() if field not in DECIDED}
+
+
+@functools.cache
+def peft_defaults(target: str) -> dict[str, Any]:
+    """Defaults of a config class's fields, as far as they are literals; none where the library is not installed."""
+    if importlib.util.find_spec("peft") is None:
+        return {}
+    return _defaults(target.rpartition(".")[2], _classes())
+
+
+def _defaults(name: str, classes: dict[str, ast.ClassDef]) -> dict[str, Any]:
+    if name not in classes:
+        return {}
+    found: dict[str, Any] = {}
+    for base in classes[name].bases:
+        found |= _defaults(ast.unparse(base).rpartition(".")[2], classes)
+    return found | class_defaults(classes[name])
+
+
+def _classes() -> dict[str, ast.ClassDef]:
+    return {node.name: node for file in _files() for node in _config_classes(file)}
 
 
 def _files() -> list[Path]:

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from src.compare.grouping import hyperparameters
 from src.compare.records import Run
+from src.compare.settings import settings_of
 from src.errors import UserError
 from src.models.adapter import AdapterLinear, LowRankAdapter
 from src.models.classifier import Classifier, load_classifier, untrained_classifier
@@ -121,7 +121,7 @@ def paired(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
 def run_labels(runs: Sequence[Run]) -> list[str]:
     """Method, task and seed of each run; where two agree in all three, also what else of their configs differs."""
     names = [f"{run.method} {task_name(run)} seed {run.seed}" for run in runs]
-    settings = [hyperparameters(run) for run in runs]
+    settings = [settings_of(run) for run in runs]
     labels = []
     for name, setting in zip(names, settings, strict=True):
         twins = [other for other, theirs in zip(settings, names, strict=True) if theirs == name]

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from src.analysis.history import read_history
-from src.compare.grouping import held_fixed, hyperparameters
+from src.compare.grouping import held_fixed
 from src.compare.records import Run
+from src.compare.settings import settings_of
 from src.metrics.names import LOWER_IS_BETTER
 from src.training.selection import HOLDOUT
 
@@ -47,7 +48,7 @@ def starts(runs: Sequence[Run], loss: float | None = None, score: float | None =
 
 def _all_but_start(run: Run) -> str:
     adapter = {key: value for key, value in run.record["adapter_config"].items() if key != "init"}
-    training = {key: value for key, value in hyperparameters(run).items() if not key.startswith("model.")}
+    training = {key: value for key, value in settings_of(run).items() if not key.startswith("model.")}
     training.pop("training.learning_rate", None)
     return repr((held_fixed(run), adapter, sorted(training.items())))
 
@@ -90,7 +91,7 @@ def _by_rate(runs: list[Run]) -> dict[float, list[Run]]:
     """Per learning rate, a run for every seed: of two with the same, the later one."""
     found: dict[float, dict[int, Run]] = defaultdict(dict)
     for run in sorted(runs, key=lambda run: str(run.record.get("started"))):
-        setting = hyperparameters(run)
+        setting = settings_of(run)
         found[float(next(setting[key] for key in RATES if setting.get(key) is not None))][run.seed] = run
     return {rate: [by_seed[seed] for seed in sorted(by_seed)] for rate, by_seed in found.items()}
 

@@ -312,8 +312,14 @@ def _row(entry: Configuration, metric: str, computed: Mapping[str, Any]) -> Row:
         collapsed=computed["collapsed"],
         pareto=False,
         pscp=None,
-        notes=[*few, *flags, *computed["notes"]],
+        notes=[*few, *flags, *_code_notes(runs), *computed["notes"]],
     )
+
+
+def _code_notes(runs: Sequence[Run]) -> list[str]:
+    versions = {(run.record.get("identity") or {}).get("code") for run in runs}
+    several = f"its seeds come from {len(versions)} versions of the code, torch or transformers"
+    return [f"{several}; what changed between them is part of the spread"] if len(versions) > 1 else []
 
 
 def mean_or_none(values: Sequence[Any]) -> float | None:

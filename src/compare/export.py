@@ -10,8 +10,9 @@ from typing import Any
 
 from src.compare.columns import columns, ranks, score_cells
 from src.compare.comparison import Comparison, Matrix, Table
-from src.compare.grouping import held_fixed, hyperparameters
+from src.compare.grouping import held_fixed
 from src.compare.records import Run
+from src.compare.settings import settings_of
 from src.compare.words import sentences
 from src.errors import UserError
 from src.files import whole
@@ -107,7 +108,7 @@ def write_tidy(runs: Sequence[Run], path: Path) -> None:
 def _tidy(run: Run) -> dict[str, Any]:
     record = run.record
     scores = {f"{when}.{name}": value for when, found in record["metrics"].items() for name, value in found.items()}
-    chosen = {key: str(value) if isinstance(value, tuple) else value for key, value in hyperparameters(run).items()}
+    chosen = {key: str(value) if isinstance(value, tuple) else value for key, value in settings_of(run).items()}
     counts = {f"params.{key}": value for key, value in run.params.items()}
     return {
         "run": str(run.folder), "method": run.method, "seed": run.seed, **held_fixed(run),

@@ -245,6 +245,7 @@ def _describe(record: Record, job: Job) -> None:
         shortcuts=list(classifier.shortcuts),
         training=job.config["training"] | {"precision": precision},
         max_length=job.config["data"]["max_length"],
+        processes=job.args.world_size,  # each with the config's batch size
         text=list(job.task.text),
         tasks=list(job.data.parts) if isinstance(job.data, MixedData) else None,
         rows={split: len(rows) for split, rows in job.rows.items()},

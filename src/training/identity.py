@@ -11,19 +11,28 @@ from typing import Any
 from src.code import code_hash
 from src.paths import ROOT
 
-# What changes neither the data nor the weights has no part in a run's identity. A budget acts through its knob.
-NOT_IDENTITY = {
-    "model": ("rules", "budget", "search"),
-    "data": ("rules", "rows", "sources"),
-    "training": (
-        "report_to",
-        "logging_steps",
-        "disable_tqdm",
-        "dataloader_num_workers",
-        "run_name",
-        "log_level",
-        "profile",
-    ),
+# Keys that change neither the data nor the weights, by their group, each with the reason: they have no part in a run's
+# identity, and no comparison tells runs apart by them.
+NOT_IDENTITY: dict[str, dict[str, str]] = {
+    "model": {
+        "rules": "what values the keys may have",
+        "budget": "names the knob that a budget turns; what counts is the knob's value",
+        "search": "names what a tuning draws; what counts is what was drawn",
+    },
+    "data": {
+        "rules": "what values the keys may have",
+        "rows": "published counts, only checked against",
+        "sources": "where the rows come from; what counts are the rows, by the data's own hash",
+    },
+    "training": {
+        "report_to": "where the log goes",
+        "logging_steps": "how often the log is written",
+        "disable_tqdm": "the progress bar",
+        "dataloader_num_workers": "who fetches the rows, not which",
+        "run_name": "the run's name for a tracker",
+        "log_level": "how much is logged",
+        "profile": "times steps and changes none",
+    },
 }
 NO_PART = ("sweep", "budget", "checkpoint", "tune", "watch")
 # A run's numbers depend on these folders and files of src, and on these packages.

@@ -8,11 +8,12 @@ from typing import Any
 from src.compare.axes import zero_log
 from src.compare.comparison import Comparison, Row, Table
 from src.compare.curves import TIME_TITLE, learning_curves
-from src.compare.grouping import hyperparameters
+from src.compare.grouping import SHARED
 from src.compare.pareto import on_front
 from src.compare.published import Published, published_rows
 from src.compare.records import Run, read_run
 from src.compare.sensitivity import sweeps
+from src.compare.settings import settings_of
 from src.compare.words import signed
 
 Record = Mapping[str, Any]
@@ -109,7 +110,8 @@ def _scores(row: Row) -> list[str]:
 
 def _configuration(run: Run) -> list[str]:
     """Hyperparameters of the adapter, then the rest that a list has room for."""
-    found = {key: value for key, value in hyperparameters(run).items() if value is not None}
+    kept = settings_of(run).items()
+    found = {key: value for key, value in kept if value is not None and not key.startswith(SHARED)}
     keys = sorted(found, key=lambda key: (not key.startswith(ADAPTER), key))
     lines = [f"{key.removeprefix(ADAPTER)} = {str(found[key])[:60]}" for key in keys]
     return lines if len(lines) <= MOST_LINES else [*lines[: MOST_LINES - 1], f"… {len(lines) - MOST_LINES + 1} more"]

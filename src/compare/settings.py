@@ -1,0 +1,113 @@
+"""What a run's record says of its settings: every key that can change a number, and what a missing key means."""
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from src.class_defaults import training_defaults
+from src.compare.records import Run
+from src.keys import leaves
+from src.paths import CONF
+from src.peft_fields import peft_defaults
+from src.training.identity import NO_PART, NOT_IDENTITY
+
+# Keys of a record's config that cannot make two runs of one seed differ, with the reason; those without a part in a
+# run's identity (NOT_IDENTITY, NO_PART) come first. What is not listed is told apart, a key of tomorrow too.
+NO_DIFFERENCE: dict[str, str] = {
+    **{f"{group}.{key}": reason for group, keys in NOT_IDENTITY.items() for key, reason in keys.items()},
+    **dict.fromkeys(NO_PART, "how jobs are planned, resumed and watched; a budget acts through its knob"),
+    "seed": "what a configuration is repeated over",
+    "data.dir": "where the files lie; what is in them splits the groups, by the data's fingerprint",
+    "data.files": "where the files lie; what is in them splits the groups, by the data's fingerprint",
+    "data.metrics": "what else is computed from the same predictions; the metric that is compared splits the groups",
+    "training.per_device_eval_batch_size": "predictions are made row by row",
+}
+MISSING = object()  # neither in the record nor known to have a default: equal to itself alone
+
+
+def settings_of(run: Run) -> dict[str, Any]:
+    """Every value of the run's config that can change a number, by its dotted key; the precision as it was resolved."""
+    record = run.record
+    config = record.get("config") or {
+        "model": {"adapter": record.get("adapter_config")},
+        "training": record.get("training"),
+    }
+    # An empty map says as much as one that is missing.
+    found = {key: _plain(value) for key, value in leaves(config) if value != {} and not _makes_no_difference(key)}
+    if (found.get("training.max_steps") or -1) > 0:
+        found.pop("training.num_train_epochs", None)  # steps decide
+    if precision := (record.get("training") or {}).get("precision"):
+        found["training.precision"] = precision
+    return found
+
+
+@functools.cache
+def _makes_no_difference(key: str) -> bool:
+    parts = key.split(".")
+    return any(".".join(parts[:end]) in NO_DIFFERENCE for end in range(1, len(parts) + 1))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(map(_plain, value))
+    return str(value) if isinstance(value, Mapping) else value
+
+
+def same_value(value: Any) -> str:
+    """A text that two values have in common only if they are the same value: 8 and 8.0 are, 1 and true are not."""
+    if value is MISSING:
+        return "missing"
+    if isinstance(value, bool) or value is None:
+        return str(value)
+    if isinstance(value, int | float):
+        number = float(value)
+        return repr(number) if number == value or number != number else repr(value)
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(same_value, value))}]"
+    return repr(value)
+
+
+def default_of(key: str, run: Run) -> Any:
+    """The value that a key had in a run whose record lacks it, or ``MISSING``.
+
+    A key that was added to the config since has today's default: every key was added with the default that does what
+    was done before it. A field that was left to its library has the library's.
+    """
+    config = run.record.get("config") or {}
+    model = config.get("model") or {}
+    names = tuple((config.get(group) or {}).get("name") for group in ("model", "backbone", "data"))
+    target = (model.get("adapter") or {}).get("_target_") if isinstance(model.get("adapter"), Mapping) else None
+    return _default_of(key, names, str(target))
+
+
+@functools.cache
+def _default_of(key: str, names: tuple[str | None, ...], target: str) -> Any:
+    group, _, field = key.partition(".")
+    if group == "training":  # a key that was taken out of the config is the library's to decide
+        ours: Any = OmegaConf.load(CONF / "training" / "default.yaml")
+        return training_defaults().get(field, ours.get(field, MISSING))
+    if target.startswith("peft.") and group == "model" and field.count(".") == 1:
+        library = peft_defaults(target)
+        if (name := field.partition(".")[2]) in library:
+            return library[name]
+    try:
+        value = OmegaConf.select(_defaults(names), key, default=MISSING)
+    except OmegaConfBaseException:  # it refers to what is not known here
+        return MISSING
+    if OmegaConf.is_config(value):
+        value = _plain(OmegaConf.to_container(value))
+    return value
+
+
+@functools.cache
+def _defaults(names: tuple[str | None, ...]) -> Any:
+    """The primary config with the named choices of model, backbone and data over it, as far as they are our own."""
+    parts = [OmegaConf.load(CONF / "config.yaml")]
+    for group, name in zip(("model", "backbone", "data"), names, strict=True):
+        file = CONF / group / f"{name}.yaml"
+        if name and file.is_file():
+            parts.append(OmegaConf.create({group: OmegaConf.load(file)}))
+    return OmegaConf.merge(*parts)
