@@ -429,23 +429,30 @@ def _on_others() -> Iterator[Attack]:
         run.backbone({"model_type": "strangers_own", "auto_map": {"AutoConfig": "canary_code.Config"}})
         run.custom_code()
         run.module()
-        _peft_checkpoint(run)
+        _peft_checkpoint(run, run.folder / "backbone", megatron_config={"a": 1})
 
     yield Attack("peft_checkpoint_on_a_hostile_backbone", "peft", checkpoint)
+    yield Attack("peft_checkpoint_that_names_modules", "peft", lambda run: (
+        run.module(), _peft_checkpoint(run, NANO, megatron_config=None)
+    ))  # fmt: skip
 
 
-def _peft_checkpoint(run: Run) -> None:
+def _peft_checkpoint(run: Run, backbone: Path, **fields: Any) -> None:
     import torch
     from safetensors.torch import save_file
 
-    config = {"peft_type": "LORA", "r": 2, "lora_alpha": 2, "base_model_name_or_path": str(run.folder / "backbone"),
-              "megatron_core": "canary_module", "megatron_config": {"a": 1},
+    config = {"peft_type": "LORA", "task_type": "SEQ_CLS", "r": 2, "lora_alpha": 2, "target_modules": ["query"],
+              "modules_to_save": ["classifier"], "layers_to_transform": [0], "base_model_name_or_path": str(backbone),
+              "megatron_core": "canary_module", "eva_config": {"canary_module": 1},
               "auto_mapping": {"base_model_class": "Adapter", "parent_library": "canary_module"}}  # fmt: skip
-    run.file("adapter_config.json", json.dumps(config))
+    run.file("adapter_config.json", json.dumps(config | fields))
     layer = "base_model.model.roberta.encoder.layer.0.attention.self.query"
-    tensors = {f"{layer}.lora_A.weight": torch.zeros(2, 128), f"{layer}.lora_B.weight": torch.zeros(128, 2),
-               "base_model.model.classifier.out_proj.weight": torch.zeros(2, 128)}  # fmt: skip
-    save_file(tensors, run.folder / "adapter_model.safetensors")
+    head = "base_model.model.classifier"
+    shapes = {
+        f"{layer}.lora_A.weight": (2, 128), f"{layer}.lora_B.weight": (128, 2), f"{head}.dense.weight": (128, 128),
+        f"{head}.dense.bias": (128,), f"{head}.out_proj.weight": (2, 128), f"{head}.out_proj.bias": (2,),
+    }  # fmt: skip
+    save_file({name: torch.zeros(shape) for name, shape in shapes.items()}, run.folder / "adapter_model.safetensors")
 
 
 def harmless_run(folder: Path) -> Path:

@@ -1,7 +1,9 @@
 """Reading a stranger's run folder executes nothing of it; see ``tests/hostile.py`` for the folders."""
 
+import ast
 import contextlib
 import io
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +21,7 @@ from src.models.adapter import AdapterLinear
 from src.models.classifier import build_classifier, load_classifier, make_adapter
 from src.models.description import check_peft_node, read_description
 from src.models.start import start_from
-from src.paths import CONF
+from src.paths import CONF, ROOT
 from src.run import run_job
 from src.training.checkpoint import Checkpoints
 from tests.conftest import NANO, compose_config
@@ -177,6 +179,41 @@ def test_refusals_name_file_key_and_value(hostile, monkeypatch, capsys, tmp_path
         assert part in said
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("auto_map_of_a_new_type", "code of its own"),
+        ("tokenizer_class_AutoProcessor", "code of its own"),
+        ("pickled_weights", "pickle"),
+        ("pickled_weights_of_torch", "pickle"),
+        ("pickled_weights_in_shards", "pickle"),
+        ("adapter_in_the_backbone", "holds an adapter"),
+    ],
+)
+def test_a_hostile_backbone_is_refused_for_what_it_is(name, said, hostile, monkeypatch, capsys, tmp_path):
+    assert call(COMMANDS["predict"](hostile(of_name(name)), tmp_path), monkeypatch) == 2
+    error = capsys.readouterr().err
+    assert said in error and "trust_remote_code" not in error and "weights_only" not in error
+
+
+def test_a_peft_checkpoint_that_names_modules_is_imported_without_them(hostile, monkeypatch, tmp_path):
+    run = hostile(of_name("peft_checkpoint_that_names_modules"))
+    assert call(COMMANDS["from peft"](run, tmp_path), monkeypatch) == 0
+    assert "canary_module" not in sys.modules and not run.canary.exists()
+
+
+def test_every_call_of_an_auto_class_says_that_no_code_is_trusted():
+    calls = []
+    for file in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and re.match(r"Auto\w+\.from_", ast.unparse(node.func)):
+                spread = {ast.unparse(keyword.value) for keyword in node.keywords if keyword.arg is None}
+                calls.append((file.name, node.lineno))
+                # options: what a function of src/models builds on NO_REMOTE_CODE
+                assert spread & {"NO_REMOTE_CODE", "options"}, f"{file}:{node.lineno}"
+    assert len(calls) > 5
+
+
 def test_the_working_folder_is_left(hostile, monkeypatch, tmp_path):
     run = hostile(Attack("path", "", lambda run: run.module()))
     sys.path.insert(1, str(run.folder))
@@ -208,7 +245,7 @@ def test_a_class_of_the_users_own_is_refused_in_a_folder_and_taken_in_a_config(h
 
 def test_every_peft_method_of_ours_may_be_saved():
     for file in sorted((CONF / "model").glob("roberta_peft_*.yaml")):
-        node: Any = OmegaConf.to_container(OmegaConf.load(file).peft)  # type: ignore[union-attr]
+        node: Any = OmegaConf.to_container(OmegaConf.load(file).peft, resolve=True)  # type: ignore[union-attr]
         check_peft_node(Path("adapter.json"), node)
     node = {"_target_": "peft.LoraConfig", "rank_pattern": {"query": 4}, "layers_to_transform": [0], "use_dora": True}
     check_peft_node(Path("adapter.json"), node)

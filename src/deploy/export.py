@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from src.deploy.output import new_folder
-from src.deploy.peft_format import PeftLora, base_model, read_peft, write_peft
+from src.deploy.peft_format import PeftLora, base_model, plain_fields, read_peft, write_peft
 from src.deploy.runs import load_run
 from src.errors import UserError, in_short
 from src.files import filled
@@ -19,6 +19,7 @@ from src.models.backbone import load_backbone, locate, quiet
 from src.models.classifier import Classifier, build_classifier, save_classifier
 from src.models.inject import some
 from src.models.probe import probe_logits
+from src.models.remote_code import NO_REMOTE_CODE
 from src.training.record import ADAPTER, RESULT, SCHEMA_VERSION, write_json
 
 LONGEST = 512  # tokens; a tokenizer without a limit of its own claims 1e30
@@ -130,9 +131,11 @@ def _compare_with_peft(classifier: Classifier, folder: Path, source: Mapping[str
         with quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             base = AutoModelForSequenceClassification.from_pretrained(
-                locate(source), num_labels=outputs, dtype=torch.float32, ignore_mismatched_sizes=True, **place
-            )
-            theirs = probe_logits(peft.PeftModel.from_pretrained(base, folder))
+                locate(source), num_labels=outputs, dtype=torch.float32, ignore_mismatched_sizes=True, **place,
+                **NO_REMOTE_CODE,
+            )  # fmt: skip
+            config = peft.LoraConfig(**plain_fields(folder))
+            theirs = probe_logits(peft.PeftModel.from_pretrained(base, folder, config=config))
     except Exception as error:  # whatever the library finds in another's files
         raise UserError(f"{folder}: the peft library itself cannot open it: {in_short(error)}") from error
     difference = float((probe_logits(classifier.model) - theirs).abs().max())

@@ -51,6 +51,7 @@ NO_MATTER = (
     "runtime_config",
     "eva_config",
 )
+PLAIN = (*READ[1:], "target_modules", "exclude_modules", "layers_to_transform", "layers_pattern", "modules_to_save")
 # Starts that leave the base's weights as they are. Others (pissa, olora, corda, loftq, lora_ga) take the adapter's
 # start out of them, which the checkpoint does not hold.
 PLAIN_STARTS = (True, False, None, "gaussian", "orthogonal", "eva")
@@ -192,6 +193,12 @@ def read_peft(folder: Path) -> PeftLora:
         raise UserError(f"{folder}: tensors without a counterpart here: {some(unknown)}")
     base, revision = config.get("base_model_name_or_path"), config.get("revision")
     return PeftLora(base, revision, r, alpha, config.get("lora_dropout", 0.0), layers, tensors)
+
+
+def plain_fields(folder: Path) -> dict[str, Any]:
+    """The fields of a checkpoint that ``read_peft`` has taken, without those that could name code."""
+    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    return {key: config[key] for key in PLAIN if key in config}
 
 
 def _check_fields(folder: Path, config: Mapping[str, Any]) -> tuple[int, float]:

@@ -7,6 +7,7 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from src.errors import UserError
+from src.models.remote_code import NO_REMOTE_CODE
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ def _refusal(config: Any, attention: str) -> str | None:
     """Why the model's shapes cannot be built with it; None if they can."""
     try:
         with torch.device("meta"):
-            AutoModelForSequenceClassification.from_config(config, attn_implementation=attention)
+            AutoModelForSequenceClassification.from_config(config, attn_implementation=attention, **NO_REMOTE_CODE)
     except Exception as error:  # whatever a config's odd values lead to
         return str(error).partition("\n")[0].partition(". ")[0][:200].rstrip(".") or type(error).__name__
     return None

@@ -22,7 +22,7 @@ from transformers.utils import CONFIG_NAME
 from transformers.utils import logging as transformers_logging
 
 from src import reuse
-from src.errors import UserError, in_short
+from src.errors import UserError
 from src.hub import require_hub
 from src.models.attention_choice import usable_attention
 from src.models.head_start import (
@@ -40,7 +40,7 @@ from src.models.head_start import (
 from src.models.heads import install_heads
 from src.models.initialise import draw_anew
 from src.models.probe import require_plain_text
-from src.models.remote_code import NO_REMOTE_CODE, refuse_adapter, without_code
+from src.models.remote_code import NO_REMOTE_CODE, refuse_adapter, why, without_code
 from src.models.tokenizer import fit_tokenizer
 from src.paths import ROOT
 from src.seeding import seeded
@@ -100,7 +100,6 @@ def _load(
     options: dict[str, Any] = NO_REMOTE_CODE | ({"revision": revision} if revision else {})
 
     def load(**where: Any) -> tuple[Backbone, frozenset[str]]:
-        refuse_adapter(source, **options, **where)
         config = read_config(source, **options, **where)
         theirs = class_names(config)
         _set_labels(config, label_names)
@@ -139,11 +138,12 @@ def _load(
     except UserError:
         raise
     except Exception as error:  # whatever files of other people's making lead to
-        raise UserError(f"the backbone {source} could not be loaded: {in_short(error)}") from error
+        raise UserError(f"the backbone {source} could not be loaded: {why(error)}") from error
 
 
 def read_config(source: str, **options: Any) -> Any:
-    """A backbone's config; raises UserError if it is of a kind that classifies no text."""
+    """A backbone's config; raises UserError if it is of a kind that classifies no text, or an adapter's."""
+    refuse_adapter(source, **options)
     config = AutoConfig.from_pretrained(source, **options)
     if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
         raise UserError(

@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from transformers import AutoModelForSequenceClassification
 
+from src.models.remote_code import NO_REMOTE_CODE
+
 NEW, KEPT, REORDERED = "new", "checkpoint", "checkpoint, reordered"
 
 
@@ -66,7 +68,7 @@ def output_tensors(config: Any) -> dict[str, int]:
         config = copy.deepcopy(config)
         config.num_labels = classes
         with torch.device("meta"):
-            model: Any = AutoModelForSequenceClassification.from_config(config)
+            model: Any = AutoModelForSequenceClassification.from_config(config, **NO_REMOTE_CODE)
         shapes.append({name: parameter.shape for name, parameter in model.named_parameters()})
     three, four = shapes
     return {

@@ -5,7 +5,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase, dynamic_module_utils
 from transformers.utils import find_adapter_config_file
 
-from src.errors import UserError
+from src.errors import UserError, in_short
 
 # For every call of an Auto class. Left out, transformers asks on the terminal, and `yes |` answers.
 NO_REMOTE_CODE: dict[str, Any] = {"trust_remote_code": False}
@@ -28,6 +28,16 @@ def refuse_adapter(source: str, **where: Any) -> None:
             f"the backbone {source} holds an adapter of the peft library (adapter_config.json): give the model it was "
             "trained on; python -m src export --from-peft reads such an adapter"
         )
+
+
+def why(error: Exception) -> str:
+    """Why loading failed; where transformers advises to trust the code, that it is not."""
+    text = str(error)
+    if "trust_remote_code" in text:
+        return "it brings code of its own (auto_map), which is never run"
+    if "weights_only" in text:
+        return "its weights are a pickle of more than tensors, which may run code: save them as safetensors"
+    return in_short(error)
 
 
 def without_code(source: str, tokenizer: Any, config: Any) -> None:

@@ -12,14 +12,14 @@ import torch
 from torch import nn
 from transformers import AutoModelForSequenceClassification
 
-from src.errors import UserError, in_short
+from src.errors import UserError
 from src.hub import require_hub
 from src.models.backbone import locate, quiet, read_config
 from src.models.classifier import adapter_class, from_peft, peft_library
 from src.models.head_start import head_names
 from src.models.inject import match_targets
 from src.models.rank import check_rank
-from src.models.remote_code import NO_REMOTE_CODE
+from src.models.remote_code import NO_REMOTE_CODE, why
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ def _skeleton(source: str, revision: str | None) -> Skeleton:
                     device_map="meta",
                     ignore_mismatched_sizes=True,
                     output_loading_info=True,
+                    weights_only=True,
                     **NO_REMOTE_CODE,
                 )
             missing = info["missing_keys"]
@@ -71,7 +72,7 @@ def _skeleton(source: str, revision: str | None) -> Skeleton:
     except UserError:
         raise
     except Exception as error:  # whatever files of other people's making lead to
-        raise UserError(f"the config of backbone {source} could not be loaded: {in_short(error)}") from error
+        raise UserError(f"the config of backbone {source} could not be loaded: {why(error)}") from error
     return Skeleton(model, head_names(model, missing))
 
 
