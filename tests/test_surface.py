@@ -29,6 +29,7 @@ MISTAKES = {
     "export": ["/nowhere", "--out", "/nowhere/out"],
     "analyze": ["/nowhere", "--out", "/nowhere/out"],
     "bench": ["--methods", "nope"],
+    "doctor": ["--nosuch"],
     "planted": ["--rank", "0"],
 }
 ASK = f"""

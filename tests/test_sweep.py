@@ -195,7 +195,14 @@ def test_the_plan_runs_nothing_and_reads_no_weight(tmp_path, monkeypatch, capsys
     def refuse(*args, **kwargs):
         raise AssertionError("weights were loaded")
 
-    monkeypatch.setattr(PreTrainedModel, "from_pretrained", refuse)
+    whole = PreTrainedModel.from_pretrained.__func__
+
+    def shapes_alone(cls, *args, **kwargs):
+        model, info = whole(cls, *args, **kwargs)
+        assert all(parameter.is_meta for parameter in model.parameters()), "weights were loaded"
+        return model, info
+
+    monkeypatch.setattr(PreTrainedModel, "from_pretrained", classmethod(shapes_alone))
     monkeypatch.setattr(safetensors.torch, "load_file", refuse)
     monkeypatch.setenv("COLUMNS", "200")
     call(monkeypatch, *SHORT, "--multirun", HERE, "model.lora.r=2,4", f"sweep.dir={sweep}", "sweep.plan=true")

@@ -1,6 +1,7 @@
 """The models that are timed: the floor, and every method on the same backbone."""
 
 import functools
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -131,8 +132,11 @@ def model_node(method: str, targets: str, overrides: Sequence[str] = ()) -> dict
 @contextmanager
 def random_backbone(shape: Shape) -> Iterator[dict[str, Any]]:
     """A ``backbone`` node for an encoder of this shape with random weights, which take as long as trained ones."""
+    files = sorted((ROOT / "assets" / "nano").glob("*token*"))  # a tokenizer is asked for, and not used
+    vocabulary = json.loads((ROOT / "assets" / "nano" / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
     config = RobertaConfig(
-        vocab_size=1000, hidden_size=shape.width, num_hidden_layers=shape.layers, num_attention_heads=shape.heads,
+        vocab_size=len(vocabulary) + 16, hidden_size=shape.width, num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
         intermediate_size=4 * shape.width, max_position_embeddings=max(514, shape.length + 2), type_vocab_size=1,
         hidden_dropout_prob=shape.dropout, attention_probs_dropout_prob=shape.dropout,
     )  # fmt: skip
@@ -140,7 +144,7 @@ def random_backbone(shape: Shape) -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="peft-arena-bench-") as folder:
         torch.manual_seed(0)
         RobertaForSequenceClassification(config).save_pretrained(folder)
-        for path in (ROOT / "assets" / "nano").glob("*token*"):  # a tokenizer is asked for, and not used
+        for path in files:
             shutil.copy(path, Path(folder))
         yield {"name": "random", "path": folder, "shortcuts": shape.shortcuts}
 

@@ -46,12 +46,22 @@ def test_adapters_of_three_classes_are_a_start_for_two(trained, train):
     assert record["init_from"]["copied"] and record["init_from"]["left_out"]
 
 
-def test_the_same_classes_in_another_order_give_the_same_answers(merged, trained, train):
+def test_the_same_classes_in_another_order_give_the_same_answers(merged, trained, train, tmp_path):
     """Every class keeps its logit."""
     first = load_run(trained("model=roberta_lora", "data=synth_entailment"))
     expected = first.logits(TEXTS, PAIRS)
+    rows = [
+        f"{text}\t{pair}\t{name}" for text, pair in zip(TEXTS, PAIRS, strict=True) for name in first.label_names
+    ] * 8
+    (tmp_path / "train.tsv").write_text("\n".join(["text\ttext_pair\tlabel", *rows]) + "\n")
+    files = (
+        "data=custom",
+        f"data.files.train={tmp_path}/train.tsv",
+        "data.text=[text,text_pair]",
+        "data.max_length=64",
+    )
     for names, how in {first.label_names: "checkpoint", first.label_names[::-1]: "checkpoint, reordered"}.items():
-        overrides = ("data=synth_entailment", f"data.label_names=[{','.join(names)}]", f"backbone.path={merged}")
+        overrides = (*files, f"data.label_names=[{','.join(names)}]", f"backbone.path={merged}")
         run = train(*SHORT, *STILL, "model=roberta_head", *overrides)
         assert result(run)["head_start"] == how
         order = [first.label_names.index(name) for name in names]

@@ -99,4 +99,4 @@ def test_a_sweep_from_the_command_line(tmp_path):
         assert log.count("share") == 1  # of this job alone
         assert (folder / ".hydra" / "config.yaml").exists()
     again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
-    assert "3 of them done before" in again.stdout
+    assert "3 of 3 jobs are done already" in again.stdout
