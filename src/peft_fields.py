@@ -48,8 +48,11 @@ def peft_fields(target: str) -> dict[str, str]:
 
 @functools.cache
 def peft_defaults(target: str) -> dict[str, Any]:
-    """Defaults of a config class's fields, as far as they are literals; none where the library is not installed."""
-    if importlib.util.find_spec("peft") is None:
+    """Defaults of a config class's fields, as far as they are literals.
+
+    None for a class of our own, and where the library is not installed.
+    """
+    if not target.startswith("peft.") or importlib.util.find_spec("peft") is None:
         return {}
     return _defaults(target.rpartition(".")[2], _classes())
 

@@ -89,7 +89,7 @@ def _default_of(key: str, names: tuple[str | None, ...], target: str) -> Any:
     if group == "training":  # a key that was taken out of the config is the library's to decide
         ours: Any = OmegaConf.load(CONF / "training" / "default.yaml")
         return training_defaults().get(field, ours.get(field, MISSING))
-    if target.startswith("peft.") and group == "model" and field.count(".") == 1:
+    if group == "model" and field.count(".") == 1:
         library = peft_defaults(target)
         if (name := field.partition(".")[2]) in library:
             return library[name]
