@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from hydra.core.override_parser.types import Quote, QuotedString
+
 
 def leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Every value of nested mappings by its dotted key; an empty mapping and a list are values."""
@@ -38,7 +40,7 @@ def _written(value: Any) -> str:
         return "{" + ",".join(f"{name}:{_written(item)}" for name, item in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join(map(_written, value)) + "]"
-    return str(value) if _is_word(str(value)) else _quoted(str(value))
+    return str(value) if _is_word(str(value)) else quoted(str(value))
 
 
 def _is_word(text: str) -> bool:
@@ -47,7 +49,6 @@ def _is_word(text: str) -> bool:
     return plain is not None and text.lower() not in ("null", "true", "false", "nan", "inf")
 
 
-def _quoted(text: str) -> str:
-    """Backslashes count as such but before a quote and at the end, where they are doubled."""
-    inner = re.sub(r"(\\*)'", lambda found: f"{found[1] * 2}\\'", text)
-    return "'" + re.sub(r"\\+$", lambda found: found[0] * 2, inner) + "'"
+def quoted(text: str) -> str:
+    """A text as Hydra reads it back, whatever it holds."""
+    return QuotedString(text, Quote.single).with_quotes()

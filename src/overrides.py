@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 
+from src.choices import choices
 from src.config.training import listed_keys
 from src.errors import UserError
+from src.keys import quoted
 from src.paths import CONF
 
 # Hydra's flags that take the next word as their value.
@@ -87,11 +88,6 @@ def open_training(argument: str) -> str:
     return f"++{argument}" if argument.startswith("training.") and key not in listed_keys() else argument
 
 
-def quoted(text: str) -> str:
-    """A text as Hydra reads it back, whatever it holds."""
-    return QuotedString(text, Quote.single).with_quotes()
-
-
 def as_text(key: str, value: str) -> str:
     """The word for a shell that sets a key to a text, whatever it holds."""
     word = f"{key}={quoted(value)}"
@@ -112,8 +108,7 @@ def _check_choice(word: str, group: str) -> None:
     value = override.value()
     if all(isinstance(name, str) for name in (value if isinstance(value, list) else [value])):
         return
-    choices = ", ".join(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
-    raise UserError(f"{word}: a choice is a name; choices: {choices or 'those of Hydra'}")
+    raise UserError(f"{word}: a choice is a name; choices: {', '.join(choices(group)) or 'those of Hydra'}")
 
 
 def _check_folder(key: str, value: str) -> None:

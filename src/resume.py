@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-QUOTE = r"(\\*)('|$)"  # within quotes Hydra takes a backslash as it is, but before a quote
+from src.keys import quoted
+
 PLAIN = re.compile(r"[\w./+-]+( [\w./+-]+)*")  # what Hydra takes as a value without quotes
 
 _command: list[str] = []  # what the user called
@@ -32,12 +33,8 @@ def offer(key: str, folder: str | Path) -> None:
     kept = [word for word in _command if word.lstrip("+").partition("=")[0] not in same]
     path = Path(folder)
     name = str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
-    value = name if PLAIN.fullmatch(name) else f"'{re.sub(QUOTE, _escaped, name)}'"
+    value = name if PLAIN.fullmatch(name) else quoted(name)
     _pending = shlex.join([*kept, f"{key}={value}"]) if _command else None
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return found[1] * 2 + ("\\'" if found[2] else "")
 
 
 def withdraw() -> None:

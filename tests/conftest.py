@@ -4,6 +4,7 @@ import atexit
 import logging
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,9 +19,10 @@ else:  # the workers inherit it
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
-from src.cli import CONF
+from src.cli import CONF, run_app
 from src.overrides import prepare_override
 
 NANO = [
@@ -40,6 +42,17 @@ LONGEST = ("packed/test_pack.py", "tune/test_tune.py", "test_sweep.py", "sweep/t
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first: workers that get whole files then end at about the same time."""
     items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Call ``main.py`` in this process, where it does not end well; returns its exit status."""
+    import main
+
+    monkeypatch.setattr(sys, "argv", ["main.py", *arguments])
+    GlobalHydra.instance().clear()
+    with pytest.raises(SystemExit) as stop:
+        run_app(main.main)
+    return stop.value.code  # type: ignore[return-value]
 
 
 @pytest.fixture(autouse=True)

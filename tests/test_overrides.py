@@ -12,7 +12,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 import main
 from src.cli import ROOT, run_app
 from src.errors import UserError
-from src.overrides import as_text, prepare, prepare_override, quoted
+from src.keys import quoted
+from src.overrides import as_text, prepare, prepare_override
 
 TEXTS = [
     "a=b", "a=b=c", "f(x)", "(x)", "[x", "x]", "größe", "naïve café", "日本語", "😀", "it's", 'say "x"', "a#b", "a&b;c",

@@ -19,19 +19,11 @@ from src.cache import cache_dir
 from src.cli import run_app
 from src.files import append_line, filled, whole, write_whole
 from src.places import UnwritableError, writing
-from tests.conftest import NANO
+from tests.conftest import NANO, call
 
 SHORT = [*NANO, "hydra/job_logging=none", "training.max_steps=1"]
 REFUSALS = [errno.EACCES, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EIO]
 FULL = Path("/dev/full")  # every write to it fails as on a full disk
-
-
-def call(monkeypatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["main.py", *arguments])
-    GlobalHydra.instance().clear()
-    with pytest.raises(SystemExit) as stop:
-        run_app(main.main)
-    return stop.value.code
 
 
 def refuse(code: int):

@@ -17,7 +17,7 @@ from src.cli import ROOT, run_app
 from src.sweep.job import Outcome, SweepJob
 from src.sweep.progress import Progress, clock
 from src.sweep.summary import print_summary
-from tests.conftest import NANO, compose_config
+from tests.conftest import NANO, call, compose_config
 
 SHORT = [*NANO, "hydra/job_logging=none", "training.max_steps=1"]
 HEAVY = ("torch", "transformers", "datasets", "evaluate", "sklearn", "peft", "optuna")
@@ -50,14 +50,6 @@ for command, (_, text) in COMMANDS.items():
         heavy = [name for name in {HEAVY!r} if name in sys.modules]
         assert not heavy, f"{{command}} {{arguments}} imports {{heavy}}"
 """
-
-
-def call(monkeypatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["main.py", *arguments])
-    GlobalHydra.instance().clear()
-    with pytest.raises(SystemExit) as stop:
-        run_app(main.main)
-    return stop.value.code
 
 
 def below(folder: Path) -> dict[str, bytes]:

@@ -9,11 +9,11 @@ import ast
 import functools
 import importlib.util
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
+from src.class_defaults import training_class
 from src.config.optimizers import check_optimizer, check_schedule
 from src.errors import UserError
 from src.paths import CONF
@@ -186,15 +186,13 @@ def listed_keys() -> frozenset[str]:
 
 @functools.cache
 def _fields() -> dict[str, str]:
-    """TrainingArguments' fields with the rules of their annotations, read from its source in 50 ms."""
-    spec = importlib.util.find_spec("transformers")
-    if spec is None or spec.origin is None:
+    """TrainingArguments' fields with the rules of their annotations."""
+    found = training_class()
+    if found is None:
         raise UserError("the package transformers is not installed: pip install -r requirements.txt")
-    tree = ast.parse(Path(spec.origin).with_name("training_args.py").read_text(encoding="utf-8"))
-    body = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "TrainingArguments").body
     return {
         node.target.id: _rule_of(ast.unparse(node.annotation))
-        for node in body
+        for node in found.body
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and not node.target.id.startswith("_")
     }
 

@@ -13,6 +13,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from src.choices import choices
 from src.config.rules import broken, check_rule, unknown_key
 from src.config.tables import CEILINGS, MIX_RULES, NEEDED, OPEN, RULES, SEARCH
 from src.config.training import DECIDED_BY_THE_RUN, OURS, check_training, listed_keys, training_rules
@@ -20,13 +21,11 @@ from src.data.records import check_fixed_keys
 from src.errors import UserError
 from src.extras import require_package
 from src.metrics.names import LOWER_IS_BETTER, check_metrics
-from src.paths import CONF
 from src.peft_fields import peft_fields
 
 GROUPS = ("model", "backbone", "data", "training")
 _INSTANTIATED = {"_target_": "str", "_partial_": "bool"}
 _INTERPOLATED = re.compile(r"\$\{")
-_ALIAS = re.compile(r"\$\{model\.(\w+)\}")
 
 
 def validate(cfg: DictConfig) -> None:
@@ -149,12 +148,8 @@ def _check_complete(path: str, node: Mapping[str, Any], table: Any) -> None:
             continue
         full = f"{path}.{key}" if path else key
         group = path if path in GROUPS and key == "name" else key if key in GROUPS and not path else None
-        hint = f"; {group}=CHOICE sets it, choices: {', '.join(_choices(group))}" if group else ""
+        hint = f"; {group}=CHOICE sets it, choices: {', '.join(choices(group))}" if group else ""
         raise UserError(f"{full} is missing from the config{hint}")
-
-
-def _choices(group: str) -> list[str]:
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
 def _check_node(path: str, node: Any, table: Mapping[str, str]) -> None:

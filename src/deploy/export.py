@@ -12,7 +12,7 @@ from transformers import AutoModelForSequenceClassification
 
 from src.deploy.output import new_folder
 from src.deploy.peft_format import PeftLora, base_model, plain_fields, read_peft, write_peft
-from src.deploy.runs import load_run
+from src.deploy.runs import LONGEST, load_run
 from src.errors import UserError, in_short
 from src.files import filled
 from src.models.backbone import load_backbone, locate, quiet
@@ -22,7 +22,6 @@ from src.models.probe import probe_logits
 from src.models.remote_code import NO_REMOTE_CODE
 from src.training.record import ADAPTER, RESULT, SCHEMA_VERSION, write_json
 
-LONGEST = 512  # tokens; a tokenizer without a limit of its own claims 1e30
 LIKE_PEFT = 1e-4  # of the largest logit: two ways to the same sums
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from src.config import check_rule
+from src.config.tables import RULES as CONFIG
 from src.errors import UserError
 from src.extras import require_package
 from src.lookup import TARGET, ForeignNameError, packages, targets
@@ -14,7 +15,7 @@ from src.peft_fields import peft_fields
 DESCRIPTION = "adapter.json"
 FORMAT_VERSION = 1
 
-RULES = {
+RULES: dict[str, dict[str, str]] = {
     "": {
         "format_version": "int >= 1",
         "model": "map",
@@ -25,15 +26,7 @@ RULES = {
         "tasks": "map",
     },
     "model": {"name": "str", "adapter": "map | null", "train_parameters": "str | list[str]", "head": "map"},
-    "model.head": {"train": "bool", "learning_rate": "float > 0 | null"},
-    "backbone": {
-        "name": "str",
-        "path": "str | null",
-        "package": "map | null",
-        "revision": "str | null",
-        "attention": "sdpa | eager | flash_attention_2",  # of transformers' own; another name is code on the hub
-        "shortcuts": "bool",
-    },
+    **{node: CONFIG[node] for node in ("model.head", "backbone")},  # attention: transformers' own, no code on the hub
 }
 OPTIONAL = frozenset(RULES["model.head"]) | (frozenset(RULES["backbone"]) - {"name"}) | {
     "tasks", "adapter", "train_parameters", "head",

@@ -13,6 +13,7 @@ import torch
 import transformers
 from torch import Tensor
 
+from src.errors import in_short
 from src.models.dropout import use_cheaper_dropout
 from src.models.probe import SAME, probe_logits
 from src.seeding import seeded
@@ -37,7 +38,7 @@ def use_shortcuts(model: Any) -> list[str]:
         try:
             plain = probe_logits(model)
         except Exception as error:  # an encoder that wants more than tokens; whatever it is, its own way is right
-            log.info("no shortcuts: %s takes no plain batch of tokens (%s)", type(model).__name__, _first_line(error))
+            log.info("no shortcuts: %s takes no plain batch of tokens (%s)", type(model).__name__, in_short(error))
             return []
         for name, (install, trial) in SHORTCUTS.items():
             undo: Undo | None = None
@@ -49,7 +50,7 @@ def use_shortcuts(model: Any) -> list[str]:
                     same = _same(probe_logits(model), plain) and agrees()
                 reason = "gives other logits"
             except Exception as error:  # a part of the library that is gone, moved, or means something else now
-                same, reason = False, f"cannot be used ({_first_line(error)})"
+                same, reason = False, f"cannot be used ({in_short(error)})"
             if same:
                 found.append(name)
                 continue
@@ -65,10 +66,6 @@ def use_shortcuts(model: Any) -> list[str]:
 def _same(found: Tensor, expected: Tensor) -> bool:
     scale = max(1.0, float(expected.abs().max()))
     return found.shape == expected.shape and torch.allclose(found, expected, rtol=0, atol=SAME * scale)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).partition("\n")[0]
 
 
 def _dropout(model: Any) -> Undo:

@@ -8,6 +8,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from src.choices import choices
 from src.errors import UserError
 from src.models.skeleton import Skeleton, adapter_size, load_skeleton, width
 from src.paths import CONF
@@ -78,9 +79,9 @@ def _set(cfg: DictConfig, knob: Mapping[str, Any], value: int) -> None:
 
 def _size_of(model: str, skeleton: Skeleton) -> int:
     """The adapter's size of another model config, with its own values."""
-    choices = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
-    if model not in choices:
-        raise UserError(f"budget.match={model}: there is no such model; choices: {', '.join(choices)}")
+    known = choices("model")
+    if model not in known:
+        raise UserError(f"budget.match={model}: there is no such model; choices: {', '.join(known)}")
     running = GlobalHydra.instance().hydra  # in a sweep Hydra stands already, and would refuse to stand twice
     GlobalHydra.instance().clear()
     try:

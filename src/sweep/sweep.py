@@ -15,7 +15,7 @@ from src import resume
 from src.compare.after_sweep import after_sweep
 from src.config import validate
 from src.errors import UserError
-from src.overrides import quoted
+from src.keys import quoted
 from src.places import UnwritableError
 from src.sweep.job import STOP, Outcome, SweepJob, identify, read_record, task_config
 from src.sweep.lock import LockedError, locked, owner
@@ -47,12 +47,13 @@ def make_jobs(batch: Sequence[Sequence[str]], compose: Compose, folder: Path) ->
     for overrides, config in zip(batch, configs, strict=True):
         name = job_name(overrides, task_config(config))
         own = [*overrides, f"hydra.sweep.dir={quoted(str(folder))}", f"hydra.sweep.subdir={quoted(name)}"]
-        logging_ = config.hydra.job_logging
-        if set(OmegaConf.select(logging_, "root.handlers") or ()) >= {"console", "file"}:
-            own.append("hydra.job_logging.root.handlers=[file]")  # the terminal has the sweep's own lines
+        handlers = OmegaConf.select(config, "hydra.job_logging.root.handlers") or ()
+        to_file = {"console", "file"} <= set(handlers)  # the terminal has the sweep's own lines
+        if to_file:
+            own.append("hydra.job_logging.root.handlers=[file]")
         with open_dict(config):
-            if own[-1].startswith("hydra.job_logging"):
-                logging_.root.handlers = ["file"]
+            if to_file:
+                config.hydra.job_logging.root.handlers = ["file"]
             config.hydra.sweep.dir, config.hydra.sweep.subdir = str(folder), name
             config.hydra.job.id = config.hydra.job.num = len(jobs)
         job = SweepJob(own, config, folder / name)
