@@ -15,15 +15,15 @@ from hydra.utils import get_class
 from omegaconf import OmegaConf
 
 from src.__main__ import main
-from src.errors import UserError
-from src.lookup import packages, targets
+from src.config.known_names import packages, targets
 from src.models.adapter import AdapterLinear
 from src.models.classifier import build_classifier, load_classifier, make_adapter
 from src.models.description import check_peft_node, read_description
-from src.models.start import start_from
-from src.paths import CONF, ROOT
-from src.run import run_job
+from src.models.warm_start import start_from
 from src.training.checkpoint import Checkpoints
+from src.training.run import run_job
+from src.utils.errors import UserError
+from src.utils.paths import CONF, ROOT
 from tests.conftest import NANO, compose_config
 from tests.hostile import SECRET, Attack, Run, attacks, harmless_run, make
 from tests.models.facts import FACTS

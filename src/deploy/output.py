@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from src.errors import UserError
+from src.utils.errors import UserError
 
 
 def new_folder(folder: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.models.fused import Recipe, fusable, low_rank_linear
+from src.models.kernels.low_rank import Recipe, fusable, low_rank_linear
 
 
 class AdapterLinear(nn.Module):

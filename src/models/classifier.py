@@ -15,21 +15,21 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from src.errors import UserError
-from src.extras import require_package
-from src.files import whole, write_whole
+from src.backbones.fast_paths.choose import use_shortcuts
+from src.backbones.load import Backbone, load_backbone, with_heads
 from src.models.adapter import AdapterLinear
-from src.models.backbone import Backbone, load_backbone, with_heads
 from src.models.description import DESCRIPTION, FORMAT_VERSION, read_description
 from src.models.inject import adapter_state, adapters, copy_state, count_parameters, endings, inject
 from src.models.rank import check_rank
 from src.models.schedule import Schedule
-from src.models.shortcuts import use_shortcuts
-from src.places import make_folder
-from src.seeding import seeded
+from src.utils.errors import UserError
+from src.utils.extras import require_package
+from src.utils.files import whole, write_whole
+from src.utils.places import make_folder
+from src.utils.seeding import seeded
 
 if TYPE_CHECKING:
-    from src.models.peft_library import PeftAdapters
+    from src.models.peft.library import PeftAdapters
 
 TENSORS = "adapter.safetensors"
 
@@ -174,7 +174,7 @@ def from_peft(node: Mapping[str, Any]) -> bool:
 def peft_library() -> Any:
     """The module that talks to the peft library, which is an extra and slow to import."""
     require_package("peft")
-    return importlib.import_module("src.models.peft_library")
+    return importlib.import_module("src.models.peft.library")
 
 
 def make_adapter(node: Mapping[str, Any]) -> Callable[[nn.Linear], AdapterLinear]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import nn
 
-from src.errors import UserError
 from src.models.inject import match_targets
+from src.utils.errors import UserError
 
 log = logging.getLogger(__name__)
 

@@ -14,12 +14,12 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 import src.cli  # noqa: F401  registers the resolvers that the config needs, also in a worker
-from src import reuse
-from src.errors import UserError
-from src.run import resolve, run_job
-from src.sweep.lock import LockedError, locked, owner
-from src.training.identity import identity
-from src.training.record import RESULT
+from src.runs.identity import identity
+from src.runs.lock import LockedError, locked, owner
+from src.runs.record import RESULT
+from src.training.run import resolve, run_job
+from src.utils import reuse
+from src.utils.errors import UserError
 
 if TYPE_CHECKING:
     from src.packed.member import Member

@@ -17,10 +17,10 @@ import transformers
 from accelerate.utils import broadcast_object_list, gather_object
 from transformers import TrainerCallback
 
-from src.files import whole
+from src.runs.record import CHECKPOINT
 from src.training import interrupt
 from src.training.hooks import RESUME, missing
-from src.training.record import CHECKPOINT
+from src.utils.files import whole
 
 if TYPE_CHECKING:
     from src.training.trainer import ArenaTrainer

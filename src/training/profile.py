@@ -9,8 +9,8 @@ import torch
 from torch.profiler import ProfilerActivity, profile, schedule
 from transformers import TrainerCallback
 
-from src.files import write_whole
-from src.places import make_folder, writing
+from src.utils.files import write_whole
+from src.utils.places import make_folder, writing
 
 FOLDER, TRACE, PAGE = "profile", "trace.json.gz", "summary.txt"
 WAIT, WARMUP, ACTIVE = 3, 2, 10  # steps; the first ones allocate memory and choose kernels

@@ -21,7 +21,6 @@ from torch.utils.data import RandomSampler, Sampler, SequentialSampler
 from transformers import EvalPrediction, Trainer
 from transformers.trainer import TRAINER_STATE_NAME
 
-from src.errors import UserError
 from src.metrics.compute import ComputeFunction
 from src.models.inject import adapters
 from src.models.schedule import Schedule
@@ -29,7 +28,8 @@ from src.training.checkpoint import CheckpointCallback, Checkpoints, rng_state, 
 from src.training.hooks import ACCUMULATION, ORDER, missing
 from src.training.profile import FORWARD, STEP
 from src.training.sampler import LengthGroupedSampler, QuotaSampler
-from src.training.schedule import ScheduleCallback
+from src.training.schedule_callback import ScheduleCallback
+from src.utils.errors import UserError
 
 log = logging.getLogger(__name__)
 

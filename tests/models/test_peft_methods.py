@@ -10,13 +10,13 @@ from omegaconf import OmegaConf
 
 from src.cli import CONF
 from src.config import validate
-from src.errors import UserError
 from src.models.classifier import build_classifier, load_classifier, save_classifier
 from src.models.inject import adapters
-from src.models.skeleton import adapter_size, load_skeleton
-from src.run import resolve, run_job
+from src.models.meta_model import adapter_size, load_skeleton
+from src.training.run import resolve, run_job
+from src.utils.errors import UserError
+from tests.backbones import zoo
 from tests.conftest import NANO, compose_config
-from tests.models import zoo
 
 if importlib.util.find_spec("peft") is None:
     pytest.skip("the peft library is not installed: pip install -r requirements-peft.txt", allow_module_level=True)

@@ -6,10 +6,10 @@ import signal
 import pyarrow.parquet as pq
 import pytest
 
-from src.run import run_job
+from src.runs.record import CHECKPOINT
 from src.training import interrupt
 from src.training.checkpoint import rng_state, set_rng_state
-from src.training.record import CHECKPOINT
+from src.training.run import run_job
 from src.training.trainer import ArenaTrainer
 from tests.conftest import NANO, compose_config
 from tests.training.test_runs import history, record

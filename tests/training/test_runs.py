@@ -11,16 +11,16 @@ import torch
 from omegaconf import OmegaConf
 from safetensors import safe_open
 
+from src.backbones.load import load_backbone
 from src.data.encode import encode
 from src.data.load import load_data
-from src.errors import UserError
 from src.metrics import make_compute
-from src.models.backbone import load_backbone
 from src.models.classifier import build_classifier, load_classifier, make_adapter
 from src.models.inject import adapters
-from src.run import run_job
+from src.training.run import run_job
+from src.utils.errors import UserError
+from tests.config.test_config import own_methods
 from tests.conftest import NANO, compose_config
-from tests.test_config import own_methods
 
 MODELS = own_methods()
 each_model = pytest.mark.parametrize("model", MODELS)
