@@ -1,9 +1,8 @@
 """A backbone's shapes without its weights, and the size of an adapter on it."""
 
-import copy
 import fnmatch
 import functools
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from transformers import AutoModelForSequenceClassification
 from src.backbones.head_start import head_names
 from src.backbones.load import locate, quiet, read_config
 from src.backbones.remote_code import NO_REMOTE_CODE, why
-from src.models.classifier import adapter_class, from_peft, peft_library
 from src.models.inject import match_targets
+from src.models.method import make_method
 from src.models.rank import check_rank
 from src.utils.errors import UserError
 from src.utils.hub_access import require_hub
@@ -98,11 +97,9 @@ def adapter_size(model_cfg: Mapping[str, Any], skeleton: Skeleton) -> int:
             if any(p is skeleton.model.get_parameter(h) for p in module.parameters(recurse=False) for h in names)
         }
         try:
-            check_rank(adapter, encoder, new)
-            if from_peft(adapter):
-                total += peft_library().peft_size(copy.deepcopy(skeleton.model), adapter, head, new)
-            else:
-                total += _closed_form(adapter, encoder, new)
+            method = make_method(adapter)
+            check_rank(method, encoder, new)
+            total += method.size(skeleton.model, head, new)
         except (ValueError, TypeError) as error:
             raise UserError(f"model={model_cfg['name']}: {error}") from error
     patterns = model_cfg.get("train_parameters", [])
@@ -113,15 +110,6 @@ def adapter_size(model_cfg: Mapping[str, Any], skeleton: Skeleton) -> int:
         if name not in head and any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
     )
     return total
-
-
-def _closed_form(adapter: Mapping[str, Any], encoder: nn.Module, exclude: Collection[str]) -> int:
-    """What our own methods say of their size."""
-    hyperparameters = {key: value for key, value in adapter.items() if not key.startswith("_")}
-    cls: Any = adapter_class(adapter["_target_"])
-    names = match_targets(encoder, hyperparameters.pop("target_modules"), exclude)
-    linears: list[Any] = [encoder.get_submodule(name) for name in names]
-    return sum(cls.expected_parameters(layer.in_features, layer.out_features, **hyperparameters) for layer in linears)
 
 
 def width(model_cfg: Mapping[str, Any], skeleton: Skeleton) -> int:

@@ -54,7 +54,7 @@ def start_from(classifier: Classifier, run: str | None) -> dict[str, Any] | None
         raise UserError(
             f"init_from={run}: {saved['model']['name']} there does not fit {ours['model']['name']} here: {error}"
         ) from error
-    classifier.started_elsewhere()
+    classifier.adaptation.started_elsewhere()
     return {
         "run": run,
         "model": saved["model"]["name"],

@@ -60,6 +60,7 @@ def evaluate(classifier: Classifier, folder: Path) -> np.ndarray:
         args=TrainingArguments(str(folder), use_cpu=True, data_seed=0, report_to=[], per_device_eval_batch_size=2),
         head=classifier.backbone.head,
         head_learning_rate=None,
+        adaptation=classifier.adaptation,
         on_evaluation=found.append,
         on_log=lambda line: None,
         checkpoints=Checkpoints(folder, "never", {}, dict, lambda state: None),

@@ -11,7 +11,7 @@ from hydra.core.global_hydra import GlobalHydra
 import main
 from src.cli import CONF, ROOT, run_app
 from src.config import check_rule, validate
-from src.models.classifier import make_adapter
+from src.models.method import make_method
 from src.utils.errors import UserError
 from tests.conftest import compose_config
 
@@ -83,7 +83,7 @@ def test_the_yaml_and_the_constructor_agree(model):
     from torch import nn
 
     cfg = compose_config(f"model={model}")
-    make = make_adapter(cfg.model.adapter)
+    make = make_method(cfg.model.adapter).constructor(None)
     arguments = set(inspect.signature(make.func.__init__).parameters) - {"self", "base"}
     assert set(cfg.model.rules) == arguments | {"target_modules"}
     make(nn.Linear(64, 64))

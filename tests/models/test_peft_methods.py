@@ -91,7 +91,7 @@ def test_the_contract(model, tmp_path):
     assert same == theirs.identity_at_start == (model not in NOT_IDENTITY)
 
     counts, config = theirs.counts, plain(f"model={model}")
-    library, _ = theirs.library.handle.get_nb_trainable_parameters()
+    library, _ = theirs.adaptation.handle.get_nb_trainable_parameters()
     assert counts["head"] == 128 * 128 + 128 + 2 * 128 + 2 and counts["router"] == 0
     assert counts["adapter"] == library - counts["head"] > 0
     assert adapter_size(config["model"], load_skeleton(config["backbone"])) == counts["adapter"]

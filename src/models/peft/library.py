@@ -4,6 +4,7 @@ The library changes the model in place. The model stays the outermost module, so
 same as for every other method; what the library keeps beside the model is hung into it.
 """
 
+import copy
 import dataclasses
 import fnmatch
 import functools
@@ -11,7 +12,7 @@ import warnings
 import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import peft
 import torch
@@ -23,41 +24,41 @@ from src.backbones.cache_argument import accept_old_name
 from src.backbones.heads import MultiTask
 from src.backbones.probe import SAME, probe_logits
 from src.models.inject import ALL_LINEAR, match_targets, refuse_shared, shared_modules
+from src.models.method import TARGET, Adaptation, Method
 from src.models.peft.rank_schedule import HOOK, PeftSchedule, split_phases
 from src.utils.errors import UserError
 
 ADAPTER = "default"  # the library's name for the only adapter
 SHARED = "peft_shared"  # where what the library keeps beside the model hangs in the model
 TARGETS = ("target_modules", "feedforward_modules")
+# The key that is a rank, where a method has one: elsewhere the library's `r` means something else.
+RANKS = {"peft.LoraConfig": "r", "peft.LoHaConfig": "r", "peft.AdaLoraConfig": "init_r"}
 
 
 @dataclass
-class PeftAdapters:
+class PeftAdaptation(Adaptation):
     """What the library made of a model.
 
     Attributes:
-        model: the adapted classifier.
         handle: the library's own wrapper around it.
-        adapted: names of the adapted modules in the encoder.
         base: names of the parameters and buffers that the model had before.
         changed: those of them whose values the method's start has changed (PiSSA keeps the residual there).
-        identity_at_start: whether the model's output was the same after as before.
-        schedule: the method's step hook, if it has one.
         extra_loss: what the method added to the task's loss in the last forward pass.
+        config: the library's config by name.
     """
 
-    model: nn.Module
-    handle: Any
-    adapted: list[str]
-    base: frozenset[str]
+    handle: Any = None
+    base: frozenset[str] = frozenset()
     changed: frozenset[str] = frozenset()
-    identity_at_start: bool = True
-    schedule: PeftSchedule | None = None
     extra_loss: Tensor | None = None
+    config: str = ""
+    packable: ClassVar[bool] = False
 
-    def auxiliary_loss(self) -> Tensor | None:
-        """What the method adds to the task's loss."""
-        return self.extra_loss
+    def auxiliary_losses(self) -> list[Tensor]:
+        return [] if self.extra_loss is None else [self.extra_loss]
+
+    def require_own(self, action: str) -> None:
+        raise UserError(f"{action}: its adapters are those of {self.config}, not of this framework")
 
     def state(self) -> dict[str, Tensor]:
         """The method's own tensors, frozen ones included, and the base's tensors that its start has changed.
@@ -71,74 +72,75 @@ class PeftAdapters:
         }
 
 
-def add_peft(
-    model: nn.Module, node: Mapping[str, Any], head: Collection[str], exclude: Collection[str] = ()
-) -> PeftAdapters:
-    """Let the peft library adapt a classifier; everything but its own tensors is frozen.
+class PeftMethod(Method):
+    """Any method of the peft library: ``_target_`` names one of its configs, the rest are the config's fields."""
 
-    Args:
-        model: the classifier; changed in place.
-        node: the method's node: ``_target_`` names a config of the library, the rest are its fields.
-        head: names of the head's parameters, which the library leaves alone.
-        exclude: names of modules of the encoder that are no target.
+    packable = False
+    not_packable_because = "has adapters of the peft library"
 
-    Raises:
-        UserError: if the config is wrong, reaches into the head, or targets a module whose weight is another's, too.
-    """
-    before, sums = probe_logits(model), _checksums(model)
-    found = _adapt(model, node, head, exclude)
-    found.changed = frozenset(name for name, value in _checksums(model).items() if sums.get(name, value) != value)
-    found.identity_at_start = torch.allclose(before, probe_logits(model), rtol=0, atol=SAME)
-    return found
+    @property
+    def rank_key(self) -> str | None:
+        return RANKS.get(str(self.node[TARGET]))
 
+    def apply(self, model: nn.Module, head: Collection[str], exclude: Collection[str] = ()) -> PeftAdaptation:
+        """Let the library adapt a classifier; everything but its own tensors is frozen.
 
-def peft_size(model: nn.Module, node: Mapping[str, Any], head: Collection[str], exclude: Collection[str] = ()) -> int:
-    """Values that the method trains, worked out on torch's meta device; the model is changed.
+        Raises:
+            UserError: if the config is wrong, reaches into the head, or targets a module whose weight is another's,
+                too.
+        """
+        before, sums = probe_logits(model), _checksums(model)
+        found = self._adapt(model, head, exclude)
+        found.changed = frozenset(name for name, value in _checksums(model).items() if sums.get(name, value) != value)
+        found.identity_at_start = torch.allclose(before, probe_logits(model), rtol=0, atol=SAME)
+        return found
 
-    Raises:
-        UserError: as ``add_peft``, and if the method cannot be set up without weights.
-    """
-    try:
-        with torch.device("meta"):
-            _adapt(model, node, head, exclude)
-    except (RuntimeError, NotImplementedError) as error:
-        raise UserError(
-            f"the size of {node['_target_']} cannot be worked out without weights, so no budget can be set: {error}"
-        ) from error
-    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+    def size(self, model: nn.Module, head: Collection[str], exclude: Collection[str] = ()) -> int:
+        """Values that the method trains; raises as ``apply``, and if the method cannot be set up without weights."""
+        model = copy.deepcopy(model)
+        try:
+            with torch.device("meta"):
+                self._adapt(model, head, exclude)
+        except (RuntimeError, NotImplementedError) as error:
+            raise UserError(
+                f"the size of {self.node[TARGET]} cannot be worked out without weights, so no budget can be set: "
+                f"{error}"
+            ) from error
+        return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
-
-def _adapt(model: nn.Module, node: Mapping[str, Any], head: Collection[str], exclude: Collection[str]) -> PeftAdapters:
-    base, shared = frozenset(_tensors(model)), shared_modules(model)
-    model.requires_grad_(False)
-    config, shares = _make_config(model, node, exclude)
-    for module in (model, model.base_model):
-        accept_old_name(module)  # type: ignore[arg-type]
-    if config.is_prompt_learning and isinstance(model, MultiTask):
-        raise UserError(f"{node['_target_']} has its own forward pass, which knows of one head: data=mix needs several")
-    try:
-        with warnings.catch_warnings():  # the library asks for it under the name that transformers is about to drop
-            warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
-            handle: Any = peft.get_peft_model(model, config, adapter_name=ADAPTER)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"{node['_target_']}: {error}") from error
-    _unwrap_head(model)
-    names = {name for name, _ in model.named_parameters()}
-    if reached := sorted(set(head) - names):
-        raise UserError(f"{node['_target_']}: target_modules reach into the head: {', '.join(reached)}")
-    tuner = handle if config.is_prompt_learning else handle.base_model
-    _hang_in(model, [handle, tuner])
-    prefix = f"{getattr(model, 'base_model_prefix', '')}."
-    targeted = getattr(tuner, "targeted_module_names", [])
-    refuse_shared(targeted, shared)
-    adapted = [name.removeprefix(prefix) for name in targeted]
-    found = PeftAdapters(model, handle, adapted, base)
-    if config.is_prompt_learning or type(tuner).forward is not BaseTuner.forward:
-        _route(found, tuner)
-    if hasattr(type(tuner), HOOK):
-        found.schedule = PeftSchedule(tuner, config, shares)
-    model.train(model.training)
-    return found
+    def _adapt(self, model: nn.Module, head: Collection[str], exclude: Collection[str]) -> PeftAdaptation:
+        base, shared = frozenset(_tensors(model)), shared_modules(model)
+        model.requires_grad_(False)
+        config, shares = _make_config(model, self.node, exclude)
+        for module in (model, model.base_model):
+            accept_old_name(module)  # type: ignore[arg-type]
+        if config.is_prompt_learning and isinstance(model, MultiTask):
+            raise UserError(
+                f"{self.node[TARGET]} has its own forward pass, which knows of one head: data=mix needs several"
+            )
+        try:
+            with warnings.catch_warnings():  # it asks for a name that transformers is about to drop
+                warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
+                handle: Any = peft.get_peft_model(model, config, adapter_name=ADAPTER)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise UserError(f"{self.node[TARGET]}: {error}") from error
+        _unwrap_head(model)
+        names = {name for name, _ in model.named_parameters()}
+        if reached := sorted(set(head) - names):
+            raise UserError(f"{self.node[TARGET]}: target_modules reach into the head: {', '.join(reached)}")
+        tuner = handle if config.is_prompt_learning else handle.base_model
+        _hang_in(model, [handle, tuner])
+        prefix = f"{getattr(model, 'base_model_prefix', '')}."
+        targeted = getattr(tuner, "targeted_module_names", [])
+        refuse_shared(targeted, shared)
+        adapted = [name.removeprefix(prefix) for name in targeted]
+        found = PeftAdaptation(model, adapted, handle=handle, base=base, config=str(self.node[TARGET]))
+        if config.is_prompt_learning or type(tuner).forward is not BaseTuner.forward:
+            _route(found, tuner)
+        if hasattr(type(tuner), HOOK):
+            found.schedule = PeftSchedule(tuner, config, shares)
+        model.train(model.training)
+        return found
 
 
 def _make_config(model: Any, node: Mapping[str, Any], exclude: Collection[str]) -> tuple[Any, dict[str, float]]:
@@ -208,7 +210,7 @@ def _hang_in(model: nn.Module, holders: list[Any]) -> None:
         model.add_module(SHARED, shared)
 
 
-def _route(found: PeftAdapters, outer: Any) -> None:
+def _route(found: PeftAdaptation, outer: Any) -> None:
     """Call the library's forward around the model's: it adds prompts, or a term to the loss.
 
     It calls the model's forward in turn, which then has to be the original. Such a term is kept apart, as that of our
