@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from src.compare.statistics.crossed import crossed as statistics
+from src.compare.statistics import crossed as statistics
 from src.compare.statistics.panel import make_panel
 
 
