@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from src.runs.identity import identity, relevant
 from src.utils.errors import UserError
-from src.utils.files import append_line, write_whole
+from src.utils.files import append_line, remove_unfinished, write_whole
 from src.utils.places import UnwritableError, make_folder
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class Record:
 
     def __enter__(self) -> Self:
         make_folder(self.folder)
+        if self.writes:
+            remove_unfinished(self.folder)
         self.update()
         return self
 
@@ -135,7 +137,7 @@ def environment() -> dict[str, Any]:
 
 def write_json(path: Path, fields: Mapping[str, Any]) -> None:
     """Write a record as JSON, whole or not at all."""
-    write_whole(path, json.dumps(jsonable(dict(fields)), indent=2) + "\n")
+    write_whole(path, json.dumps(jsonable(dict(fields)), indent=2) + "\n", durable=True)
 
 
 def _identity(config: dict[str, Any]) -> dict[str, Any]:

@@ -1,22 +1,35 @@
 """Writing files whole or not at all."""
 
+import errno
 import os
+import re
 import shutil
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from src.utils.places import make_folder, writing
 
+# What a killed writer leaves, see ``whole``: a hidden name that ends in a process and a thread.
+_UNFINISHED = re.compile(r"\..+\.(\d+)\.\d+")
+# And the probes of a moment: of the clock, of a file's mode, of a lock.
+_PROBES = (".now.*", ".mode.*", ".new_lock.*")
+_MOMENT = 60.0  # seconds
+
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def whole(path: Path, durable: bool = False) -> Iterator[Path]:
     """A file to write in ``path``'s place: it takes the place when the block ends well, and is gone if it does not.
 
     Whoever reads ``path`` meanwhile, or after a kill, sees the file as it was before or as it is afterwards. The name
     is this thread's own, so that two writers do not disturb each other. The file is as readable as any new one in its
     folder, also where a library makes it private (safetensors).
+
+    Args:
+        path: the file.
+        durable: be sure that it is on the disk, also if the machine loses its power in the next moment.
 
     Raises:
         UnwritableError: if the place cannot be written.
@@ -28,14 +41,45 @@ def whole(path: Path) -> Iterator[Path]:
             mode = temporary.stat().st_mode
             yield temporary
             temporary.chmod(mode)
+            if durable:
+                _sync(temporary)
             temporary.replace(path)
+            if durable:
+                _sync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all; lines end as they do in the text."""
-    with whole(path) as temporary:
+def _sync(path: Path) -> None:
+    """Have the system write a file, or a folder's names, to the disk."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:  # a folder that may be written to and not listed
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system that knows no such thing
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed writers have left in a folder of which this process is the only owner."""
+    now = time.time()
+    with suppress(OSError):
+        for path in folder.iterdir():
+            writer = _UNFINISHED.fullmatch(path.name)
+            probe = any(path.match(pattern) for pattern in _PROBES)
+            old = probe and abs(now - path.lstat().st_mtime) > _MOMENT
+            if old or (writer and not probe and int(writer[1]) != os.getpid()):
+                path.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, text: str, durable: bool = False) -> None:
+    """Write a text file, whole or not at all; lines end as they do in the text. ``durable`` as in ``whole``."""
+    with whole(path, durable) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
