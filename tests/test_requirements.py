@@ -62,5 +62,5 @@ def test_what_the_installed_packages_ask_for_is_locked():
 def test_make_installs_from_the_lock():
     rules = (ROOT / "Makefile").read_text(encoding="utf-8")
     installs = [line for line in rules.splitlines() if "$(PIP)" in line and "$(BIN)" in line]
-    assert len(installs) == 2
+    assert len(installs) == 3
     assert all(line.endswith("-c constraints.txt") for line in installs)
