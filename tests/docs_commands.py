@@ -13,8 +13,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
-from src.overrides import prepare_override
-from src.paths import CONF, ROOT
+from src.config.overrides import prepare_override
+from src.utils.paths import CONF, ROOT
 from tools import site_hooks
 
 PAGES = sorted({path for pattern in site_hooks.PAGES for path in ROOT.glob(pattern)})

@@ -8,11 +8,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from src.choices import choices
+from src.config.choices import choices
 from src.config import validate
-from src.keys import leaves
-from src.paths import CONF, ROOT
-from src.training.identity import config_hash
+from src.utils.keys import leaves
+from src.utils.paths import CONF, ROOT
+from src.runs.identity import config_hash
 from tests.conftest import compose_config
 
 
@@ -90,7 +90,7 @@ def test_what_this_machine_sets_is_in_no_repository():
 def test_overfit_learns_its_rows_by_heart(tmp_path):
     import json
 
-    from src.run import run_job
+    from src.training.run import run_job
 
     run_job(compose_config("experiment=demo", "debug=overfit", "training.disable_tqdm=true"), tmp_path)
     history = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]

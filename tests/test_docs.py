@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from src.paths import ROOT
+from src.utils.paths import ROOT
 from tools import config_reference, site_hooks
 
 PAGES = sorted({path for pattern in site_hooks.PAGES for path in ROOT.glob(pattern)})
@@ -115,3 +115,12 @@ def test_the_table_of_results_leads_to_every_table():
     assert [anchor for anchor in sections if f"(#{anchor})" not in text] == []
     order = [text.index(f"## {heading}") for heading in re.findall(r"^## (.*)", text, re.MULTILINE)]
     assert all(first < second for first, second in pairwise(order))
+
+
+def test_the_layout_names_every_room_and_nothing_else():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Layout")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`([\w/.]+/[\w/.]*)`", text))
+    inner = {path.name for path in ROOT.glob("src/*/*") if path.is_dir()}
+    assert [path for path in named if not (ROOT / path).exists() and path.strip("/") not in inner] == []
+    rooms = {f"src/{path.name}/" for path in (ROOT / "src").iterdir() if (path / "__init__.py").exists()}
+    assert sorted(rooms - named) == []

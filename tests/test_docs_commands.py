@@ -21,9 +21,9 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from src.__main__ import COMMANDS
-from src.choices import choices
+from src.config.choices import choices
 from src.config import validate
-from src.paths import ROOT
+from src.utils.paths import ROOT
 from tests.conftest import NANO, call
 from tests.docs_commands import PAGES, Command, commands, composed, jobs_of, split
 
@@ -198,7 +198,7 @@ def why_not(command: Command) -> str | None:
         return reason
     match command.words:
         case ("python", "-m", "src"):
-            return "the table of commands, see tests/test_surface.py"
+            return "the table of commands, see tests/commands/test_surface.py"
         case ("python", "-m", "src", _) if command.words[3] not in ("doctor", "bench"):
             return "only named, without arguments"
         case (

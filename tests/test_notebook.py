@@ -7,7 +7,7 @@ import matplotlib
 import pytest
 import torch
 
-from src.paths import ROOT
+from src.utils.paths import ROOT
 
 NOTEBOOK = ROOT / "examples" / "lora.ipynb"
 CELLS = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]

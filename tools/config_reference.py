@@ -11,11 +11,11 @@ from typing import Any
 
 import yaml
 
-from src.choices import choices
+from src.config.choices import choices
 from src.config.launchers import RULES as LAUNCHER_RULES
 from src.config.tables import MIX_RULES, RULES
 from src.config.training import DECIDED_BY_THE_RUN, OURS, WORKS
-from src.paths import CONF, ROOT
+from src.utils.paths import CONF, ROOT
 
 PAGE = ROOT / "docs" / "config_reference.md"
 INTRO = """\
