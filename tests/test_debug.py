@@ -8,11 +8,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from src.config.choices import choices
 from src.config import validate
+from src.config.choices import choices
+from src.runs.identity import config_hash
 from src.utils.keys import leaves
 from src.utils.paths import CONF, ROOT
-from src.runs.identity import config_hash
 from tests.conftest import compose_config
 
 

@@ -21,8 +21,8 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from src.__main__ import COMMANDS
-from src.config.choices import choices
 from src.config import validate
+from src.config.choices import choices
 from src.utils.paths import ROOT
 from tests.conftest import NANO, call
 from tests.docs_commands import PAGES, Command, commands, composed, jobs_of, split
