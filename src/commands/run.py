@@ -58,7 +58,7 @@ class CheckedFirst(Callback):
     """What Hydra calls before it makes the folder of a single run: a wrong config ends here, and leaves nothing."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        from src.sweep.job import task_config
+        from src.sweep.compose import task_config
 
         with answered(begun=False):  # Hydra makes a warning of what leaves a callback, but lets an exit pass
             validate(task_config(config))
