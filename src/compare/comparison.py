@@ -14,7 +14,16 @@ from src.compare.grouping import Configuration, Group, group_runs
 from src.compare.pareto import on_front
 from src.compare.predictions import agreement, collapsed, group_panel
 from src.compare.pscp import pscp
-from src.compare.statistics.crossed import MIN_SEEDS, Estimate, compare, estimate, holm, resample_examples, seeds_only
+from src.compare.statistics.crossed import (
+    MIN_SEEDS,
+    Estimate,
+    affordable,
+    compare,
+    estimate,
+    holm,
+    resample_examples,
+    seeds_only,
+)
 from src.compare.statistics.panel import Array, Panel
 from src.metrics.names import LOWER_IS_BETTER
 from src.runs.reading import Run
@@ -125,7 +134,8 @@ def compare_runs(
         baseline: label or method that differences are taken to; default: the configuration that trains everything, if
             there is one, else the best.
         metric: instead of each task's primary metric.
-        resamples: of the bootstrap and the permutation test; default 10,000, fewer for more than 20 configurations.
+        resamples: of the bootstrap and the permutation test; default 10,000, fewer for more than 20 configurations
+            and for more than 200,000 examples.
         store: keeps results between calls.
 
     Raises:
@@ -164,6 +174,7 @@ def _check_baseline(groups: Sequence[Group], baseline: str) -> None:
 
 def _table(group: Group, baseline: str | None, resamples: int, store: Store | None) -> Table:
     lower = group.metric in LOWER_IS_BETTER
+    resamples = affordable(resamples, _examples(group))
     scores = {entry.label: fmean(_values(entry, group.metric)) for entry in group.configurations}
     reference = _baseline(group, baseline, scores, lower)
     keys = {entry.label: _key(entry, reference, group.metric, resamples) for entry in group.configurations}
@@ -182,6 +193,12 @@ def _table(group: Group, baseline: str | None, resamples: int, store: Store | No
     rows = [replace(row, pareto=f, pscp=cost) for row, f, cost in zip(rows, front, costs, strict=True)]
     label = reference.label if reference and len(rows) > 1 else None
     return Table(group.fixed, group.metric, lower, label, resamples, _adjusted(rows))
+
+
+def _examples(group: Group) -> int:
+    """How many the group's runs were judged on, as far as their records tell."""
+    runs = [run for entry in group.configurations for run in entry.runs]
+    return max((run.record.get("rows") or {}).get(group.fixed["split"]) or 0 for run in runs)
 
 
 def _baseline(group: Group, wanted: str | None, scores: Mapping[str, float], lower: bool) -> Configuration | None:

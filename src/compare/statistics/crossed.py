@@ -24,12 +24,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import ndtri, stdtr, stdtrit
 
-from src.compare.statistics.panel import Array, Panel
+from src.compare.statistics.panel import Array, Panel, kinds
 
 MIN_SEEDS = 3  # fewer support no claim
 LEVEL = 0.95
 POWER = 0.8
 CHUNK = 500  # resamples at a time: a block of weights stays in the processor's cache
+BLOCK = 2**28  # bytes that a block may take, where there are many examples
+MANY = 50_000  # examples from which on those that are alike are taken together
+AFFORDABLE = 2e9  # draws of examples that a table may take
+PER_WEIGHT = 20  # bytes: the draw, its count, the weight and its copy
 
 
 @dataclass(frozen=True)
@@ -68,10 +72,21 @@ def crossed_error(table: Array) -> tuple[float, float]:
     return float(np.sqrt((ms_seed + excess) / (k * n))), float(degrees)
 
 
+def blocks(resamples: int, size: int) -> Iterator[int]:
+    """How many resamples of so many examples are made at a time, as often as it takes."""
+    most = max(1, min(CHUNK, BLOCK // (PER_WEIGHT * max(size, 1))))
+    for start in range(0, resamples, most):
+        yield min(most, resamples - start)
+
+
+def affordable(resamples: int, examples: int) -> int:
+    """As many of the resamples as so many examples leave time for, a thousand at least."""
+    return min(resamples, max(1000, int(AFFORDABLE / max(examples, 1))))
+
+
 def draws(rng: np.random.Generator, resamples: int, size: int) -> Iterator[Array]:
     """Blocks of (R, size) counts of how often each of ``size`` things was drawn in ``size`` draws with replacement."""
-    for start in range(0, resamples, CHUNK):
-        rows = min(CHUNK, resamples - start)
+    for rows in blocks(resamples, size):
         drawn = rng.integers(0, size, (rows, size), dtype=np.int32)
         drawn += np.arange(rows, dtype=np.int32)[:, None] * size
         counts = np.bincount(drawn.ravel(), minlength=rows * size)
@@ -81,7 +96,17 @@ def draws(rng: np.random.Generator, resamples: int, size: int) -> Iterator[Array
 def resample_examples(panel: Panel, resamples: int, seed: int = 0) -> Array:
     """(R, k) metrics of all runs on the same draws of examples."""
     rng = np.random.default_rng(seed)
-    return np.concatenate([panel.resampled(weights) for weights in draws(rng, resamples, len(panel.labels))])
+    n = len(panel.labels)
+    if n > MANY and (found := kinds([panel])) is not None:
+        examples, counts = found
+        panel = panel.at(examples, counts)
+        share = counts / n
+        weights: Iterator[Array] = (
+            rng.multinomial(n, share, size=rows).astype(np.float32) for rows in blocks(resamples, len(examples))
+        )
+    else:
+        weights = draws(rng, resamples, n)
+    return np.concatenate([panel.resampled(block) for block in weights])
 
 
 def estimate(table: Array, values: Array, resampled: Array, seed: int = 0) -> Estimate:
@@ -124,12 +149,18 @@ def permuted_differences(ours: Panel, theirs: Panel, resamples: int, seed: int =
     """(R,) mean differences, each example's predictions exchanged with probability 1/2, in all seeds alike."""
     rng = np.random.default_rng(seed + 2)
     size = len(ours.labels)
-    blocks = []
-    for start in range(0, resamples, CHUNK):
-        rows = min(CHUNK, resamples - start)
+    found = []
+    if size > MANY and (alike := kinds([ours, theirs])) is not None:
+        examples, counts = alike
+        ours, theirs = ours.at(examples, counts), theirs.at(examples, counts)
+        for rows in blocks(resamples, len(examples)):
+            swapped = rng.binomial(counts, 0.5, size=(rows, len(counts))).astype(np.float32)
+            found.append(ours.exchanged(theirs, swapped).mean(1))
+        return np.concatenate(found)
+    for rows in blocks(resamples, size):
         swaps = np.unpackbits(rng.integers(0, 256, (rows, -(-size // 8)), dtype=np.uint8), axis=1)[:, :size]
-        blocks.append(ours.exchanged(theirs, swaps.astype(np.float32)).mean(1))
-    return np.concatenate(blocks)
+        found.append(ours.exchanged(theirs, swaps.astype(np.float32)).mean(1))
+    return np.concatenate(found)
 
 
 def calibrated_p(difference: float, null: Array, error: float, degrees: float) -> float:

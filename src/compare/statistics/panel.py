@@ -1,19 +1,18 @@
 """Runs' metric as a function of the examples: of how often each is drawn, and of whose prediction each carries.
 
 Every metric here but Spearman's is a smooth function of sums over examples, ``g(sum_j w_j f_j)``, where ``f_j``
-depends on the label and the prediction of example j alone: a table of label against prediction for classification,
-five moments for Pearson. Resampling the examples is then one matrix product for all runs, and the metric is recomputed,
-not approximated.
+depends on the label and the prediction of example j alone: hits for accuracy, hits, predictions and labels of each
+class for F1 and Matthews, five moments for Pearson. Resampling the examples is then one matrix product for all runs,
+and the metric is recomputed, not approximated.
 """
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from src.compare.statistics.features import Array, Features, class_counts, stacked
 
 
 class Panel:
@@ -27,8 +26,9 @@ class Panel:
 
     Attributes:
         predictions: (k, n) as given; ``classes`` their number, None for regression.
-        features: (n, k, f).
+        features: what each example adds to the metric's sums.
         values: (k,) the metric on the examples as they are.
+        counts: (n,) how many examples each one stands for, see ``kinds``; None for one.
 
     Raises:
         KeyError: for a metric that has no entry in ``METRICS``.
@@ -38,32 +38,36 @@ class Panel:
         self.metric, self.labels, self.classes = metric, np.asarray(labels), num_classes
         self.predictions = np.asarray(predictions)
         features, self._of_sums = METRICS[metric]
-        rows = [features(self.labels, row, num_classes).astype(np.float32) for row in self.predictions]
-        self.features = np.stack(rows, axis=1)
+        self.features = features(self.labels, self.predictions, num_classes)
+        self.counts: Array | None = None
         self.values = self._of_sums(self._sums)
 
     @property
     def _sums(self) -> Array:
-        return self.features.sum(0, dtype=np.float64)
+        return self.features.total() if self.counts is None else self.features.weighted(self.counts[None])[0]
 
     def of(self, runs: Sequence[int]) -> Self:
         """The panel of some of the runs, by their rows."""
         panel = copy.copy(self)
         rows = list(runs)
-        panel.predictions, panel.features, panel.values = (
-            self.predictions[rows],
-            self.features[:, rows],
-            self.values[rows],
-        )
+        panel.predictions, panel.values = self.predictions[rows], self.values[rows]
+        panel.features = self.features.of(rows)
+        return panel
+
+    def at(self, examples: Array, counts: Array) -> Self:
+        """The panel of some of the examples, each standing for so many; the metric's values stay the whole's."""
+        panel = copy.copy(self)
+        panel.labels, panel.predictions = self.labels[examples], self.predictions[:, examples]
+        panel.features, panel.counts = self.features.at(examples), counts
         return panel
 
     def resampled(self, weights: Array) -> Array:
         """(R, k) metrics with example j counted ``weights[r, j]`` times."""
-        return self._of_sums(_product(weights, self.features))
+        return self._of_sums(self.features.weighted(weights))
 
     def exchanged(self, other: Self, swaps: Array) -> Array:
         """(R, k) metrics minus the other panel's after the two swapped predictions where ``swaps[r, j]`` is 1."""
-        moved = _product(swaps, other.features - self.features)
+        moved = other.features.minus(self.features).weighted(swaps)
         return self._of_sums(self._sums + moved) - self._of_sums(other._sums - moved)
 
     def influence(self) -> Array:
@@ -71,10 +75,14 @@ class Panel:
 
         ``value + n dg/dw_j``; for accuracy they are the hits and misses themselves.
         """
-        means = self.features.mean(0, dtype=np.float64)
-        steps = 1e-6 * np.eye(means.shape[-1])[:, None]
-        gradient = (self._of_sums(means + steps) - self._of_sums(means - steps)) / 2e-6
-        return self.values[:, None] + np.einsum("nkf,fk->kn", self.features - means, gradient)
+        means = self._sums / len(self.labels)
+        gradient = np.empty_like(means)
+        for place in range(means.shape[-1]):
+            step = np.zeros(means.shape[-1])
+            step[place] = 1e-6
+            gradient[:, place] = (self._of_sums(means + step) - self._of_sums(means - step)) / 2e-6
+        offset = self.values - (means * gradient).sum(-1)
+        return offset[:, None] + self.features.along(gradient)
 
 
 class RankPanel(Panel):
@@ -99,16 +107,33 @@ class RankPanel(Panel):
         return np.stack(columns, axis=1)
 
 
+def kinds(panels: Sequence[Panel]) -> tuple[Array, Array] | None:
+    """One example of each kind, and how many there are of it; None where hardly two are alike.
+
+    Examples with the same label and the same predictions of all runs are of one kind: nothing here tells them apart.
+    How often each kind is drawn, when n examples are, is multinomial, and how many of a kind are exchanged is binomial,
+    so that a million examples of a hundred kinds cost what a hundred do.
+
+    Args:
+        panels: on the same examples.
+    """
+    columns = [panels[0].labels, *(row for panel in panels for row in panel.predictions)]
+    n = len(columns[0])
+    kind, first, counts = np.zeros(n, dtype=np.int64), np.zeros(1, dtype=np.int64), np.array([n])
+    for column in columns:
+        values, codes = np.unique(column, return_inverse=True)
+        _, first, kind, counts = np.unique(
+            kind * len(values) + codes, return_index=True, return_inverse=True, return_counts=True
+        )
+        if len(first) > n // 4:
+            return None
+    return first, counts
+
+
 def make_panel(metric: str, labels: Array, predictions: Array, num_classes: int | None) -> Panel | None:
     """The panel of a metric by its name; None where the metric has no such form."""
     kind = RankPanel if metric == "spearmanr" else Panel if metric in METRICS else None
     return kind and kind(metric, labels, predictions, num_classes)
-
-
-def _product(weights: Array, features: Array) -> Array:
-    """(R, n) times (n, k, f): (R, k, f) sums over examples."""
-    n, k, f = features.shape
-    return (weights @ features.reshape(n, k * f)).astype(np.float64).reshape(len(weights), k, f)
 
 
 def _weighted_ranks(values: Array, weights: Array) -> Array:
@@ -129,67 +154,73 @@ def _divide(numerator: Array, denominator: Array) -> Array:
         return np.where(denominator > 0, numerator / denominator, 0.0)
 
 
-def _table(labels: Array, predictions: Array, num_classes: int | None) -> Array:
-    """(n, C * C): one-hot cells of label against prediction."""
+def _hits(labels: Array, predictions: Array, num_classes: int | None) -> Features:
+    """1, and whether the prediction is right."""
+    return stacked([np.stack([np.ones(len(labels)), row == labels], axis=1) for row in predictions])
+
+
+def _by_class(labels: Array, predictions: Array, num_classes: int | None) -> Features:
     classes = num_classes or int(max(labels.max(), predictions.max())) + 1
-    return np.eye(classes * classes)[(labels * classes + predictions).astype(int)]
+    return class_counts(labels, predictions, classes)
 
 
-def _square(sums: Array) -> Array:
-    size = int(np.sqrt(sums.shape[-1]))
-    return sums.reshape(*sums.shape[:-1], size, size)
+def _of_class_one(labels: Array, predictions: Array, num_classes: int | None) -> Features:
+    """The hits, the predictions and the labels that are class 1."""
+    true = labels == 1
+    return stacked([np.stack([true & (row == 1), row == 1, true], axis=1) for row in predictions])
 
 
-def _accuracy(sums: Array) -> Array:
-    table = _square(sums)
-    return _divide(np.trace(table, axis1=-2, axis2=-1), table.sum((-2, -1)))
+def _classes(sums: Array) -> tuple[Array, Array, Array]:
+    """Hits, predictions and labels of each class."""
+    hits, predicted, true = np.split(sums, 3, axis=-1)
+    return hits, predicted, true
 
 
 def _matthews(sums: Array) -> Array:
     """R_K of Gorodkin (2004), which is Matthews' for two classes."""
-    table = _square(sums)
-    total, true, predicted = table.sum((-2, -1)), table.sum(-1), table.sum(-2)
-    right = np.trace(table, axis1=-2, axis2=-1)
+    hits, predicted, true = _classes(sums)
+    total, right = true.sum(-1), hits.sum(-1)
     spread = (total**2 - (predicted**2).sum(-1)) * (total**2 - (true**2).sum(-1))
     return _divide(right * total - (true * predicted).sum(-1), np.sqrt(np.maximum(spread, 0)))
 
 
-def _f1_per_class(sums: Array) -> tuple[Array, Array, Array]:
-    table = _square(sums)
-    true, predicted = table.sum(-1), table.sum(-2)
-    hits = np.diagonal(table, axis1=-2, axis2=-1)
-    return _divide(2 * hits, true + predicted), true, predicted
-
-
-def _f1(sums: Array) -> Array:
-    return _f1_per_class(sums)[0][..., 1]
+def _f1_per_class(sums: Array) -> Array:
+    hits, predicted, true = _classes(sums)
+    return _divide(2 * hits, true + predicted)
 
 
 def _f1_macro(sums: Array) -> Array:
-    score, true, predicted = _f1_per_class(sums)
+    _, predicted, true = _classes(sums)
     present = true + predicted > 1e-9  # scikit-learn averages over the classes that occur on either side
-    return _divide((score * present).sum(-1), present.sum(-1))
+    return _divide((_f1_per_class(sums) * present).sum(-1), present.sum(-1))
 
 
 def _f1_weighted(sums: Array) -> Array:
-    score, true, _ = _f1_per_class(sums)
-    return _divide((score * true).sum(-1), true.sum(-1))
+    _, _, true = _classes(sums)
+    return _divide((_f1_per_class(sums) * true).sum(-1), true.sum(-1))
+
+
+def _f1(sums: Array) -> Array:
+    return _f1_per_class(sums)[..., 0]
 
 
 def _precision(sums: Array) -> Array:
-    table = _square(sums)
-    return _divide(table[..., 1, 1], table[..., :, 1].sum(-1))
+    return _divide(sums[..., 0], sums[..., 1])
 
 
 def _recall(sums: Array) -> Array:
-    table = _square(sums)
-    return _divide(table[..., 1, 1], table[..., 1, :].sum(-1))
+    return _divide(sums[..., 0], sums[..., 2])
 
 
-def _moments(labels: Array, predictions: Array, num_classes: int | None) -> Array:
-    """(n, 6): 1, x, y, x^2, y^2, xy of the standardised columns, so that single precision suffices for their sums."""
-    x, y = ((column - column.mean()) / (column.std() or 1.0) for column in (labels, predictions))
-    return np.stack([np.ones_like(x, dtype=float), x, y, x * x, y * y, x * y], axis=1)
+def _moments(labels: Array, predictions: Array, num_classes: int | None) -> Features:
+    """1, x, y, x^2, y^2, xy of the standardised columns, so that single precision suffices for their sums."""
+    x = _standardised(labels)
+    columns = ((x, _standardised(row)) for row in predictions)
+    return stacked([np.stack([np.ones_like(x, dtype=float), x, y, x * x, y * y, x * y], axis=1) for x, y in columns])
+
+
+def _standardised(column: Array) -> Array:
+    return (column - column.mean()) / (column.std() or 1.0)
 
 
 def _pearson(sums: Array) -> Array:
@@ -198,10 +229,10 @@ def _pearson(sums: Array) -> Array:
     return _divide(n * xy - x * y, np.sqrt(spread))
 
 
-def _errors(power: int) -> Callable[[Array, Array, int | None], Array]:
-    def features(labels: Array, predictions: Array, num_classes: int | None) -> Array:
-        error = np.abs(predictions - labels) ** power
-        return np.stack([np.ones_like(error, dtype=float), error], axis=1)
+def _errors(power: int) -> Callable[[Array, Array, int | None], Features]:
+    def features(labels: Array, predictions: Array, num_classes: int | None) -> Features:
+        errors = np.abs(predictions - labels) ** power
+        return stacked([np.stack([np.ones_like(error, dtype=float), error], axis=1) for error in errors])
 
     return features
 
@@ -210,14 +241,14 @@ def _mean(sums: Array) -> Array:
     return _divide(sums[..., 1], sums[..., 0])
 
 
-METRICS: dict[str, tuple[Callable[[Array, Array, int | None], Array], Callable[[Array], Array]]] = {
-    "accuracy": (_table, _accuracy),
-    "matthews_correlation": (_table, _matthews),
-    "f1": (_table, _f1),
-    "f1_macro": (_table, _f1_macro),
-    "f1_weighted": (_table, _f1_weighted),
-    "precision": (_table, _precision),
-    "recall": (_table, _recall),
+METRICS: dict[str, tuple[Callable[[Array, Array, int | None], Features], Callable[[Array], Array]]] = {
+    "accuracy": (_hits, _mean),
+    "matthews_correlation": (_by_class, _matthews),
+    "f1": (_of_class_one, _f1),
+    "f1_macro": (_by_class, _f1_macro),
+    "f1_weighted": (_by_class, _f1_weighted),
+    "precision": (_of_class_one, _precision),
+    "recall": (_of_class_one, _recall),
     "pearson": (_moments, _pearson),
     "mse": (_errors(2), _mean),
     "mae": (_errors(1), _mean),

@@ -1,0 +1,82 @@
+"""Many examples and many classes: taken together, kept sparse, cut into blocks, and still the same distribution."""
+
+import numpy as np
+import pytest
+
+from src.compare.statistics import crossed, features
+from src.compare.statistics.crossed import CHUNK, affordable, blocks, permuted_differences, resample_examples
+from src.compare.statistics.panel import METRICS, kinds, make_panel
+
+CLASSES = {"pearson": None, "mse": None, "mae": None}
+
+
+def panels(metric: str, n: int, k: int = 2, seed: int = 0):
+    """Two methods' runs, whose examples are of few kinds."""
+    rng = np.random.default_rng(seed)
+    classes = CLASSES.get(metric, 2)
+    labels = rng.integers(0, 2, n)
+    right = [np.where(rng.random((k, n)) < share, labels, 1 - labels) for share in (0.8, 0.75)]
+    return [
+        make_panel(metric, labels if classes else labels / 2, rows if classes else rows / 2, classes) for rows in right
+    ]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_examples_of_a_kind_are_drawn_together_with_the_same_distribution(metric, monkeypatch):
+    """Against drawing each example on its own: mean, spread and tails, within what 20,000 draws leave open."""
+    ours, theirs = panels(metric, 400)
+    one_by_one = resample_examples(ours, 20_000)[:, 0], permuted_differences(ours, theirs, 20_000)
+    monkeypatch.setattr(crossed, "MANY", 100)
+    together = resample_examples(ours, 20_000, seed=1)[:, 0], permuted_differences(ours, theirs, 20_000, seed=1)
+    for a, b in zip(one_by_one, together, strict=True):
+        spread = a.std()
+        assert abs(a.mean() - b.mean()) < 5 * spread * np.sqrt(2 / 20_000)
+        assert b.std() == pytest.approx(spread, rel=0.04)
+        assert np.abs(np.sort(a) - np.sort(b)).mean() < 0.04 * spread, "all quantiles"
+
+
+def test_kinds_are_counted_as_by_hand():
+    labels, ours, theirs = (
+        np.array([0, 1, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0]),
+        np.zeros((1, 12), int),
+        np.zeros((1, 12), int),
+    )
+    theirs[0, 4] = 1
+    examples, counts = kinds([make_panel("accuracy", labels, rows, 2) for rows in (ours, theirs)])
+    found = {(labels[i], ours[0, i], theirs[0, i]): count for i, count in zip(examples, counts, strict=True)}
+    assert found == {(0, 0, 0): 9, (1, 0, 0): 2, (1, 0, 1): 1}
+    values = np.random.default_rng(0).normal(size=(1, 12))
+    assert kinds([make_panel("pearson", labels, values, None)]) is None, "hardly two are alike"
+
+
+@pytest.mark.parametrize("metric", ["f1_macro", "f1_weighted", "matthews_correlation"])
+def test_sparse_counts_are_the_dense_ones(metric, monkeypatch):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 9, 200)
+    predictions = np.where(rng.random((3, 200)) < 0.6, labels, rng.integers(0, 9, (3, 200)))
+    weights = rng.integers(0, 4, (7, 200)).astype(np.float32)
+    swaps = rng.integers(0, 2, (7, 200)).astype(np.float32)
+    found = []
+    for few in (12, 3):
+        monkeypatch.setattr(features, "FEW", few)
+        panel = make_panel(metric, labels, predictions, 9)
+        other = panel.of([1, 2, 0])
+        found.append([panel.values, panel.resampled(weights), panel.exchanged(other, swaps), panel.influence(),
+                      panel.at(np.arange(50), np.ones(50)).resampled(weights[:, :50])])  # fmt: skip
+    assert isinstance(panel.features, features.Sparse)
+    for dense, sparse in zip(*found, strict=True):
+        np.testing.assert_allclose(sparse, dense, rtol=1e-7, atol=1e-8)
+
+
+def test_blocks_are_bounded_by_bytes_and_leave_small_comparisons_as_they_were():
+    assert list(blocks(1200, 1000)) == [CHUNK, CHUNK, 200]
+    for size in (100_000, 1_000_000, 10**9):
+        rows = list(blocks(50, size))
+        assert sum(rows) == 50 and max(rows) * size * crossed.PER_WEIGHT <= max(
+            crossed.BLOCK, size * crossed.PER_WEIGHT
+        )
+
+
+def test_fewer_resamples_of_very_many_examples():
+    assert affordable(10_000, 0) == affordable(10_000, 200_000) == 10_000
+    assert affordable(10_000, 1_000_000) == 2000 and affordable(10_000, 10**9) == 1000 and affordable(500, 10**9) == 500
