@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from src import fence
 from src.places import make_folder, writing
 
 
@@ -20,15 +21,22 @@ def whole(path: Path) -> Iterator[Path]:
 
     Raises:
         UnwritableError: if the place cannot be written.
+        LostLockError: if another process has taken over the run's folder.
     """
+    fence.check(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     with writing(path):
         try:
             temporary.touch()
             mode = temporary.stat().st_mode
             yield temporary
-            temporary.chmod(mode)
-            temporary.replace(path)
+            fence.check(path)
+            try:
+                temporary.chmod(mode)
+                temporary.replace(path)
+            except FileNotFoundError:  # a new owner of the folder removes what earlier ones have begun
+                fence.check(path)
+                raise
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -41,6 +49,7 @@ def write_whole(path: Path, text: str) -> None:
 
 def append_line(path: Path, line: str) -> None:
     """Add a line to a text file, whole or not at all."""
+    fence.check(path)
     with writing(path), path.open("ab", buffering=0) as file:
         size, left = file.tell(), f"{line}\n".encode()
         try:

@@ -20,7 +20,7 @@ from src.extras import require_package
 from src.files import whole, write_whole
 from src.models.adapter import AdapterLinear
 from src.models.backbone import Backbone, load_backbone, with_heads
-from src.models.description import DESCRIPTION, FORMAT_VERSION, read_description
+from src.models.description import DESCRIPTION, FORMAT_VERSION, TENSORS, read_description
 from src.models.inject import adapter_state, adapters, copy_state, count_parameters, endings, inject
 from src.models.rank import check_rank
 from src.models.schedule import Schedule
@@ -31,7 +31,6 @@ from src.seeding import seeded
 if TYPE_CHECKING:
     from src.models.peft_library import PeftAdapters
 
-TENSORS = "adapter.safetensors"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from src.extras import require_package
 from src.lookup import TARGET, ForeignNameError, packages, targets
 from src.peft_fields import peft_fields
 
-DESCRIPTION = "adapter.json"
+DESCRIPTION, TENSORS = "adapter.json", "adapter.safetensors"
 FORMAT_VERSION = 1
 
 RULES: dict[str, dict[str, str]] = {

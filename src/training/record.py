@@ -1,11 +1,11 @@
 """The run's record: ``result.json``, ``history.jsonl``, ``predictions.parquet``."""
 
+import contextlib
 import json
 import logging
 import math
 import os
 import platform
-import shutil
 import subprocess
 import traceback
 from collections.abc import Mapping
@@ -17,8 +17,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from omegaconf import DictConfig, OmegaConf
 
+from src import fence
 from src.errors import UserError
+from src.fence import LostLockError
 from src.files import append_line, write_whole
+from src.models.description import DESCRIPTION, TENSORS
 from src.places import UnwritableError, make_folder
 from src.training.identity import identity, relevant
 
@@ -49,7 +52,7 @@ class Record:
     def __init__(self, folder: Path, cfg: DictConfig, before: "Before | None" = None) -> None:
         self.folder, self.before = folder, before
         self.began = False  # whether training did
-        self.writes = int(os.environ.get("RANK", "0")) == 0
+        self.writes = fence.writes()
         config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
         self.fields: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
@@ -74,6 +77,8 @@ class Record:
     ) -> None:
         if error is None:
             self.update(status="ok")
+        elif isinstance(error, LostLockError):
+            return  # what the folder's new owner writes there stays
         elif isinstance(error, UserError) and not self.began and self.before is not None:
             if self.writes:
                 self.before.restore()
@@ -83,8 +88,8 @@ class Record:
             status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             try:
                 self.update(status=status, error={"type": type(error).__name__, "message": message, "traceback": text})
-            except UnwritableError as full:  # what ended the run is said, not that this cannot be written
-                log.error("%s", full)
+            except (UnwritableError, LostLockError) as refused:  # what ended the run is said, not what came after it
+                log.error("%s", refused)
 
     def identify(self, cfg: DictConfig) -> None:
         """Record the identity of the config as it is run, and the budget that it keeps."""
@@ -108,12 +113,19 @@ class Record:
         return path.stat().st_size if path.exists() else 0
 
     def start_over(self, history_size: int = 0) -> None:
-        """Training begins: drop what an earlier try left in the folder, all but the first bytes of its history."""
+        """Training begins: drop what an earlier try left in the folder, all but the first bytes of its history.
+
+        Of the adapter's folder only the files that a run writes go; the folder itself, if nothing else is in it.
+        """
         self.began = True
         if not self.writes:
             return
-        (self.folder / PREDICTIONS).unlink(missing_ok=True)
-        shutil.rmtree(self.folder / ADAPTER, ignore_errors=True)
+        fence.check(self.folder / RESULT)
+        adapter = self.folder / ADAPTER
+        for path in (self.folder / PREDICTIONS, adapter / TENSORS, adapter / DESCRIPTION):
+            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            adapter.rmdir()
         if self.history_size() > history_size:
             os.truncate(self.folder / HISTORY, history_size)
 
