@@ -85,6 +85,9 @@ def run_app(main: Callable[[], Any], command: Sequence[str] | None = None) -> No
         traceback.print_exc()
         sys.exit(1)
     finally:
+        from src.alone import undo
+
+        undo()  # nothing, if the run was begun
         resume.say()
 
 
@@ -125,10 +128,7 @@ def answered(begun: bool = True) -> Iterator[None]:
     except Exception as error:
         if (place := place_error(error)) is None:
             raise
-        from src.alone import undo
-
         print(f"error: {explain(place)}", file=sys.stderr)
-        undo()
         sys.exit(USER_ERROR)
     except KeyboardInterrupt as error:
         print(str(error) or "interrupted", file=sys.stderr)

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from src.models.peft_library import PeftAdapters
 
 
-
 @dataclass(frozen=True)
 class Classifier:
     """An adapted model, ready to train or to use.

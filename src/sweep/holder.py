@@ -87,7 +87,7 @@ def read_lock(path: Path) -> str | None:
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return None
-    with open(number, "rb") as file:
+    with os.fdopen(number, "rb") as file:
         try:
             if not stat.S_ISREG(os.fstat(number).st_mode):
                 return None

@@ -1,7 +1,6 @@
 """One job of a sweep: what became of it so far, and running it so that the others never notice."""
 
 import contextlib
-import json
 import logging
 import sys
 from dataclasses import dataclass, field
@@ -15,11 +14,13 @@ from omegaconf import DictConfig, OmegaConf
 
 import src.cli  # noqa: F401  registers the resolvers that the config needs, also in a worker
 from src import reuse
+from src.claim import claimed
 from src.errors import UserError
+from src.fence import LostLockError
 from src.run import resolve, run_job
-from src.sweep.lock import LockedError, locked, owner
+from src.sweep.lock import LockedError, owner
 from src.training.identity import identity
-from src.training.record import RESULT
+from src.training.record import read_record
 
 if TYPE_CHECKING:
     from src.packed.member import Member
@@ -80,15 +81,6 @@ class Outcome:
     def finished(self) -> bool:
         """Whether the job is done, now or before."""
         return self.status == "ok" or (self.status == "skipped" and self.reason in ("", BY_ANOTHER))
-
-
-def read_record(folder: Path) -> dict[str, Any]:
-    """What ``result.json`` says; empty if there is none that can be read."""
-    try:
-        record = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
 
 
 def task_config(config: DictConfig) -> DictConfig:
@@ -158,18 +150,32 @@ def execute(cfg: DictConfig, member: "Member | None" = None) -> Outcome:
     if cfg.sweep.fail_fast and stop.exists():
         return Outcome("skipped", f"not started: {stop.read_text(encoding='utf-8')} failed")
     try:
-        with locked(folder):
+        with claimed(folder):
             done = read_record(folder)
             if done.get("status") == "ok" and _counts(done, cfg):
                 return Outcome("skipped", BY_ANOTHER, done["primary_metric"]["value"])
             return _run(cfg, folder, member)
     except LockedError as error:
-        return Outcome("skipped", f"running in {error}")
+        return Outcome("skipped", f"running in {error.holder}")
+    except LostLockError:  # another process took this one for dead
+        return _taken_over(folder)
+    except UserError as error:  # the folder is a stranger's
+        return Outcome("failed", str(error).partition("\n")[0])
     finally:
         if "torch" in sys.modules:
             from src.training.isolation import release_memory
 
             release_memory()
+
+
+def _taken_over(folder: Path) -> Outcome:
+    """What has become of a job under its new owner."""
+    if (holder := owner(folder)) is not None:
+        return Outcome("skipped", f"running in {holder}")
+    record = read_record(folder)
+    if record.get("status") == "ok":
+        return Outcome("skipped", BY_ANOTHER, (record.get("primary_metric") or {}).get("value"))
+    return Outcome("skipped", "taken over by another process, which did not finish it")
 
 
 def _counts(record: dict[str, Any], cfg: DictConfig) -> bool:
@@ -181,7 +187,7 @@ def _counts(record: dict[str, Any], cfg: DictConfig) -> bool:
 def _run(cfg: DictConfig, folder: Path, member: "Member | None") -> Outcome:
     try:
         return Outcome("ok", value=run_job(cfg, folder, member))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, LostLockError):
         raise
     except BaseException as error:  # SystemExit too: no job ends the sweep
         reason = str(error).partition("\n")[0] or type(error).__name__

@@ -181,7 +181,7 @@ def _create(path: Path, text: str) -> int | None:
 
 def _numbers(folder: Path) -> list[int]:
     try:
-        found = (name.removeprefix(PREFIX) for name in os.listdir(folder) if name.startswith(PREFIX))
+        found = (path.name.removeprefix(PREFIX) for path in folder.iterdir() if path.name.startswith(PREFIX))
         return sorted(int(number) for number in found if NUMBER.fullmatch(number))
     except OSError:
         return []

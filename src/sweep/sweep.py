@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from src import resume
+from src.claim import refuse_strangers
 from src.compare.after_sweep import after_sweep
 from src.config import validate
 from src.errors import UserError
 from src.keys import quoted
 from src.places import UnwritableError
-from src.sweep.job import STOP, Outcome, SweepJob, identify, read_record, task_config
+from src.sweep.job import BY_ANOTHER, STOP, Outcome, SweepJob, identify, read_record, task_config
 from src.sweep.lock import LockedError, locked, owner
 from src.sweep.names import job_name
 from src.sweep.progress import shown
@@ -106,10 +108,13 @@ def run_sweep(jobs: list[SweepJob], launcher: Launcher, folder: Path, settings: 
         The jobs' primary metrics, None where there is none.
 
     Raises:
-        UserError: if a finished job of the folder is another than the one asked for (and ``sweep.on_conflict=error``),
-            or, after all jobs have ended, if one failed.
+        UserError: if a finished job of the folder is another than the one asked for (and ``on_conflict=error``), if a
+            job's folder holds what is not this program's, or, after all jobs have ended, if one failed, was interrupted
+            or is left to another process that has not finished it.
         Interrupted: after Ctrl-C or SIGTERM.
     """
+    for job in jobs:
+        refuse_strangers(job.folder)
     states = [job.state() for job in jobs]
     _refuse_conflicts(jobs, states, settings.on_conflict)
     kept = ("done",) if settings.on_conflict == "rerun" else ("done", "conflict")
@@ -129,14 +134,26 @@ def run_sweep(jobs: list[SweepJob], launcher: Launcher, folder: Path, settings: 
     finally:
         for job in todo:
             outcomes.setdefault(job.name, _seen(job))
+            if not outcomes[job.name].finished and job.state() == "done":  # by now
+                outcomes[job.name] = Outcome("skipped", BY_ANOTHER, _seen(job).value)
         found = [outcomes[job.name] for job in jobs]
         print_summary(jobs, found)
         after_sweep(folder)
     if all(outcome.finished for outcome in found):
         resume.withdraw()
-    if failed := [job for job, outcome in zip(jobs, found, strict=True) if outcome.status == "failed"]:
-        raise UserError(f"{len(failed)} of {len(jobs)} jobs failed, the first with: {outcomes[failed[0].name].reason}")
+    raise_unless_finished(jobs, found)
     return [outcome.value for outcome in found]
+
+
+def raise_unless_finished(jobs: Sequence[SweepJob], outcomes: Sequence[Outcome]) -> None:
+    """Raise UserError, for the exit status, if a job failed or is left unfinished, wherever it runs."""
+    pairs = list(zip(jobs, outcomes, strict=True))
+    if failed := [outcome for _, outcome in pairs if outcome.status == "failed"]:
+        raise UserError(f"{len(failed)} of {len(jobs)} jobs failed, the first with: {failed[0].reason}")
+    if left := [(job, outcome) for job, outcome in pairs if not outcome.finished]:
+        reasons = Counter(outcome.reason or outcome.status for _, outcome in left)
+        told = "; ".join(f"{count} {reason}" for reason, count in reasons.most_common(5))
+        raise UserError(f"{len(left)} of {len(jobs)} jobs are not finished: {told} (the first: {left[0][0].name})")
 
 
 def finish(jobs: list[SweepJob], launcher: Launcher, settings: DictConfig) -> dict[str, Outcome]:

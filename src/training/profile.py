@@ -11,8 +11,9 @@ from transformers import TrainerCallback
 
 from src.files import write_whole
 from src.places import make_folder, writing
+from src.training.record import PROFILE
 
-FOLDER, TRACE, PAGE = "profile", "trace.json.gz", "summary.txt"
+TRACE, PAGE = "trace.json.gz", "summary.txt"
 WAIT, WARMUP, ACTIVE = 3, 2, 10  # steps; the first ones allocate memory and choose kernels
 FORWARD, STEP = "forward", "forward and backward"  # marks that the trainer sets
 TOP = 20  # operators on the page
@@ -28,7 +29,7 @@ class ProfileCallback(TrainerCallback):
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder / FOLDER
+        self.folder = folder / PROFILE
         self.profiler: Any = None
         self.steps = 0
 

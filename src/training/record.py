@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
 RESULT, HISTORY, PREDICTIONS, SUMMARY = "result.json", "history.jsonl", "predictions.parquet", "model_summary.txt"
-ADAPTER, CHECKPOINT = "adapter", "checkpoint.pt"
+ADAPTER, CHECKPOINT, PROFILE = "adapter", "checkpoint.pt", "profile"
 PACKAGES = ("torch", "transformers", "datasets", "evaluate", "hydra-core", "accelerate", "numpy", "scikit-learn")
 
 
@@ -77,6 +77,8 @@ class Record:
     ) -> None:
         if error is None:
             self.update(status="ok")
+            if self.writes:
+                (self.folder / CHECKPOINT).unlink(missing_ok=True)
         elif isinstance(error, LostLockError):
             return  # what the folder's new owner writes there stays
         elif isinstance(error, UserError) and not self.began and self.before is not None:
@@ -143,6 +145,15 @@ class Record:
 def environment() -> dict[str, Any]:
     """Versions, commit and hardware."""
     return {"versions": _versions(), "git": _git(), "hardware": _hardware()}
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """What ``result.json`` says; empty if there is none that can be read."""
+    try:
+        record = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def write_json(path: Path, fields: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from src.sweep.job import task_config
 from src.sweep.sweep import Compose
 
 GROUPS = ("model", "backbone", "data", "training")
-NOT_WRITTEN = ("sweep", "tune", "watch")  # of the tuning itself
+NOT_WRITTEN = ("sweep", "tune", "watch", "on_conflict")  # of the tuning itself
 
 
 def write_winner(config: DictConfig, compose: Compose, file: Path, comment: str, tuned: Collection[str] = ()) -> None:
