@@ -13,7 +13,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
 from src import fence, resume
-from src.claim import claimed, refuse_places, refuse_strangers
+from src.claim import HYDRA, claimed, refuse_places, refuse_strangers
 from src.cli import answered
 from src.config import validate
 from src.earlier import look
@@ -24,7 +24,7 @@ from src.run import run_job
 from src.sweep.lock import PREFIX
 from src.training.record import RESULT, SUMMARY, read_record
 
-HYDRA, LOGS, LOCKS = ".hydra", "*.log", f"{PREFIX}*"
+LOGS, LOCKS = "*.log", f"{PREFIX}*"
 
 # By the run's folder, from before Hydra's first byte until the job begins: how it was, and the lock that is held.
 _claims: dict[Path, tuple["Before", ExitStack]] = {}

@@ -13,9 +13,10 @@ from src import fence
 from src.errors import UserError
 from src.paths import ROOT
 from src.places import what_helps
-from src.sweep.lock import locked, marked
+from src.sweep.lock import PREFIX, locked, marked
 from src.training.record import ADAPTER, CHECKPOINT, HISTORY, PREDICTIONS, PROFILE, RESULT, SUMMARY, read_record
 
+HYDRA = ".hydra"
 SWEEP = "multirun.yaml"  # what a sweep writes first into its folder
 CONTENT = (RESULT, HISTORY, PREDICTIONS, SUMMARY, ADAPTER, CHECKPOINT, PROFILE)
 
@@ -43,6 +44,19 @@ def claimed(folder: Path, more: Sequence[str] = ()) -> Iterator[None]:
 def is_ours(folder: Path) -> bool:
     """Whether a record or a lock says that this program has worked in the folder."""
     return {"status", "schema_version"} <= read_record(folder).keys() or marked(folder)
+
+
+def own_files(folder: Path) -> Iterator[Path]:
+    """The files of a folder that a run has written; none where nothing says that it is a run's."""
+    if is_ours(folder):
+        for path in folder.iterdir():
+            if is_own_name(path.name):
+                yield from (path.iterdir() if path.is_dir() else (path,))
+
+
+def is_own_name(name: str) -> bool:
+    """Whether a run writes a file or folder of this name into its folder."""
+    return name in (*CONTENT, HYDRA) or name.startswith(PREFIX) or name.endswith(".log")
 
 
 def refuse_strangers(folder: Path, more: Sequence[str] = ()) -> None:

@@ -67,6 +67,8 @@ def _differences(record: Mapping[str, Any], cfg: DictConfig) -> list[str]:
     if "config" in differs and isinstance(before := record.get("config"), dict):
         ours, theirs = _leaves(relevant(config)), _leaves(before)
         keys = sorted(key for key in ours.keys() | theirs.keys() if repr(ours.get(key)) != repr(theirs.get(key)))
+        # What instantiates a method repeats its own node.
+        keys = [key for key in keys if not key.startswith("model.adapter.")] or keys
         more = ", ..." if len(keys) > SHOWN else ""
         if keys:
             differs[differs.index("config")] = f"config ({', '.join(keys[:SHOWN])}{more})"

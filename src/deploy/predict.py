@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 from src.data.files import read_table
+from src.deploy.output import keep_inputs
 from src.deploy.runs import Prediction, TrainedRun, load_run
 from src.errors import UserError
 from src.files import write_whole
+from src.models.backbone import locate
 from src.places import make_folder
 
 
@@ -20,9 +22,11 @@ def predict_file(folder: Path, path: Path, columns: list[str] | None, out: Path,
     """Write what the run says about every row of a table.
 
     Raises:
-        UserError: if the table does not fit the run.
+        UserError: if the table does not fit the run, or the output would take the place of what is read.
     """
-    texts, pairs = _read(run := load_run(folder), path, columns)
+    run = load_run(folder)
+    keep_inputs("--out", out, [path, Path(locate(run.classifier.description["backbone"]))], [folder])
+    texts, pairs = _read(run, path, columns)
     _write(out, run, run.predict(texts, pairs, batch_size=batch_size, progress=True))
     print(f"{len(texts)} rows in {out}")
 
