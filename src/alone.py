@@ -91,13 +91,14 @@ class CheckedFirst(Callback):
                 sys.exit(0)
 
 
-def claim(cfg: DictConfig, folder: Path, names: Sequence[str] = ()) -> str | None:
+def claim(cfg: DictConfig, folder: Path, names: Sequence[str] = (), again: bool = False) -> str | None:
     """Take the folder for the run, which ``run_alone`` then has; or say why no run is needed.
 
     Args:
         cfg: the composed config, without Hydra's node.
         folder: the run's, absolute.
         names: what else than the run itself is going to be written there.
+        again: run a finished run that is the one asked for again.
 
     Returns:
         What there is to say of a finished run that stays; None when the folder is taken.
@@ -108,7 +109,7 @@ def claim(cfg: DictConfig, folder: Path, names: Sequence[str] = ()) -> str | Non
     note_output(folder, "hydra.run.dir")
     refuse_places(folder)
     refuse_strangers(folder, names)
-    if (done := look(cfg, folder)) is not None:
+    if (done := look(cfg, folder, again)) is not None:
         return done
     before, lock = Before(folder), ExitStack()
     try:
@@ -120,7 +121,7 @@ def claim(cfg: DictConfig, folder: Path, names: Sequence[str] = ()) -> str | Non
     before.note()
     _claims[folder] = before, lock
     try:
-        done = look(cfg, folder)  # once more: another process may have been here before the lock was ours
+        done = look(cfg, folder, again)  # once more: another process may have been here before the lock was ours
     except BaseException:
         undo()
         raise
@@ -143,7 +144,8 @@ def run_alone(cfg: DictConfig, folder: str | Path) -> float:
     if not fence.writes():
         return run_job(cfg, folder)
     # Hydra runs a pickled config without its callbacks, and a command may take them out of the config.
-    if folder not in _claims and (done := claim(cfg, folder)) is not None:
+    again = any(word.startswith("--e") for word in sys.argv)  # --experimental-rerun, which argparse lets be shortened
+    if folder not in _claims and (done := claim(cfg, folder, again=again)) is not None:
         print(done)
         return float((read_record(folder).get("primary_metric") or {}).get("value") or math.nan)
     before, lock = _claims.pop(folder)

@@ -17,12 +17,13 @@ from src.training.record import RESULT, read_record
 SHOWN = 5  # keys of the config that a message names at most
 
 
-def look(cfg: DictConfig, folder: Path) -> str | None:
+def look(cfg: DictConfig, folder: Path, again: bool = False) -> str | None:
     """Whether the run that stands in the folder is to stay; None where this one is to begin, or to go on.
 
     Args:
         cfg: the composed config, without Hydra's node.
         folder: the run's.
+        again: a finished run that is the one asked for is run again.
 
     Returns:
         What is said of a finished run that is the one asked for, or that ``on_conflict=keep`` takes as it is.
@@ -41,7 +42,7 @@ def look(cfg: DictConfig, folder: Path) -> str | None:
         said = f"{folder / RESULT} cannot be read, so nothing tells what stands there"
     elif differs := _differences(record, cfg):
         said = f"{folder} holds {_state(record)} that is not the one asked for: other {', '.join(differs)}"
-    elif finished:
+    elif finished and not again:
         return f"{folder} is done already: {_score(record)}; nothing was run"
     else:
         return None

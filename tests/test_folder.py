@@ -33,7 +33,7 @@ def tree(folder: Path) -> dict[str, object]:
     found: dict[str, object] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
-        found[name] = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else "folder"
+        found[name] = path.readlink() if path.is_symlink() else path.read_bytes() if path.is_file() else "folder"
     return found
 
 
@@ -132,18 +132,17 @@ STATES = {
     "new below new": always(lambda folder, cfg, other: folder / "a" / "b", GO),
     "empty": always(lambda folder, cfg, other: (folder.mkdir(), folder)[1], GO),
     "unrelated files": always(unrelated("notes.txt", "data/rows.csv"), GO),
-    **{
-        f"a stranger's {name}": always(unrelated(name), STRANGE.format(name))
-        for name in (*CONTENT, *HYDRAS)
-    },
+    **{f"a stranger's {name}": always(unrelated(name), STRANGE.format(name)) for name in (*CONTENT, *HYDRAS)},
     "a stranger's adapter folder": always(unrelated("adapter/weights.bin", "notes.txt"), STRANGE.format("adapter")),
     "a stranger's record": always(unrelated("result.json"), STRANGE.format("result.json")),
     "done": always(run("ok", True), DONE),
     "done, other": State(run("ok", False), OTHER, GO, DONE),
     "done, other code": State(
         run("ok", True, identity={"config": "", "data": "", "backbone": "", "code": ""}),
-        "other config, data, backbone, code", GO, DONE,
-    ),  # fmt: skip
+        "other config, data, backbone, code",
+        GO,
+        DONE,
+    ),
     **{f"{status}": always(run(status, True), GO) for status in ("failed", "interrupted", "running")},
     **{
         f"{status}, other": State(run(status, False), OTHER, GO, OTHER)
@@ -159,7 +158,7 @@ STATES = {
     "file in its place": always(a_file, "cannot be made|file is in"),
     "link to another run": State(linked, OTHER, GO, DONE),
     "dangling link": always(dangling, "file is in the folder's place|cannot be made"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("on_conflict", ASKED)

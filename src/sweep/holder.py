@@ -87,14 +87,13 @@ def read_lock(path: Path) -> str | None:
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return None
-    with os.fdopen(number, "rb") as file:
-        try:
-            if not stat.S_ISREG(os.fstat(number).st_mode):
-                return None
-            content = file.read(LONGEST + 1)
-            return None if len(content) > LONGEST else content.decode()
-        except (OSError, ValueError):
-            return None
+    try:
+        content = os.read(number, LONGEST + 1) if stat.S_ISREG(os.fstat(number).st_mode) else None
+        return None if content is None or len(content) > LONGEST else content.decode()
+    except (OSError, ValueError):
+        return None
+    finally:
+        os.close(number)
 
 
 def born(pid: int) -> str | None:
