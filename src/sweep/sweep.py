@@ -141,19 +141,18 @@ def run_sweep(jobs: list[SweepJob], launcher: Launcher, folder: Path, settings: 
         after_sweep(folder)
     if all(outcome.finished for outcome in found):
         resume.withdraw()
-    raise_unless_finished(jobs, found)
+    raise_unless_finished([job.name for job in jobs], found)
     return [outcome.value for outcome in found]
 
 
-def raise_unless_finished(jobs: Sequence[SweepJob], outcomes: Sequence[Outcome]) -> None:
-    """Raise UserError, for the exit status, if a job failed or is left unfinished, wherever it runs."""
-    pairs = list(zip(jobs, outcomes, strict=True))
-    if failed := [outcome for _, outcome in pairs if outcome.status == "failed"]:
-        raise UserError(f"{len(failed)} of {len(jobs)} jobs failed, the first with: {failed[0].reason}")
-    if left := [(job, outcome) for job, outcome in pairs if not outcome.finished]:
-        reasons = Counter(outcome.reason or outcome.status for _, outcome in left)
+def raise_unless_finished(names: Sequence[str], outcomes: Sequence[Outcome], what: str = "jobs") -> None:
+    """Raise UserError, for the exit status, if one of the jobs failed or is left unfinished, wherever it runs."""
+    if failed := [outcome for outcome in outcomes if outcome.status == "failed"]:
+        raise UserError(f"{len(failed)} of {len(names)} {what} failed, the first with: {failed[0].reason}")
+    if left := [(name, own) for name, own in zip(names, outcomes, strict=True) if not own.finished]:
+        reasons = Counter(own.reason or own.status for _, own in left)
         told = "; ".join(f"{count} {reason}" for reason, count in reasons.most_common(5))
-        raise UserError(f"{len(left)} of {len(jobs)} jobs are not finished: {told} (the first: {left[0][0].name})")
+        raise UserError(f"{len(left)} of {len(names)} {what} are not finished: {told} (the first: {left[0][0]})")
 
 
 def finish(jobs: list[SweepJob], launcher: Launcher, settings: DictConfig) -> dict[str, Outcome]:
