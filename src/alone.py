@@ -14,7 +14,7 @@ from omegaconf import DictConfig, open_dict, read_write
 
 from src import fence, resume
 from src.claim import HYDRA, claimed, refuse_places, refuse_strangers
-from src.cli import answered
+from src.cli import HiddenByHydraError, answered
 from src.config import validate
 from src.earlier import look
 from src.errors import UserError
@@ -74,21 +74,27 @@ class CheckedFirst(Callback):
     """What Hydra calls before it makes the folder of a single run: a wrong config or folder ends here."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        try:
+            with answered(begun=False):
+                self._check(config)
+        except Exception as error:
+            raise HiddenByHydraError from error
+
+    def _check(self, config: DictConfig) -> None:
         from src.sweep.job import task_config
 
-        with answered(begun=False):  # Hydra makes a warning of what leaves a callback, but lets an exit pass
-            cfg = task_config(config)
-            validate(cfg)
-            folder = _absolute(config.hydra.run.dir)
-            with read_write(config), open_dict(config):
-                config.hydra.run.dir = str(folder)
-            if not fence.writes():
-                _end_with_the_first(cfg, config)
-                return
-            names = [str(config.hydra.output_subdir or HYDRA), f"{config.hydra.job.name}.log"]
-            if (done := claim(cfg, folder, names)) is not None:
-                print(done)
-                sys.exit(0)
+        cfg = task_config(config)
+        validate(cfg)
+        folder = _absolute(config.hydra.run.dir)
+        with read_write(config), open_dict(config):
+            config.hydra.run.dir = str(folder)
+        if not fence.writes():
+            _end_with_the_first(cfg, config)
+            return
+        names = [str(config.hydra.output_subdir or HYDRA), f"{config.hydra.job.name}.log"]
+        if (done := claim(cfg, folder, names)) is not None:
+            print(done)
+            sys.exit(0)
 
 
 def claim(cfg: DictConfig, folder: Path, names: Sequence[str] = (), again: bool = False) -> str | None:

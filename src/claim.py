@@ -78,8 +78,8 @@ def refuse_places(folder: Path) -> None:
     real = Path(os.path.realpath(folder))
     if is_ours(folder):
         return
-    places = {"the working directory": Path.cwd(), "your home folder": Path.home(), "the program itself": ROOT}
-    for name, place in places.items():
+    home = os.path.expanduser("~")  # noqa: PTH111  Path's own raises where there is none
+    for name, place in (("the working directory", Path.cwd()), ("your home folder", home), ("the program", ROOT)):
         if (inner := Path(os.path.realpath(place))).is_relative_to(real):
             what = f"is {name}" if inner == real else f"holds {name}"
             raise UserError(

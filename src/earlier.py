@@ -1,5 +1,6 @@
 """What an earlier run has left in the folder of a single run, and what is to become of it: as in a sweep."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def look(cfg: DictConfig, folder: Path, again: bool = False) -> str | None:
     record, on_conflict = read_record(folder), cfg.sweep.on_conflict
     finished = record.get("status") == "ok"
     if "status" not in record:
-        if not (folder / RESULT).exists():
+        if not os.path.lexists(folder / RESULT):
             return None
         said = f"{folder / RESULT} cannot be read, so nothing tells what stands there"
     elif differs := _differences(record, cfg):

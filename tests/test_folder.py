@@ -33,7 +33,7 @@ def tree(folder: Path) -> dict[str, object]:
     found: dict[str, object] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
-        found[name] = path.readlink() if path.is_symlink() else path.read_bytes() if path.is_file() else "folder"
+        found[name] = path.readlink() if path.is_symlink() else path.read_bytes() if path.is_file() else path.is_dir()
     return found
 
 
@@ -111,6 +111,18 @@ def a_file(folder: Path, cfg: DictConfig, other: DictConfig) -> Path:
     return folder
 
 
+def a_pipe(folder: Path, cfg: DictConfig, other: DictConfig) -> Path:
+    folder.mkdir()
+    os.mkfifo(folder / "result.json")
+    return folder
+
+
+def a_link(folder: Path, cfg: DictConfig, other: DictConfig) -> Path:
+    folder.mkdir()
+    (folder / "result.json").symlink_to("/dev/zero")
+    return folder
+
+
 @dataclass(frozen=True)
 class State:
     """How the folder is, and what becomes of the run for error, rerun and keep: it goes, is done, or a message."""
@@ -135,6 +147,8 @@ STATES = {
     **{f"a stranger's {name}": always(unrelated(name), STRANGE.format(name)) for name in (*CONTENT, *HYDRAS)},
     "a stranger's adapter folder": always(unrelated("adapter/weights.bin", "notes.txt"), STRANGE.format("adapter")),
     "a stranger's record": always(unrelated("result.json"), STRANGE.format("result.json")),
+    "a pipe for a record": always(a_pipe, STRANGE.format("result.json")),
+    "a link for a record": always(a_link, STRANGE.format("result.json")),
     "done": always(run("ok", True), DONE),
     "done, other": State(run("ok", False), OTHER, GO, DONE),
     "done, other code": State(
@@ -248,3 +262,25 @@ def test_a_second_run_at_once_is_refused(tmp_path):
     finally:
         first.send_signal(signal.SIGCONT)
     assert first.wait(120) == 0 and json.loads((folder / "result.json").read_text())["status"] == "ok"
+
+
+def test_a_fault_of_the_check_itself_lets_nothing_be_written(tmp_path, monkeypatch, capsys):
+    """Hydra would make a warning of it, and go on."""
+    folder = tmp_path / "run"
+
+    def broken(*args):
+        raise ZeroDivisionError("a fault")
+
+    monkeypatch.setattr(alone, "claim", broken)
+    assert call(monkeypatch, *SHORT, f"hydra.run.dir={folder}") == 1
+    assert "ZeroDivisionError: a fault" in capsys.readouterr().err and not folder.exists()
+
+
+def test_a_command_that_takes_the_check_out_of_the_config_is_checked_later(cfg, tmp_path, monkeypatch, capsys):
+    """Hydra's own files are then written by Hydra; the run's stay."""
+    folder = write_run(tmp_path / "run", cfg, "ok")
+    before = tree(folder)
+    assert call(monkeypatch, *SHORT, "seed=1", "~hydra.callbacks", f"hydra.run.dir={folder}") == 2
+    assert "other config (seed)" in capsys.readouterr().err
+    after = tree(folder)
+    assert {name for name in before if after[name] != before[name]} == {".hydra/config.yaml"}

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
+LONGEST = 2**26  # bytes of a record that are read; ours have some thousands
 RESULT, HISTORY, PREDICTIONS, SUMMARY = "result.json", "history.jsonl", "predictions.parquet", "model_summary.txt"
 ADAPTER, CHECKPOINT, PROFILE = "adapter", "checkpoint.pt", "profile"
 PACKAGES = ("torch", "transformers", "datasets", "evaluate", "hydra-core", "accelerate", "numpy", "scikit-learn")
@@ -149,9 +150,12 @@ def environment() -> dict[str, Any]:
 
 def read_record(folder: Path) -> dict[str, Any]:
     """What ``result.json`` says; empty if there is none that can be read."""
+    path = folder / RESULT
     try:
-        record = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        if not path.is_file() or path.stat().st_size > LONGEST:  # a pipe would be waited for
+            return {}
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}
 

@@ -96,7 +96,7 @@ def test_a_strangers_folder_in_the_place_of_a_jobs(tmp_path, monkeypatch, capsys
     assert call(monkeypatch, *words, f"sweep.dir={sweep}") == 2
     error = capsys.readouterr().err
     assert f"{folder} holds adapter, and no record says" in error and "sweep.dir=" in error and not ended
-    assert tree(folder) == {"adapter": "folder", "adapter/weights.bin": b"precious"}
+    assert tree(folder) == {"adapter": True, "adapter/weights.bin": b"precious"}
 
 
 def test_a_signal_ends_the_sweep_with_its_number(tmp_path, monkeypatch):
