@@ -280,7 +280,7 @@ def test_a_command_that_takes_the_check_out_of_the_config_is_checked_later(cfg, 
     """Hydra's own files are then written by Hydra; the run's stay."""
     folder = write_run(tmp_path / "run", cfg, "ok")
     before = tree(folder)
-    assert call(monkeypatch, *SHORT, "seed=1", "~hydra.callbacks", f"hydra.run.dir={folder}") == 2
+    assert call(monkeypatch, *SHORT, "seed=1", "~hydra.callbacks.checked_first", f"hydra.run.dir={folder}") == 2
     assert "other config (seed)" in capsys.readouterr().err
     after = tree(folder)
     assert {name for name in before if after[name] != before[name]} == {".hydra/config.yaml"}

@@ -199,3 +199,26 @@ def test_of_two_runs_of_one_process_the_second_is_refused(tmp_path):
         thread.start()
         thread.join()
     assert isinstance(refused[0], lock.LockedError) and tree(tmp_path) == {".lock.1": b""}
+
+
+def test_one_job_of_a_pack_is_taken_over_and_the_other_goes_on(tmp_path, monkeypatch):
+    from src.packed.limits import Limits
+    from src.packed.pack import Pack
+
+    log, left = Record.log, {}
+
+    def write(self, **fields):
+        if self.folder.name == "taken" and not left:
+            take_over(self.folder)
+            left.update(tree(self.folder))
+        return log(self, **fields)
+
+    monkeypatch.setattr(Record, "log", write)
+
+    def work(name: str):
+        return lambda member: run_job(compose_config(*SHORT, "training.logging_steps=1"), tmp_path / name, member)
+
+    taken, kept = Pack({name: work(name) for name in ("taken", "kept")}, Limits(measure=False)).run()
+    assert isinstance(taken.error, LostLockError) and kept.error is None and kept.result is not None
+    assert left and tree(tmp_path / "taken") == left
+    assert json.loads((tmp_path / "kept" / "result.json").read_text())["status"] == "ok"
