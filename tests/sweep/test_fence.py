@@ -201,6 +201,7 @@ def test_of_two_runs_of_one_process_the_second_is_refused(tmp_path):
     assert isinstance(refused[0], lock.LockedError) and tree(tmp_path) == {".lock.1": b""}
 
 
+@pytest.mark.slow
 def test_one_job_of_a_pack_is_taken_over_and_the_other_goes_on(tmp_path, monkeypatch):
     from src.packed.limits import Limits
     from src.packed.pack import Pack
