@@ -4,8 +4,8 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from src.alone import run_alone
 from src.cli import CONF, answered, run_app
+from src.commands.run import run_alone
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")

@@ -48,9 +48,9 @@ def main() -> None:
     from omegaconf import OmegaConf
 
     import src.cli  # noqa: F401  the resolvers
-    from src.models.backbone import locate
+    from src.backbones.load import locate
+    from src.runs.record import environment, write_json
     from src.training.arguments import cpu_computes_bf16
-    from src.training.record import environment, write_json
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--glue", type=Path, required=True)

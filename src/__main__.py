@@ -4,19 +4,19 @@ import importlib
 import sys
 from pathlib import Path
 
-from src.errors import UserError
-from src.paths import ROOT
+from src.utils.errors import UserError
+from src.utils.paths import ROOT
 
 COMMANDS = {
-    "tune": ("src.tune.command:main", "tune every method with the same number of trials, then compare the winners"),
-    "compare": ("src.compare.command:main", "tabulate any set of run folders"),
-    "predict": ("src.deploy.commands:predict", "use a trained run: on a text, a file, or GLUE's test sets"),
-    "merge": ("src.deploy.commands:merge", "write a trained run as a plain transformers model"),
-    "export": ("src.deploy.commands:export", "write a trained run in the peft library's format, or read one of its"),
-    "analyze": ("src.analysis.command:main", "look inside trained adapters: figures and numbers"),
-    "bench": ("src.bench.command:main", "what every method costs on this machine in time and memory"),
-    "doctor": ("src.doctor:main", "what this machine has, and what of it a run would stumble over"),
-    "planted": ("src.analysis.command:planted", "which method recovers which known update, at an equal budget"),
+    "tune": ("src.commands.tune:main", "tune every method with the same number of trials, then compare the winners"),
+    "compare": ("src.commands.compare:main", "tabulate any set of run folders"),
+    "predict": ("src.commands.deploy:predict", "use a trained run: on a text, a file, or GLUE's test sets"),
+    "merge": ("src.commands.deploy:merge", "write a trained run as a plain transformers model"),
+    "export": ("src.commands.deploy:export", "write a trained run in the peft library's format, or read one of its"),
+    "analyze": ("src.commands.analyze:main", "look inside trained adapters: figures and numbers"),
+    "bench": ("src.commands.bench:main", "what every method costs on this machine in time and memory"),
+    "doctor": ("src.commands.doctor:main", "what this machine has, and what of it a run would stumble over"),
+    "planted": ("src.commands.analyze:planted", "which method recovers which known update, at an equal budget"),
 }
 
 
@@ -37,7 +37,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except Exception as error:
-        from src.places import explain, place_error
+        from src.utils.places import explain, place_error
 
         if (place := place_error(error)) is None:
             raise

@@ -24,15 +24,15 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from src import resume
-from src.choices import described, listed
 from src.config import unknown_key, validate
+from src.config.choices import described, listed
+from src.config.overrides import as_text, open_training, prepare
+from src.config.task_records import task_records
 from src.config.validate import explain_interpolation
-from src.data.records import task_records
-from src.errors import UserError
-from src.overrides import as_text, open_training, prepare
-from src.paths import CONF, ROOT
-from src.places import explain, place_error
+from src.utils import resume_hint as resume
+from src.utils.errors import UserError
+from src.utils.paths import CONF, ROOT
+from src.utils.places import explain, place_error
 
 __all__ = ["CONF", "ROOT", "answered", "open_training", "run_app"]
 
@@ -89,7 +89,7 @@ def run_app(main: Callable[[], Any], command: Sequence[str] | None = None) -> No
         traceback.print_exc()
         sys.exit(1)
     finally:
-        from src.alone import undo
+        from src.commands.run import undo
 
         undo()  # nothing, if the run was begun
         resume.say()

@@ -23,7 +23,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
 from src.cli import CONF, run_app
-from src.overrides import prepare_override
+from src.config.overrides import prepare_override
 
 NANO = [
     "experiment=demo",
@@ -77,7 +77,7 @@ def compose_config(*overrides: str) -> DictConfig:
 @pytest.fixture(scope="session")
 def train(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Train ``NANO`` plus overrides; the same overrides train once a session. Returns the run's folder."""
-    from src.run import run_job
+    from src.training.run import run_job
 
     done: dict[tuple[str, ...], Path] = {}
 

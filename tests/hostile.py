@@ -15,8 +15,8 @@ from typing import Any
 
 import yaml
 
-from src.lookup import packages
-from src.paths import ROOT
+from src.config.known_names import packages
+from src.utils.paths import ROOT
 
 NANO = ROOT / "assets" / "nano"
 SECRET = "PEFT_ARENA_TEST_SECRET"  # an environment variable that no output may hold
@@ -148,7 +148,7 @@ def _on_adapter() -> Iterator[Attack]:
 
     yield Attack("timeit", "adapter", lambda run: run.adapter(timer(run)),
                  lambda run: _instantiate({key: timer(run)[key] for key in ("_target_", "setup")}, print))  # fmt: skip
-    for target in ("subprocess.Popen", "os.system", "builtins.eval", "builtins.exec", "src.files.write_whole",
+    for target in ("subprocess.Popen", "os.system", "builtins.eval", "builtins.exec", "src.utils.files.write_whole",
                    "code.InteractiveConsole", "pickle.Unpickler", "src.models.lora.nn.Linear", "src.models.lora",
                    "src.models.lora.LoRALinear.__init__", "torch.nn.Linear", "torch.hub.load", "", ".", "a..b", 7, None,
                    ["os.system"], {"_target_": "os.system"}):  # fmt: skip
@@ -247,21 +247,21 @@ def _on_data() -> Iterator[Attack]:
 
     def written(run: Run) -> dict[str, Any]:
         path = {"_target_": "pathlib.Path", "_args_": [str(run.canary)]}
-        return {"_target_": "src.files.write_whole", "path": path, "text": "written"}
+        return {"_target_": "src.utils.files.write_whole", "path": path, "text": "written"}
 
     def instantiated(run: Run) -> None:
         _instantiate({"_target_": "builtins.dict", "task": written(run)})
 
-    yield Attack("src.files.write_whole", "data", lambda run: run.source(written(run)), instantiated)
+    yield Attack("src.utils.files.write_whole", "data", lambda run: run.source(written(run)), instantiated)
     for target, options in {
         "os.system": lambda run: {"command": run.shell},
         "subprocess.check_output": lambda run: {"args": ["sh", "-c", run.shell]},
         "builtins.eval": lambda run: {"_args_": [f"__import__('os').system({run.shell!r})"]},
         "canary_module.load": lambda run: {},
         "src.data.load.load_data": lambda run: {"cfg": {}, "holdout": False},
-        "src.data.hub.datasets.load_dataset": lambda run: {"path": "pandas"},
+        "src.data.sources.hub.datasets.load_dataset": lambda run: {"path": "pandas"},
         "src.data.canary_module.load_canary": lambda run: {},
-        "src.data.custom": lambda run: {},
+        "src.data.sources.custom": lambda run: {},
     }.items():
 
         def craft(run: Run, target: str = target, options: Any = options) -> None:
@@ -301,12 +301,12 @@ def _on_data() -> Iterator[Attack]:
 
     def escape(run: Run) -> None:
         run.data(lambda data: data["sources"].update(
-            tsv={"_target_": "src.data.tsv.load_tsv", "folder": f"../{run.canary.name}", "dir": str(run.folder)}
+            tsv={"_target_": "src.data.sources.tsv.load_tsv", "folder": f"../{run.canary.name}", "dir": str(run.folder)}
         ))  # fmt: skip
 
     yield Attack("file_outside_of_the_submission", "data", escape)
     yield Attack("hub_set_in_the_folder", "data", lambda run: (run.file("set/set.py", run.python), run.source({
-        "_target_": "src.data.hub.load_hub", "path": str(run.folder / "set"), "config": None,
+        "_target_": "src.data.sources.hub.load_hub", "path": str(run.folder / "set"), "config": None,
         "splits": {"train": "train"}, "text": ["text"], "label": "label", "label_names": ["a", "b"],
     })))  # fmt: skip
 
@@ -464,8 +464,8 @@ def harmless_run(folder: Path) -> Path:
         "metrics": ["accuracy"], "primary_metric": "accuracy", "evaluation_splits": ["validation"], "rows": {},
         "source": "synthetic", "dir": None, "max_length": 64, "max_train_samples": None, "max_eval_samples": None,
         "holdout_fraction": 0.1, "holdout_max": 100,
-        "sources": {"synthetic": {"_target_": "src.data.synthetic.load_synthetic", "task": "paraphrase", "seed": 0,
-                                  "train": 16, "validation": 8, "test": 8}},
+        "sources": {"synthetic": {"_target_": "src.data.sources.synthetic.load_synthetic", "task": "paraphrase",
+                                  "seed": 0, "train": 16, "validation": 8, "test": 8}},
     }  # fmt: skip
     model = {"name": "roberta_lora", "adapter": LORA, "train_parameters": [], "head": {"train": True}}
     backbone = {"name": "nano", "path": str(NANO), "attention": "sdpa", "shortcuts": False}

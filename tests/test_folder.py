@@ -13,13 +13,13 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 import main
-from src import alone
-from src.claim import CONTENT
 from src.cli import ROOT, run_app
-from src.errors import UserError
-from src.fence import mine
-from src.sweep.holder import Holder
-from src.training.identity import identity, relevant
+from src.commands import run as alone
+from src.runs.claim import CONTENT
+from src.runs.holder import Holder
+from src.runs.identity import identity, relevant
+from src.utils.errors import UserError
+from src.utils.fence import mine
 from tests.conftest import NANO, call, compose_config
 
 SHORT = [*NANO, "hydra/job_logging=none", "training.max_steps=1", "data.max_train_samples=40"]

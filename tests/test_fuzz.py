@@ -11,12 +11,12 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from src import reuse
 from src.config import validate
+from src.config.overrides import prepare_override
 from src.config.training import listed_keys
-from src.errors import UserError
-from src.overrides import prepare_override
-from src.run import resolve
+from src.training.run import resolve
+from src.utils import reuse
+from src.utils.errors import UserError
 from tests.conftest import NANO, compose_config
 
 BASES = {
@@ -140,7 +140,7 @@ def test_a_rank_above_every_layer_is_refused(model, tmp_path, monkeypatch):
     node = "lorafa" if "lorafa" in model else model.rpartition("_")[2]
     config = compose_config(*NANO, f"model={model}", f"model.{node}.r=100000")
     validate(config)
-    from src.models.skeleton import adapter_size, load_skeleton
+    from src.models.meta_model import adapter_size, load_skeleton
 
     plain: Any = OmegaConf.to_container(config, resolve=True)
     with pytest.raises(UserError, match="r=100000 breaks the rule r <= 128"):

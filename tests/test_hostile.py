@@ -15,15 +15,16 @@ from hydra.utils import get_class
 from omegaconf import OmegaConf
 
 from src.__main__ import main
-from src.errors import UserError
-from src.lookup import packages, targets
+from src.config.known_names import packages, targets
 from src.models.adapter import AdapterLinear
-from src.models.classifier import build_classifier, load_classifier, make_adapter
+from src.models.classifier import build_classifier, load_classifier
 from src.models.description import check_peft_node, read_description
-from src.models.start import start_from
-from src.paths import CONF, ROOT
-from src.run import run_job
+from src.models.method import make_method
+from src.models.warm_start import start_from
 from src.training.checkpoint import Checkpoints
+from src.training.run import run_job
+from src.utils.errors import UserError
+from src.utils.paths import CONF, ROOT
 from tests.conftest import NANO, compose_config
 from tests.hostile import SECRET, Attack, Run, attacks, harmless_run, make
 from tests.models.facts import FACTS
@@ -238,9 +239,9 @@ def test_a_class_of_the_users_own_is_refused_in_a_folder_and_taken_in_a_config(h
     with pytest.raises(UserError, match="once a file in conf/model names it"):
         load_classifier(run.folder / "adapter")
     assert read_description(run.folder / "adapter", own=True)["model"]["adapter"]["_target_"].endswith("Foreign")
-    assert make_adapter(foreign).func is Foreign  # type: ignore[attr-defined]
+    assert make_method(foreign).cls is Foreign  # type: ignore[attr-defined]
     with pytest.raises(UserError, match="is no adapter"):
-        make_adapter({"_target_": "timeit.Timer"})
+        make_method({"_target_": "timeit.Timer"})
 
 
 def test_every_peft_method_of_ours_may_be_saved():

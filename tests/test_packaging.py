@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 
-from src.paths import ROOT
+from src.utils.paths import ROOT
 
 # Every hook that a frontend may call: PEP 517 and PEP 660.
 HOOKS = [

@@ -8,10 +8,10 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 import main
-from src import reuse
 from src.cli import run_app
+from src.runs.record import Record
 from src.sweep import job
-from src.training.record import Record
+from src.utils import reuse
 from tests.conftest import NANO
 
 TINY = [*NANO, "data.max_train_samples=40", "data.max_eval_samples=16", "training.max_steps=1"]

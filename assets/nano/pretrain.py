@@ -2,8 +2,8 @@
 
     python -m assets.nano.pretrain --out assets/nano
 
-The text is the synthetic suite's, from templates that none of its tasks uses (`src.data.synthetic.corpus`), and no
-label of a task is seen. Two objectives share it:
+The text is the synthetic suite's, from templates that none of its tasks uses (`src.data.sources.synthetic.corpus`), and
+no label of a task is seen. Two objectives share it:
 
 masked-language modelling   as RoBERTa's, read from the last layer and from the one below
 replaced-token detection    as ELECTRA's, read from the layer below the last: which words have been tampered with?
@@ -29,8 +29,8 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 from torch import Tensor
 from transformers import RobertaConfig, RobertaForMaskedLM, RobertaTokenizerFast
 
-from src.data.synthetic.corpus import Passage, passages
-from src.data.synthetic.dice import Dice
+from src.data.sources.synthetic.corpus import Passage, passages
+from src.data.sources.synthetic.dice import Dice
 
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 VOCABULARY = 2_500

@@ -47,14 +47,14 @@ class ResumingSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        from src import resume
         from src.cli import begin
         from src.config import check_node
-        from src.files import write_whole
-        from src.places import make_folder, note_output
         from src.sweep.plan import print_plan
         from src.sweep.sweep import make_jobs, refuse_torchrun, run_sweep
         from src.training.interrupt import interruptible
+        from src.utils import resume_hint as resume
+        from src.utils.files import write_whole
+        from src.utils.places import make_folder, note_output
 
         begin()
         refuse_torchrun()
@@ -100,13 +100,13 @@ class TuningSweeper(ResumingSweeper):
     """All combinations of the overrides, each of them tuned, see src/tune/tune.py."""
 
     def sweep(self, arguments: list[str]) -> Any:
-        from src import resume
         from src.cli import begin
         from src.config import check_node
-        from src.places import make_folder, note_output
         from src.sweep.sweep import refuse_torchrun
         from src.training.interrupt import interruptible
         from src.tune.tune import tune
+        from src.utils import resume_hint as resume
+        from src.utils.places import make_folder, note_output
 
         begin()
         refuse_torchrun()

@@ -6,16 +6,16 @@ from typing import Any
 
 from src.analysis import figures
 from src.analysis.breakdown import breakdown
-from src.analysis.factors import RunFactors, load_factors, run_labels, task_name
 from src.analysis.history import diagnostics
 from src.analysis.movement import movement
 from src.analysis.spectra import spectra
 from src.analysis.starts import starts
 from src.analysis.subspace import subspaces
-from src.compare.records import Run, find_runs
-from src.errors import UserError
-from src.files import filled
-from src.training.record import write_json
+from src.analysis.trained_factors import RunFactors, load_factors, run_labels, task_name
+from src.runs.reading import Run, find_runs
+from src.runs.record import write_json
+from src.utils.errors import UserError
+from src.utils.files import filled
 
 RESULT = "analysis.json"
 

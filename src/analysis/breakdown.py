@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from src.analysis.factors import RunFactors, paired
 from src.analysis.subspace import compare
+from src.analysis.trained_factors import RunFactors, paired
 
 TSNE_SEED = 0
 NEAR = 0.2  # of the similarity above chance: less is none, all but as much is all

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from src.plots import pyplot, save
+from src.plotting.pyplot import pyplot, save
 
 LAYERS_NAMED = 24  # more names on an axis cannot be read
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from src.compare.records import Run, read_history
+from src.runs.reading import Run, read_history
 
 
 def diagnostics(runs: dict[str, Run]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from src.analysis.factors import RunFactors
+from src.analysis.trained_factors import RunFactors
 
 
 def movement(runs: list[RunFactors]) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from src.analysis.factors import Factors, RunFactors
+from src.analysis.trained_factors import Factors, RunFactors
 
 
 def effective_rank(singular_values: Tensor) -> float:

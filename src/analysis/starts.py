@@ -12,9 +12,9 @@ from typing import Any
 
 from src.analysis.history import read_history
 from src.compare.grouping import held_fixed
-from src.compare.records import Run
 from src.compare.settings import settings_of
 from src.metrics.names import LOWER_IS_BETTER
+from src.runs.reading import Run
 from src.training.selection import HOLDOUT
 
 RATES = ("training.learning_rate", "model.learning_rate")

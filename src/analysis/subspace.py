@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from src.analysis.factors import RunFactors, paired
+from src.analysis.trained_factors import RunFactors, paired
 
 
 def orthonormal_basis(columns: Tensor) -> Tensor:

@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from transformers import RobertaConfig, RobertaForSequenceClassification
 from transformers.utils import logging as transformers_logging
 
-from src.bench.names import TARGETS
-from src.errors import UserError
+from src.bench.parts import TARGETS
 from src.models.classifier import Classifier, build_classifier
 from src.models.inject import match_targets
-from src.paths import CONF, ROOT
+from src.utils.errors import UserError
+from src.utils.paths import CONF, ROOT
 
 FLOOR, PLAIN_FLOOR = "floor", "floor in plain transformers"
 LABELS = ("no", "yes")

@@ -13,14 +13,14 @@ from rich.table import Table
 
 import src.cli  # noqa: F401  the resolvers that configs need
 from src.bench.arms import Shape
-from src.bench.names import SIZES, TARGETS, method_names
+from src.bench.figure import plot
 from src.bench.packed import measure_packed
-from src.bench.plot import plot
+from src.bench.parts import SIZES, TARGETS, method_names
 from src.bench.startup import measure_data, measure_startup
 from src.bench.steps import Settings, measure_latency, measure_memory, measure_steps
-from src.errors import UserError
+from src.runs.record import environment, write_json
 from src.training.arguments import resolve_precision
-from src.training.record import environment, write_json
+from src.utils.errors import UserError
 
 DTYPES = {"fp32": None, "bf16": torch.bfloat16}
 COLUMNS: dict[str, Callable[[Any], str]] = {

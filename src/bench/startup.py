@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from src.errors import UserError
-from src.paths import ROOT
-from src.training.record import HISTORY
+from src.runs.record import HISTORY
+from src.utils.errors import UserError
+from src.utils.paths import ROOT
 
 FIRST_STEP = [
     "experiment=demo", "training.max_steps=2", "training.logging_steps=1", "training.logging_first_step=true",
@@ -77,11 +77,11 @@ def prepare(overrides: list[str]) -> dict[str, Any]:
     from transformers import AutoTokenizer
 
     import src.cli  # noqa: F401  the resolvers
+    from src.backbones.load import locate
+    from src.backbones.remote_code import NO_REMOTE_CODE
     from src.data.encode import encode
     from src.data.load import load_data
-    from src.models.backbone import locate
-    from src.models.remote_code import NO_REMOTE_CODE
-    from src.paths import CONF
+    from src.utils.paths import CONF
 
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("config", overrides=["backbone=nano", *overrides])

@@ -12,9 +12,9 @@ from torch import nn
 
 from src.bench.arms import FLOOR, PLAIN_FLOOR, Arm, Shape, classifier, floor, model_node, random_backbone
 from src.bench.timing import interleaved
-from src.errors import UserError
 from src.models.inject import adapters, merge_all
-from src.training.memory import peak, reset_peak, saved_for_backward
+from src.training.peak_memory import peak, reset_peak, saved_for_backward
+from src.utils.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ REPORT = "report.html"
 
 def after_sweep(folder: Path) -> None:
     """Print the comparison of the sweep's runs and write its report; also when some jobs failed."""
-    from src.compare.command import open_store
+    from src.commands.compare import open_store
     from src.compare.comparison import compare_runs
-    from src.compare.records import find_runs
+    from src.compare.present.table import print_comparison
     from src.compare.report import write_report
-    from src.compare.table import print_comparison
+    from src.runs.reading import find_runs
 
     store = open_store()
     comparison = compare_runs(find_runs([folder], store), store=store)

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from src.compare.grouping import Configuration, Group, group_runs
-from src.compare.panel import Array, Panel
 from src.compare.pareto import on_front
 from src.compare.predictions import agreement, collapsed, group_panel
 from src.compare.pscp import pscp
-from src.compare.records import Run
-from src.compare.statistics import MIN_SEEDS, Estimate, compare, estimate, holm, resample_examples, seeds_only
-from src.compare.store import VERSION, Store
-from src.errors import UserError
+from src.compare.statistics.crossed import MIN_SEEDS, Estimate, compare, estimate, holm, resample_examples, seeds_only
+from src.compare.statistics.panel import Array, Panel
 from src.metrics.names import LOWER_IS_BETTER
+from src.runs.reading import Run
+from src.runs.store import VERSION, Store
+from src.utils.errors import UserError
 
 RESAMPLES = 10_000
 MANY = 20  # configurations beyond which there are fewer resamples, so that large comparisons stay quick

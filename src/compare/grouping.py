@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src.compare.records import Run
 from src.compare.settings import MISSING, default_of, same_value, settings_of
-from src.keys import short_name
+from src.runs.reading import Run
+from src.utils.keys import short_name
 
 # Keys of these groups of the config are the same for all methods of a fair comparison: where one varies, every row of
 # the group says so. The other keys are a method's own affair.

@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from src.compare.grouping import Group
-from src.compare.panel import Array, Panel, make_panel
-from src.compare.records import Run
-from src.training.record import PREDICTIONS
+from src.compare.statistics.panel import Array, Panel, make_panel
+from src.runs.reading import Run
+from src.runs.record import PREDICTIONS
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from src.compare.axes import is_log
 from src.compare.comparison import Row, Table
+from src.plotting.axes import is_log
 
 
 @dataclass(frozen=True)

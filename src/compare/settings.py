@@ -7,12 +7,12 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from src.class_defaults import training_defaults
-from src.compare.records import Run
-from src.keys import leaves
-from src.paths import CONF
-from src.peft_fields import peft_defaults
-from src.training.identity import NO_PART, NOT_IDENTITY
+from src.config.class_defaults import training_defaults
+from src.config.peft_fields import peft_defaults
+from src.runs.identity import NO_PART, NOT_IDENTITY
+from src.runs.reading import Run
+from src.utils.keys import leaves
+from src.utils.paths import CONF
 
 # Keys of a record's config that cannot make two runs of one seed differ, with the reason; those without a part in a
 # run's identity (NOT_IDENTITY, NO_PART) come first. What is not listed is told apart, a key of tomorrow too.

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from src.config.rules import broken, check_rule, unknown_key
-from src.errors import UserError
+from src.utils.errors import UserError
 
 # The optimizer and the package that it needs besides torch; what pip calls it, if that differs.
 OPTIMIZERS: dict[str, str | None] = {

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from src.errors import UserError
+from src.utils.errors import UserError
 
 _COMPARE = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 _BOUND = r"-?\d+(?:\.\d*)?(?:e[+-]?\d{1,2})?"

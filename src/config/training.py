@@ -13,10 +13,10 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from src.class_defaults import training_class
+from src.config.class_defaults import training_class
 from src.config.optimizers import check_optimizer, check_schedule
-from src.errors import UserError
-from src.paths import CONF
+from src.utils.errors import UserError
+from src.utils.paths import CONF
 
 OURS = {
     "precision": "auto | fp32 | bf16 | fp16",

@@ -13,15 +13,15 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from src.choices import choices
+from src.config.choices import choices
+from src.config.peft_fields import peft_fields
 from src.config.rules import broken, check_rule, unknown_key
 from src.config.tables import CEILINGS, MIX_RULES, NEEDED, OPEN, RULES, SEARCH
+from src.config.task_records import check_fixed_keys
 from src.config.training import DECIDED_BY_THE_RUN, OURS, check_training, listed_keys, training_rules
-from src.data.records import check_fixed_keys
-from src.errors import UserError
-from src.extras import require_package
 from src.metrics.names import LOWER_IS_BETTER, check_metrics
-from src.peft_fields import peft_fields
+from src.utils.errors import UserError
+from src.utils.extras import require_package
 
 GROUPS = ("model", "backbone", "data", "training")
 _INSTANTIATED = {"_target_": "str", "_partial_": "bool"}

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 from datasets import ClassLabel, Dataset, Features, Value
 
-from src.errors import UserError
+from src.utils.errors import UserError
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 LARGEST = 3.4028234663852886e38  # labels are trained on as float32

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from datasets import Dataset, Features, List, Value
 
-from src import reuse
 from src.data.load import TaskData
-from src.data.splits import fingerprint
-from src.data.stored import stored
+from src.data.partition import fingerprint
+from src.data.sources.stored import stored
 from src.data.task import is_test
-from src.errors import UserError
+from src.utils import reuse
+from src.utils.errors import UserError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from src.data.columns import NUMBER, Place
-from src.errors import UserError
+from src.utils.errors import UserError
 
 NO_NUMBERS = ("nan", "inf", "+inf", "-inf", "infinity", "<na>")  # how tables write gaps and overflows as text
 

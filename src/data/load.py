@@ -14,10 +14,10 @@ from datasets import ClassLabel, Dataset
 from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf
 
-from src.data.splits import fingerprint, split_off, subset
+from src.config.known_names import TARGET
+from src.data.partition import fingerprint, split_off, subset
 from src.data.task import Task
-from src.errors import UserError
-from src.lookup import TARGET
+from src.utils.errors import UserError
 
 log = logging.getLogger(__name__)
 

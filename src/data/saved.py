@@ -10,8 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from src.config import check_rule
-from src.errors import UserError
-from src.lookup import TARGET, ForeignNameError, targets
+from src.config.known_names import TARGET, ForeignNameError, targets
+from src.utils.errors import UserError
 
 FILE = Path(".hydra") / "config.yaml"
 # The one kind of interpolation that is followed: to another value of the same node. Resolvers are functions.
@@ -32,7 +32,8 @@ RULES = {
 def read_data(folder: Path) -> DictConfig:
     """A config with the node ``data`` alone, of the one that Hydra left in a run's folder.
 
-    Nothing of it is instantiated: its sources are found in the table of ``src.lookup``, all else is plain values.
+    Nothing of it is instantiated: its sources are found in the table of ``src.config.known_names``, all else is plain
+    values.
 
     Args:
         folder: the run's.

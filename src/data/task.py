@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from src.errors import UserError
 from src.metrics import check_metrics
+from src.utils.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,17 @@ from typing import Any
 import torch
 from transformers import AutoModelForSequenceClassification
 
+from src.backbones.load import load_backbone, locate, quiet
+from src.backbones.probe import probe_logits
+from src.backbones.remote_code import NO_REMOTE_CODE
 from src.deploy.output import new_folder
 from src.deploy.peft_format import PeftLora, base_model, plain_fields, read_peft, write_peft
-from src.deploy.runs import LONGEST, load_run
-from src.errors import UserError, in_short
-from src.files import filled
-from src.models.backbone import load_backbone, locate, quiet
+from src.deploy.trained_run import LONGEST, load_run
 from src.models.classifier import Classifier, build_classifier, save_classifier
 from src.models.inject import some
-from src.models.probe import probe_logits
-from src.models.remote_code import NO_REMOTE_CODE
-from src.training.record import ADAPTER, RESULT, SCHEMA_VERSION, write_json
+from src.runs.record import ADAPTER, RESULT, SCHEMA_VERSION, write_json
+from src.utils.errors import UserError, in_short
+from src.utils.files import filled
 
 LIKE_PEFT = 1e-4  # of the largest logit: two ways to the same sums
 

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from src.deploy.runs import TrainedRun, load_run
-from src.errors import UserError
+from src.deploy.trained_run import TrainedRun, load_run
 from src.models.adapter import AdapterLinear
 from src.models.inject import adapter_state, adapters
+from src.utils.errors import UserError
 
 Rows = dict[str, Tensor]  # name of an adapter -> the rows of the batch that it serves
 

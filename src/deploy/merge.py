@@ -7,13 +7,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from src.backbones.load import quiet
 from src.deploy.output import new_folder
-from src.deploy.probe import probe_texts
-from src.deploy.runs import TrainedRun, load_run
-from src.errors import UserError
-from src.files import filled, write_whole
-from src.models.backbone import quiet
+from src.deploy.probe_texts import probe_texts
+from src.deploy.trained_run import TrainedRun, load_run
 from src.models.inject import adapters, merge_all
+from src.utils.errors import UserError
+from src.utils.files import filled, write_whole
 
 REPORT = "merge.json"
 # What adding the update to the weight may change, as a share of the largest logit (at least of 1). The sum is rounded

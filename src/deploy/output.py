@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from src.claim import is_ours, is_own_name, own_files
-from src.errors import UserError
+from src.runs.claim import is_ours, is_own_name, own_files
+from src.utils.errors import UserError
 
 
 def new_folder(folder: Path) -> None:

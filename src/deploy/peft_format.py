@@ -11,12 +11,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from src.errors import UserError
-from src.files import whole, write_whole
 from src.models.adapter import AdapterLinear, LowRankAdapter
 from src.models.classifier import Classifier
 from src.models.inject import adapter_state, adapters, some
-from src.places import make_folder
+from src.utils.errors import UserError
+from src.utils.files import whole, write_whole
+from src.utils.places import make_folder
 
 CONFIG, TENSORS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."

@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-from src.data.files import read_table
+from src.backbones.load import locate
+from src.data.sources.files import read_table
 from src.deploy.output import keep_inputs
-from src.deploy.runs import Prediction, TrainedRun, load_run
-from src.errors import UserError
-from src.files import write_whole
-from src.models.backbone import locate
-from src.places import make_folder
+from src.deploy.trained_run import Prediction, TrainedRun, load_run
+from src.utils.errors import UserError
+from src.utils.files import write_whole
+from src.utils.places import make_folder
 
 
 def predict_text(folder: Path, text: str, text2: str | None) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from src.cache import cache_dir
 from src.metrics.names import check_metrics, metric_files
-from src.places import UnwritableError, explain
+from src.utils.cache import cache_dir
+from src.utils.places import UnwritableError, explain
 
 ComputeFunction = Callable[[np.ndarray, np.ndarray], dict[str, float]]
 

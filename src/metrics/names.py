@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from src.errors import UserError
+from src.utils.errors import UserError
 
 FOLDER = Path(__file__).parent
 LOWER_IS_BETTER = frozenset({"mse", "mae"})

@@ -1,6 +1,6 @@
 """The adapter contract: what wraps a frozen Linear, and the low-rank shape that every method here shares."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.models.fused import Recipe, fusable, low_rank_linear
+from src.models.kernels.low_rank import Recipe, fusable, low_rank_linear
 
 
 class AdapterLinear(nn.Module):
@@ -31,6 +31,7 @@ class AdapterLinear(nn.Module):
     not_mergeable_because: ClassVar[str] = ""
     frozen: ClassVar[tuple[str, ...]] = ()  # own tensors that are saved but not trained
     routing: ClassVar[tuple[str, ...]] = ()  # own tensors that are counted as router, not as adapter
+    rates: Mapping[str, float] = {}  # own tensors whose learning rate is a multiple of the common one
     unmerged_weight: Tensor | None  # the base's weight from before merge()
     identity_at_start: bool = True  # False only in modes that reproduce a published non-identity start
 

@@ -1,35 +1,29 @@
 """A backbone with its adapters, its trained parameters marked; how it is saved and rebuilt."""
 
 import fnmatch
-import functools
-import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from hydra.utils import get_class, get_method
+from hydra.utils import get_method
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from src.errors import UserError
-from src.extras import require_package
-from src.files import whole, write_whole
-from src.models.adapter import AdapterLinear
-from src.models.backbone import Backbone, load_backbone, with_heads
+from src.backbones.fast_paths.choose import use_shortcuts
+from src.backbones.load import Backbone, load_backbone, with_heads
 from src.models.description import DESCRIPTION, FORMAT_VERSION, TENSORS, read_description
-from src.models.inject import adapter_state, adapters, copy_state, count_parameters, endings, inject
+from src.models.inject import copy_state, count_parameters, endings
+from src.models.method import Adaptation, make_method
 from src.models.rank import check_rank
 from src.models.schedule import Schedule
-from src.models.shortcuts import use_shortcuts
-from src.places import make_folder
-from src.seeding import seeded
-
-if TYPE_CHECKING:
-    from src.models.peft_library import PeftAdapters
+from src.utils.errors import UserError
+from src.utils.files import whole, write_whole
+from src.utils.places import make_folder
+from src.utils.seeding import seeded
 
 
 @dataclass(frozen=True)
@@ -39,17 +33,15 @@ class Classifier:
     Attributes:
         model: the classifier; exactly what is to be trained requires a gradient.
         backbone: where it came from (its model is this one).
-        adapted: names of the adapted Linears.
+        adaptation: what the method made of the model.
         description: everything needed to build it again, JSON-serialisable.
-        library: the adapters, where they are the peft library's and not this framework's.
         shortcuts: what of the backbone is computed more cheaply than transformers does, see ``use_shortcuts``.
     """
 
     model: nn.Module
     backbone: Backbone
-    adapted: list[str]
+    adaptation: Adaptation
     description: dict[str, Any]
-    library: "PeftAdapters | None" = None
     shortcuts: tuple[str, ...] = ()
 
     @property
@@ -57,39 +49,29 @@ class Classifier:
         """Parameters by role, see ``count_parameters``."""
         return count_parameters(self.model, self.backbone.head)
 
-    def require_own_adapters(self, action: str) -> None:
-        """Refuse what only this framework's adapters can do.
-
-        Raises:
-            UserError: if the adapters are a library's.
-        """
-        if self.library:
-            name, method = self.description["model"]["name"], self.description["model"]["adapter"]["_target_"]
-            raise UserError(f"{name} cannot be {action}: its adapters are those of {method}, not of this framework")
+    @property
+    def adapted(self) -> list[str]:
+        """Names of the adapted modules in the encoder."""
+        return self.adaptation.adapted
 
     @property
     def schedule(self) -> Schedule | None:
         """What the method does between steps."""
-        return self.library.schedule if self.library else None
+        return self.adaptation.schedule
 
     @property
     def identity_at_start(self) -> bool:
         """Whether the model computed at its start what the backbone did."""
-        ours = all(adapter.identity_at_start for _, adapter in adapters(self.model))
-        return ours and (self.library is None or self.library.identity_at_start)
+        return self.adaptation.identity_at_start
 
-    def started_elsewhere(self) -> None:
-        """Note that the start came from another run."""
-        for _, adapter in adapters(self.model):
-            adapter.identity_at_start = False
-        if self.library:
-            self.library.identity_at_start = False
+    def require_own_adapters(self, action: str) -> None:
+        """Refuse what only this framework's adapters can do; raises UserError if they are a library's."""
+        self.adaptation.require_own(f"{self.description['model']['name']} cannot be {action}")
 
     def state(self) -> dict[str, Tensor]:
         """What the run made: every adapter's tensors, and the other parameters that were trained."""
         trained = {name: p.detach() for name, p in self.model.named_parameters() if p.requires_grad}
-        own = adapter_state(self.model) | (self.library.state() if self.library else {})
-        return own | trained | {name: self._parameter(name) for name in self.backbone.head}
+        return self.adaptation.state() | trained | {name: self._parameter(name) for name in self.backbone.head}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Copy a saved state in; raises UserError if it does not fit."""
@@ -128,20 +110,16 @@ def build_classifier(
     model, head = backbone.model, backbone.head
     model.requires_grad_(False)
     shortcuts = use_shortcuts(model) if backbone_cfg.get("shortcuts", True) else []
-    adapted: list[str] = []
-    library = None
+    adaptation = Adaptation(model)
     if adapter := model_cfg.get("adapter"):
         encoder: Any = model.base_model
         # What the checkpoint lacks of the encoder (BERT's pooler) is trained whole, as head: it needs no adapter.
         new = {name for name, module in encoder.named_modules() if _owns_any(module, model, head)}
         try:
-            check_rank(adapter, encoder, new)
+            method = make_method(adapter)
+            check_rank(method, encoder, new)
             with seeded(seed, "adapter"):
-                if from_peft(adapter):
-                    library = peft_library().add_peft(model, adapter, head, exclude=new)
-                    adapted = library.adapted
-                else:
-                    adapted = inject(encoder, make_adapter(adapter), adapter["target_modules"], exclude=new)
+                adaptation = method.apply(model, head, exclude=new)
         except (ValueError, TypeError) as error:
             raise UserError(f"model={model_cfg['name']}: {error}") from error
     _train_parameters(model, model_cfg.get("train_parameters", []), head)
@@ -156,42 +134,12 @@ def build_classifier(
         "label_names": list(label_names),
         "seed": seed,
     } | ({"tasks": {name: list(labels) for name, labels in tasks.items()}} if tasks else {})
-    return Classifier(model, backbone, adapted, description, library, tuple(shortcuts))
+    return Classifier(model, backbone, adaptation, description, tuple(shortcuts))
 
 
 def _owns_any(module: nn.Module, model: nn.Module, names: frozenset[str]) -> bool:
     """Whether one of the module's direct parameters is a named one of the model."""
     return any(p is model.get_parameter(name) for p in module.parameters(recurse=False) for name in names)
-
-
-def from_peft(node: Mapping[str, Any]) -> bool:
-    """Whether a method's node names a config of the peft library."""
-    return str(node["_target_"]).partition(".")[0] == "peft"
-
-
-def peft_library() -> Any:
-    """The module that talks to the peft library, which is an extra and slow to import."""
-    require_package("peft")
-    return importlib.import_module("src.models.peft_library")
-
-
-def make_adapter(node: Mapping[str, Any]) -> Callable[[nn.Linear], AdapterLinear]:
-    """The constructor that a method's node describes, with its hyperparameters bound."""
-    hyperparameters = {key: value for key, value in node.items() if key not in ("_target_", "_partial_")}
-    hyperparameters.pop("target_modules", None)
-    return functools.partial(adapter_class(node["_target_"]), **hyperparameters)
-
-
-def adapter_class(target: str) -> type[AdapterLinear]:
-    """The class of a method, of whatever module: a config that is run is a program. What is saved is checked before.
-
-    Raises:
-        UserError: if it is no adapter.
-    """
-    found = get_class(target)
-    if not issubclass(found, AdapterLinear):
-        raise UserError(f"_target_={target} is no adapter: a method is a subclass of AdapterLinear")
-    return found
 
 
 def _resolve_auto(

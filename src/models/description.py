@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from src.config import check_rule
+from src.config.known_names import TARGET, ForeignNameError, packages, targets
+from src.config.peft_fields import peft_fields
 from src.config.tables import RULES as CONFIG
-from src.errors import UserError
-from src.extras import require_package
-from src.lookup import TARGET, ForeignNameError, packages, targets
-from src.peft_fields import peft_fields
+from src.utils.errors import UserError
+from src.utils.extras import require_package
 
 DESCRIPTION, TENSORS = "adapter.json", "adapter.safetensors"
 FORMAT_VERSION = 1

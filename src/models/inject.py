@@ -10,8 +10,8 @@ from contextlib import ExitStack, contextmanager
 from torch import Tensor, nn
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
-from src.errors import UserError
 from src.models.adapter import AdapterLinear
+from src.utils.errors import UserError
 
 log = logging.getLogger(__name__)
 

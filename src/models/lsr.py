@@ -5,11 +5,11 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from src.models import kronecker
 from src.models.adapter import LowRankAdapter
-from src.models.factors import choose_factors
-from src.models.fused import Recipe
-from src.models.kronecker import Coupling
+from src.models.factor_pairs import choose_factors
+from src.models.kernels import kronecker
+from src.models.kernels.kronecker import Coupling
+from src.models.kernels.low_rank import Recipe
 
 Init = Literal["identity", "gaussian"]
 

@@ -14,10 +14,10 @@ from src.packed.launch import PackOutcome
 from src.packed.limits import Limits
 from src.packed.member import Member, shared_state
 from src.packed.pack import Pack
-from src.places import make_folder
 from src.sweep.job import Outcome, execute, run_composed
 from src.training.interrupt import Interrupted
 from src.training.isolation import isolated
+from src.utils.places import make_folder
 
 log = logging.getLogger(__name__)
 

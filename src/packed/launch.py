@@ -9,6 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from src.models.method import make_method
 from src.packed.limits import Limits
 from src.sweep.job import Outcome, task_config
 from src.sweep.pool import Pool
@@ -100,8 +101,8 @@ def why_alone(config: dict[str, Any]) -> str | None:
     model, training = config["model"], config["training"]
     if model["train_parameters"]:
         return f"model={model['name']} trains parameters of the backbone itself"
-    if str((model["adapter"] or {}).get("_target_", "")).startswith("peft."):
-        return f"model={model['name']} has adapters of the peft library"
+    if model["adapter"] and not (method := make_method(model["adapter"])).packable:
+        return f"model={model['name']} {method.not_packable_because}"
     if "tasks" in config["data"]:
         return "data=mix has a head for each task"
     if found := [key for key in ALONE if training.get(key)]:

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from src.models.adapter import AdapterLinear, LowRankAdapter
-from src.models.fused import fusable
 from src.models.inject import adapters
-from src.packed.fused import packed_linear
+from src.models.kernels.low_rank import fusable
+from src.packed.kernel import packed_linear
 from src.packed.stack import low_rank_update, plain_delta, stackable, vmapped
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from src.errors import UserError
+from src.utils.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ class Member(Coroutine[Forward | Backward]):
     def join(self, classifier: Classifier) -> None:
         """Bring the job's model into the pack; one that cannot share its frozen parameters computes for itself."""
         self.tenant = Tenant(classifier.model, classifier.backbone.head)
-        self.shares = classifier.library is None and self.pack.admit(self, classifier)
+        self.shares = classifier.adaptation.packable and self.pack.admit(self, classifier)
 
     def make_trainer(self, **kwargs: Any) -> "PackedTrainer":
         return PackedTrainer(member=self, **kwargs)

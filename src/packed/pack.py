@@ -13,10 +13,10 @@ from torch import Tensor
 
 from src.models.classifier import Classifier
 from src.models.inject import adapter_state
+from src.packed.capacity import jobs_that_fit
 from src.packed.layers import PackedModel, share_frozen
 from src.packed.limits import Limits
 from src.packed.member import Backward, Forward, Member
-from src.packed.memory import jobs_that_fit
 from src.training import interrupt
 
 log = logging.getLogger(__name__)

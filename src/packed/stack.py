@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from src.models.adapter import AdapterLinear, JoinedGate, LowRankAdapter
-from src.packed.fused import Update
+from src.packed.kernel import Update
 
 # What may differ between adapters that are stacked, or says nothing about what they compute.
 _FREE = ("scaling", "training", "identity_at_start")

@@ -13,14 +13,14 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 import src.cli  # noqa: F401  registers the resolvers that the config needs, also in a worker
-from src import reuse
-from src.claim import claimed
-from src.errors import UserError
-from src.fence import LostLockError
-from src.run import resolve, run_job
-from src.sweep.lock import LockedError, owner
-from src.training.identity import identity
-from src.training.record import read_record
+from src.runs.claim import claimed
+from src.runs.identity import identity
+from src.runs.lock import LockedError, owner
+from src.runs.record import read_record
+from src.training.run import resolve, run_job
+from src.utils import reuse
+from src.utils.errors import UserError
+from src.utils.fence import LostLockError
 
 if TYPE_CHECKING:
     from src.packed.member import Member

@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from src.errors import UserError
-from src.run import resolve
 from src.sweep.estimate import estimate
 from src.sweep.job import SweepJob, task_config
+from src.training.run import resolve
+from src.utils.errors import UserError
 
 LEFT_OUT = ("hydra.",)
 
@@ -46,7 +46,7 @@ def print_plan(jobs: Sequence[SweepJob], folder: Path, console: Console | None =
 
 def _size(job: SweepJob) -> tuple[str, str]:
     """The adapter's trained values, and what a budget set; in place of a number, why there is none."""
-    from src.models.skeleton import adapter_size, load_skeleton
+    from src.models.meta_model import adapter_size, load_skeleton
 
     if job.problem is not None:
         return job.problem, ""

@@ -18,10 +18,10 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from src.paths import ROOT
-from src.places import writing
 from src.sweep.job import Outcome
 from src.training.interrupt import Interrupted, interruptible
+from src.utils.paths import ROOT
+from src.utils.places import writing
 
 log = logging.getLogger(__name__)
 

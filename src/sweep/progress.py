@@ -20,8 +20,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from src.runs.record import HISTORY, RESULT
 from src.sweep.job import SweepJob
-from src.training.record import HISTORY, RESULT
 
 PERIOD = 0.5  # seconds between two looks at the folders
 LINES = 16  # status lines at most; a pack may run more jobs than a terminal has lines

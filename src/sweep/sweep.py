@@ -12,19 +12,19 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from src import resume
-from src.claim import refuse_strangers
 from src.compare.after_sweep import after_sweep
 from src.config import validate
-from src.errors import UserError
-from src.keys import quoted
-from src.places import UnwritableError
+from src.runs.claim import refuse_strangers
+from src.runs.lock import LockedError, locked, owner
+from src.runs.record import RESULT, write_json
+from src.sweep.folder_names import job_name
 from src.sweep.job import BY_ANOTHER, STOP, Outcome, SweepJob, identify, read_record, task_config
-from src.sweep.lock import LockedError, locked, owner
-from src.sweep.names import job_name
+from src.sweep.outcome import print_summary
 from src.sweep.progress import shown
-from src.sweep.summary import print_summary
-from src.training.record import RESULT, write_json
+from src.utils import resume_hint as resume
+from src.utils.errors import UserError
+from src.utils.keys import quoted
+from src.utils.places import UnwritableError
 
 log = logging.getLogger(__name__)
 

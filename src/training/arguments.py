@@ -10,8 +10,8 @@ from torch import nn
 from transformers import Trainer, TrainingArguments, get_scheduler
 
 from src.config.training import OURS
-from src.errors import UserError
-from src.seeding import derive
+from src.utils.errors import UserError
+from src.utils.seeding import derive
 
 
 def training_arguments(cfg: Mapping[str, Any], folder: Path, seed: int) -> TrainingArguments:

@@ -5,11 +5,10 @@ place in the batches, the score so far. On one CPU a continued run therefore end
 """
 
 import logging
-import pickle
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,15 +16,22 @@ import transformers
 from accelerate.utils import broadcast_object_list, gather_object
 from transformers import TrainerCallback
 
-from src.files import whole
+from src.runs.record import CHECKPOINT
 from src.training import interrupt
 from src.training.hooks import RESUME, missing
-from src.training.record import CHECKPOINT
+from src.utils.errors import in_short
+from src.utils.sealed import DamagedError, read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from src.training.trainer import ArenaTrainer
 
 log = logging.getLogger(__name__)
+
+# What a checkpoint holds: the Trainer's own state (``training_state``) and the run's.
+STATE = {
+    "optimizer", "schedule", "scaler", "state", "order", "meter", "loss", "logged", "evaluated", "auxiliary", "rng",
+    "identity", "run", "evaluation_pending",
+}  # fmt: skip
 
 
 class Checkpoints:
@@ -68,11 +74,10 @@ class Checkpoints:
             "run": self.collect(),
             "evaluation_pending": pending,
         }
-        with whole(self.path) as temporary:
-            torch.save(state, temporary)
+        write_sealed(self.path, lambda file: torch.save(state, file))
 
     def load(self, trainer: "ArenaTrainer") -> dict[str, Any] | None:
-        """The checkpoint of this very run, or None. A file that cannot be read counts as none."""
+        """The checkpoint of this very run, or None. One that is damaged or another's counts as none, with one line."""
         if not self.possible:
             return None
         found: list[Any] = [self._read() if trainer.args.should_save else None]
@@ -82,10 +87,30 @@ class Checkpoints:
 
     def _read(self) -> dict[str, Any] | None:
         try:
-            state = torch.load(self.path, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError):
-            return None
-        return state if state["identity"] == self.identity else None
+            content = read_sealed(self.path)
+            return None if content is None else self._checked(content)
+        except DamagedError as error:
+            log.warning("%s is not gone on with, so training starts over: %s", self.path, error)
+        return None
+
+    def _checked(self, content: IO[bytes]) -> dict[str, Any]:
+        """The state in a file's content; raises DamagedError unless it is one of this very run, and whole."""
+        try:
+            state = torch.load(content, map_location="cpu", weights_only=True)
+        except Exception as error:  # whatever torch finds in what is no state
+            raise DamagedError(f"it holds no state of a training ({in_short(error)})") from error
+        if not isinstance(state, dict) or not state.keys() >= STATE or not isinstance(state["run"], dict):
+            raise DamagedError("it holds no state of a training, or one of another version")
+        if state["identity"] != self.identity:
+            raise DamagedError("it is of another config, data, backbone or code")
+        own, saved = self.collect()["model"], state["run"].get("model")
+        if not isinstance(saved, dict) or _shapes(own) != _shapes(saved):
+            raise DamagedError("its tensors are not this model's")
+        return state
+
+
+def _shapes(tensors: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: getattr(tensor, "shape", None) for name, tensor in tensors.items()}
 
 
 class CheckpointCallback(TrainerCallback):

@@ -21,22 +21,23 @@ from src.data.encode import encode
 from src.data.load import TaskData, load_data
 from src.data.mixed import MixedData, encode_mix, is_mix, load_mix, with_means
 from src.data.task import Task
-from src.errors import UserError
 from src.metrics import make_compute
 from src.models.classifier import Classifier, build_classifier, load_classifier, save_classifier
-from src.models.start import start_from
-from src.training import interrupt, memory
+from src.models.warm_start import start_from
+from src.runs.predictions_writing import write_predictions
+from src.runs.record import ADAPTER, PREDICTIONS, SUMMARY, Record
+from src.training import interrupt
+from src.training import peak_memory as memory
 from src.training.arguments import training_arguments
 from src.training.checkpoint import Checkpoints
 from src.training.diagnostics import diagnose
-from src.training.predictions import write_predictions
+from src.training.model_summary import model_summary
 from src.training.profile import ProfileCallback
 from src.training.progress import ProgressBar, one_of_many
-from src.training.record import ADAPTER, PREDICTIONS, SUMMARY, Record
 from src.training.selection import HOLDOUT, Selector
-from src.training.summary import model_summary
 from src.training.trainer import DIVERGED, ArenaTrainer, Evaluation
 from src.tune.watch import make_watch
+from src.utils.errors import UserError
 
 if TYPE_CHECKING:
     from src.packed.member import Member
@@ -157,8 +158,7 @@ def fit(cfg: DictConfig, record: Record, member: "Member | None" = None) -> floa
         on_evaluation=on_evaluation,
         on_log=lambda line: record.log(event="train", **line),
         checkpoints=checkpoints,
-        schedule=classifier.schedule,
-        library=classifier.library,
+        adaptation=classifier.adaptation,
         train_dataset=job.rows["train"],
         eval_dataset=job.evaluation_rows,
         data_collator=collator,

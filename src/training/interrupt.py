@@ -1,5 +1,6 @@
-"""Ctrl-C and SIGTERM: while training, the current step is finished and a checkpoint saved before the run ends."""
+"""Ctrl-C, SIGTERM, a closed terminal: in training the step is finished and a checkpoint saved before the run ends."""
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -7,7 +8,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
+SIGNALS = tuple(signum for signum in (signal.SIGINT, signal.SIGTERM, HANGUP) if signum is not None)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -23,18 +25,22 @@ class _Request:
 
     deferring = False
     signum: int | None = None
+    terminals: tuple[int, ...] = ()  # which of standard output and error stand on one
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Within the block SIGINT and SIGTERM raise ``Interrupted``, or wait for ``check`` inside ``deferred``.
+    """Within the block SIGINT, SIGTERM and SIGHUP raise ``Interrupted``, or wait for ``check`` inside ``deferred``.
 
-    A second signal does not wait. Outside of the main thread, where Python allows no handlers, nothing changes.
+    A second signal does not wait. SIGHUP stays ignored where it is (under nohup). Outside of the main thread, where
+    Python allows no handlers, nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before: dict[int, Any] = {signum: signal.signal(signum, _handle) for signum in SIGNALS}
+    handled = [signum for signum in SIGNALS if signum != HANGUP or signal.getsignal(signum) != signal.SIG_IGN]
+    _Request.terminals = tuple(descriptor for descriptor in (1, 2) if _is_terminal(descriptor)) or _Request.terminals
+    before: dict[int, Any] = {signum: signal.signal(signum, _handle) for signum in handled}
     try:
         yield
     finally:
@@ -65,6 +71,23 @@ def check() -> None:
 
 
 def _handle(signum: int, frame: FrameType | None) -> None:
+    if signum == HANGUP:
+        _leave_terminal()
     if not _Request.deferring or _Request.signum is not None:
         raise Interrupted(signum)
     _Request.signum = signum
+
+
+def _is_terminal(descriptor: int) -> bool:
+    try:
+        return os.isatty(descriptor)
+    except OSError:
+        return False
+
+
+def _leave_terminal() -> None:
+    """Let what is written to a terminal that is gone go nowhere: it would be an error in the midst of a save."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in _Request.terminals:
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)

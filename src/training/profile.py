@@ -9,9 +9,9 @@ import torch
 from torch.profiler import ProfilerActivity, profile, schedule
 from transformers import TrainerCallback
 
-from src.files import write_whole
-from src.places import make_folder, writing
-from src.training.record import PROFILE
+from src.runs.record import PROFILE
+from src.utils.files import write_whole
+from src.utils.places import make_folder, writing
 
 TRACE, PAGE = "trace.json.gz", "summary.txt"
 WAIT, WARMUP, ACTIVE = 3, 2, 10  # steps; the first ones allocate memory and choose kernels

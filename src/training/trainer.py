@@ -21,15 +21,14 @@ from torch.utils.data import RandomSampler, Sampler, SequentialSampler
 from transformers import EvalPrediction, Trainer
 from transformers.trainer import TRAINER_STATE_NAME
 
-from src.errors import UserError
 from src.metrics.compute import ComputeFunction
-from src.models.inject import adapters
-from src.models.schedule import Schedule
+from src.models.method import Adaptation
 from src.training.checkpoint import CheckpointCallback, Checkpoints, rng_state, set_rng_state
 from src.training.hooks import ACCUMULATION, ORDER, missing
 from src.training.profile import FORWARD, STEP
 from src.training.sampler import LengthGroupedSampler, QuotaSampler
-from src.training.schedule import ScheduleCallback
+from src.training.schedule_callback import ScheduleCallback
+from src.utils.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -88,8 +87,7 @@ class ArenaTrainer(Trainer):
         on_evaluation: called with an ``Evaluation`` after each pass over all evaluation splits.
         on_log: called with the Trainer's own log lines.
         checkpoints: where an unfinished training is kept, and continued from.
-        schedule: what the method does between steps, if anything.
-        library: adapters that are not this framework's and may have an auxiliary loss, too.
+        adaptation: what the method made of the model: its losses, rates and schedule.
         quotas: rows to draw in an epoch from each group that the training rows' column ``task`` numbers; None draws
             every row once.
         compute: per evaluation split, the function of logits and labels that gives its metrics.
@@ -107,9 +105,8 @@ class ArenaTrainer(Trainer):
         on_log,
         checkpoints: Checkpoints,
         compute: Mapping[str, ComputeFunction],
+        adaptation: Adaptation,
         quotas: list[int] | None = None,
-        schedule: Schedule | None = None,
-        library: Any = None,
         **kwargs,
     ):
         self.head, self.head_learning_rate = head, head_learning_rate
@@ -133,11 +130,10 @@ class ArenaTrainer(Trainer):
         # Classification losses are means and ignore the item count that the Trainer would pass them. Left to believe
         # otherwise, it does not divide by the accumulation steps: the gradient is that many times too large.
         self.model_accepts_loss_kwargs = False
-        self._adapters: list[Any] = [adapter for _, adapter in adapters(self.model)]
-        self._adapters += [] if library is None else [library]
+        self._adaptation = adaptation
         self.add_callback(CheckpointCallback(self, checkpoints.every))
-        if schedule is not None:
-            self.add_callback(ScheduleCallback(schedule))
+        if adaptation.schedule is not None:
+            self.add_callback(ScheduleCallback(adaptation.schedule))
 
     def _check_hooks(self) -> None:
         """Refuse what a changed Trainer would compute otherwise, and say where it only draws the rows otherwise."""
@@ -156,23 +152,28 @@ class ArenaTrainer(Trainer):
             log.warning("%s lacks %s: batches come in its own order", version, ", ".join(lost))
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
-        """AdamW (or ``training.optim``) over groups: head or not, decayed or not (biases and LayerNorms are not)."""
+        """AdamW (or ``training.optim``) over groups: head or not, decayed or not (biases and LayerNorms are not).
+
+        A method may have rates of its own: multiples of the common one.
+        """
         if self.optimizer is None:
             decayed = set(self.get_decay_parameter_names(self.model))
-            groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+            factors = self._adaptation.rates()
+            groups: dict[tuple[bool, bool, float], list[nn.Parameter]] = {}
             for name, parameter in self.model.named_parameters():
                 if parameter.requires_grad:
-                    groups.setdefault((name in self.head, name in decayed), []).append(parameter)
+                    key = (name in self.head, name in decayed, factors.get(name, 1.0))
+                    groups.setdefault(key, []).append(parameter)
             cls, options = self.get_optimizer_cls_and_kwargs(self.args, self.model)
             rate = self.args.learning_rate
             self.optimizer = cls(
                 [
                     {
                         "params": parameters,
-                        "lr": (self.head_learning_rate or rate) if in_head else rate,
+                        "lr": (self.head_learning_rate or rate) if in_head else rate * factor,
                         "weight_decay": self.args.weight_decay if in_decayed else 0.0,
                     }
-                    for (in_head, in_decayed), parameters in groups.items()
+                    for (in_head, in_decayed, factor), parameters in groups.items()
                 ],
                 **options,
             )
@@ -214,12 +215,10 @@ class ArenaTrainer(Trainer):
         """
         with record_function(FORWARD):
             loss, outputs = super().compute_loss(model, inputs, return_outputs=True, **kwargs)
-        if model.training:
-            extra = [term for adapter in self._adapters if (term := adapter.auxiliary_loss()) is not None]
-            if extra:
-                auxiliary = torch.stack(extra).sum()
-                self._auxiliary.append(auxiliary.detach())
-                loss = loss + auxiliary
+        if model.training and (extra := self._adaptation.auxiliary_losses()):
+            auxiliary = torch.stack(extra).sum()
+            self._auxiliary.append(auxiliary.detach())
+            loss = loss + auxiliary
         return (loss, {"loss": loss, "logits": outputs.logits}) if return_outputs else loss
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:

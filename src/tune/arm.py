@@ -15,15 +15,15 @@ from optuna.distributions import BaseDistribution
 from optuna.storages import get_storage
 from optuna.trial import FrozenTrial, TrialState
 
-from src.errors import UserError
 from src.metrics.names import LOWER_IS_BETTER
-from src.paths import CONF
+from src.runs.identity import config_hash
+from src.sweep.folder_names import job_name
 from src.sweep.job import SweepJob, task_config
-from src.sweep.names import job_name
-from src.training.identity import config_hash
 from src.training.selection import HOLDOUT
 from src.tune.space import as_overrides, make_space
 from src.tune.watch import PrunedError, make_pruner, trial_id
+from src.utils.errors import UserError
+from src.utils.paths import CONF
 
 LONGEST = 100  # characters of a name
 SPENT = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)

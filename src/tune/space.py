@@ -6,8 +6,8 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
-from src.errors import UserError
-from src.keys import override
+from src.utils.errors import UserError
+from src.utils.keys import override
 
 DECADES = 2  # at least, for the learning rate: a narrower range decides the ranking
 EDGE = 0.05  # share of a range that counts as its edge

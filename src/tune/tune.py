@@ -13,14 +13,14 @@ from rich.console import Console
 from rich.text import Text
 
 from src.compare.after_sweep import after_sweep
-from src.errors import UserError
+from src.runs.record import write_json
 from src.sweep.sweep import Compose, check_jobs, finish, make_jobs, raise_unless_finished
-from src.training.record import write_json
 from src.tune.arm import Arm, check_arms, name_arms
 from src.tune.expected import expected_best
-from src.tune.plot import plot_expected_best
+from src.tune.figure import plot_expected_best
 from src.tune.space import edges
 from src.tune.winner import check_writable, write_winner
+from src.utils.errors import UserError
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from src.errors import UserError
+from src.utils.errors import UserError
 
 WATCH = "src.tune.watch.Watch"  # the only one that there is
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from src.errors import UserError
-from src.files import write_whole
-from src.places import make_folder
 from src.sweep.job import task_config
 from src.sweep.sweep import Compose
+from src.utils.errors import UserError
+from src.utils.files import write_whole
+from src.utils.places import make_folder
 
 GROUPS = ("model", "backbone", "data", "training")
 NOT_WRITTEN = ("sweep", "tune", "watch", "on_conflict")  # of the tuning itself

@@ -12,15 +12,15 @@ import torch
 
 from src.__main__ import main
 from src.analysis import breakdown, starts
-from src.analysis.factors import Factors, factors_of, load_factors
 from src.analysis.movement import movement
 from src.analysis.spectra import effective_rank, singular_values
 from src.analysis.subspace import compare, orthonormal_basis, phi
-from src.compare.records import read_run
+from src.analysis.trained_factors import Factors, factors_of, load_factors
 from src.models.adapter import LowRankAdapter
 from src.models.classifier import load_classifier
 from src.models.hydralora import HydraLoRALinear
 from src.models.inject import adapters
+from src.runs.reading import read_run
 from tests.deploy.conftest import moved_run
 
 SHORT = ("data.max_train_samples=64", "training.max_steps=4")

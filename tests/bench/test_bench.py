@@ -14,16 +14,16 @@ import torch
 from src.__main__ import main as command
 from src.bench import timing
 from src.bench.arms import FLOOR, PLAIN_FLOOR, Arm, Shape, classifier, floor, model_node, random_backbone
-from src.bench.names import method_names
 from src.bench.packed import _Together
+from src.bench.parts import method_names
 from src.bench.processes import seconds_per_round
 from src.bench.startup import prepare
 from src.bench.steps import Settings
 from src.bench.timing import interleaved
-from src.errors import UserError
 from src.models.inject import adapters
 from src.packed.layers import Tenant, share_frozen
-from src.training.memory import saved_for_backward
+from src.training.peak_memory import saved_for_backward
+from src.utils.errors import UserError
 
 SMALL = Shape(layers=2, width=48, heads=4, batch=3, length=7, dropout=0.0)
 OPTIONS = ["--layers", "2", "--width", "48", "--heads", "4", "--batch", "3", "--length", "7", "--rounds", "2"]

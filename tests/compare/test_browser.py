@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from src.compare.comparison import compare_runs
-from src.compare.records import find_runs
 from src.compare.report import write_report
+from src.runs.reading import find_runs
 from tests.compare.factory import ALPHA, make_run, make_sweep
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -14,14 +14,14 @@ from sklearn.metrics import matthews_corrcoef
 
 from src.__main__ import main as command
 from src.compare.comparison import compare_runs
-from src.compare.export import FORMATS, write_tidy
-from src.compare.figures import write_figures
 from src.compare.pareto import on_front
-from src.compare.records import find_runs
+from src.compare.present.figures import write_figures
+from src.compare.present.formats import FORMATS, write_tidy
+from src.compare.present.table import print_comparison
+from src.compare.present.words import sentences
 from src.compare.report import write_report
-from src.compare.store import Store
-from src.compare.table import print_comparison
-from src.compare.words import sentences
+from src.runs.reading import find_runs
+from src.runs.store import Store
 from tests.compare.factory import (
     ALPHA,
     EVERYTHING,

@@ -1,7 +1,7 @@
 """The factory's runs are such as a comparison takes."""
 
 from src.compare.comparison import compare_runs
-from src.compare.records import find_runs
+from src.runs.reading import find_runs
 from tests.compare.factory import PAIRS, SENTENCES, SIMILARITY, make_run, make_sweep
 
 

@@ -1,8 +1,8 @@
 """Figures for papers."""
 
 from src.compare.comparison import compare_runs
-from src.compare.figures import write_figures
-from src.compare.records import find_runs
+from src.compare.present.figures import write_figures
+from src.runs.reading import find_runs
 from tests.compare.factory import ALPHA, METHODS, PAIRS, make_run, make_sweep
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from sklearn import metrics as sk
 
-from src.compare.panel import METRICS, make_panel
+from src.compare.statistics.panel import METRICS, make_panel
 from src.metrics import metric_names
 
 N = 60

@@ -7,7 +7,7 @@ import yaml
 
 from src.compare.comparison import compare_runs
 from src.compare.published import FILE, published_rows
-from src.compare.records import find_runs
+from src.runs.reading import find_runs
 from tests.compare.factory import make_run
 
 

@@ -6,10 +6,10 @@ import re
 import pytest
 
 from src.compare.comparison import compare_runs
-from src.compare.curves import learning_curves
-from src.compare.records import find_runs, read_run
+from src.compare.present.curves import learning_curves
 from src.compare.report import write_report
 from src.compare.sensitivity import sweeps
+from src.runs.reading import find_runs, read_run
 from tests.compare.factory import ALPHA, EVERYTHING, METHODS, PAIRS, make_run, make_sweep
 
 EVIL = "<script>window.hacked=1</script><img src=x onerror=window.hacked=1>"

@@ -10,12 +10,12 @@ from omegaconf import OmegaConf
 from transformers import TrainingArguments
 
 from src.compare.grouping import group_runs
-from src.compare.records import Run
 from src.compare.settings import NO_DIFFERENCE, default_of, same_value
 from src.config.training import DECIDED_BY_THE_RUN
-from src.keys import leaves
-from src.paths import CONF
-from src.training.identity import NO_PART, relevant
+from src.runs.identity import NO_PART, relevant
+from src.runs.reading import Run
+from src.utils.keys import leaves
+from src.utils.paths import CONF
 from tests.compare.factory import ALPHA, make_run
 from tests.conftest import compose_config
 
@@ -230,7 +230,7 @@ def test_same_value():
 
 def test_seeds_of_other_code_are_said_to_be(tmp_path):
     from src.compare.comparison import compare_runs
-    from src.compare.records import find_runs
+    from src.runs.reading import find_runs
 
     for seed in range(3):
         make_run(tmp_path / f"a{seed}", ALPHA, seed, identity={"code": "new" if seed else "old"})

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from src.compare import statistics
-from src.compare.panel import make_panel
+from src.compare.statistics import crossed as statistics
+from src.compare.statistics.panel import make_panel
 
 
 def runs(rng, seeds, examples, metric="accuracy", shift=0.0, seed_spread=0.1, method_spread=0.3):

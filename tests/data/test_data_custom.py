@@ -9,7 +9,7 @@ from datasets import Dataset
 
 from src.data.encode import encode
 from src.data.load import load_data
-from src.errors import UserError
+from src.utils.errors import UserError
 
 ROWS = [
     {"review": 'said "fine", then\nleft', "title": "one", "stars": "good"},

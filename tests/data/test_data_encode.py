@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from datasets import Dataset
 
-from src.cache import cache_dir
 from src.data.encode import encode
 from src.data.load import TaskData, load_data
 from src.data.task import Task
-from src.errors import UserError
+from src.utils.cache import cache_dir
+from src.utils.errors import UserError
 
 PAIR = Task("pair", ("a", "b"), "l", ("x", "y"), ("accuracy",), "accuracy", ("validation",))
 SCORE = Task("score", ("a",), "l", (), ("pearson",), "pearson", ("validation",))

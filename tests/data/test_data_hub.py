@@ -8,9 +8,9 @@ import huggingface_hub
 import pytest
 from datasets import ClassLabel, Dataset, DatasetInfo, Features, Value
 
-from src.data.hub import fetch
 from src.data.load import load_data
-from src.errors import UserError
+from src.data.sources.hub import fetch
+from src.utils.errors import UserError
 
 NAMES = ["not_equivalent", "equivalent"]
 
@@ -104,7 +104,7 @@ def test_unreachable_hub_is_one_quick_error(hub_cache, data_config, monkeypatch,
 
 
 def test_switches_are_put_back(hub_cache, monkeypatch):
-    monkeypatch.setattr("src.data.hub.require_hub", lambda what: None)
+    monkeypatch.setattr("src.data.sources.hub.require_hub", lambda what: None)
 
     def state() -> tuple:
         return (

@@ -9,10 +9,10 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from src.data.load import forget, load_data
-from src.data.splits import fingerprint, split_off, subset, take
+from src.data.partition import fingerprint, split_off, subset, take
 from src.data.task import Task
-from src.errors import UserError
 from src.metrics import metric_names
+from src.utils.errors import UserError
 
 CONF = Path(__file__).parents[2] / "conf" / "data"
 # The synthetic suite has its own tests, and so has a mix, which has no columns of its own.

@@ -7,10 +7,10 @@ import tarfile
 
 import pytest
 
-from src.cache import cache_dir
-from src.data import reviews
 from src.data.load import load_data
-from src.errors import UserError
+from src.data.sources import reviews
+from src.utils.cache import cache_dir
+from src.utils.errors import UserError
 
 RATINGS = [round(-4 + 8 * n / 399, 5) for n in range(400)]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from src.data.load import load_data
-from src.data.tsv import parse_tsv
-from src.errors import UserError
+from src.data.sources.tsv import parse_tsv
+from src.utils.errors import UserError
 
 # Per task: folder, file -> (header or None, rows); each text differs, so that a swapped column shows.
 PAIR = "index\tsentence1\tsentence2\tlabel"

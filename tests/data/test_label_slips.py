@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from src.data.custom import load_custom
-from src.data.files import read_table
-from src.errors import UserError
+from src.data.sources.custom import load_custom
+from src.data.sources.files import read_table
+from src.utils.errors import UserError
 
 
 def load(file, names=None, text=("text",)):

@@ -10,8 +10,8 @@ import pytest
 
 from src.data.columns import check_characters, class_numbers, rows_of
 from src.data.labels import decide_labels, unlabelled_split
-from src.errors import UserError
-from src.paths import ROOT
+from src.utils.errors import UserError
+from src.utils.paths import ROOT
 from tests.data.test_data_custom import load, write
 
 assert load  # the fixture

@@ -10,10 +10,10 @@ from omegaconf import OmegaConf
 
 from src.cli import ROOT
 from src.config import validate
+from src.config.task_records import task_records
 from src.data.load import load_data
 from src.data.mixed import encode_mix, load_mix, quotas, with_means
-from src.data.records import task_records
-from src.errors import UserError
+from src.utils.errors import UserError
 from tests.conftest import NANO, compose_config
 
 SMALL = {"train": 200, "validation": 40, "test": 40}
@@ -39,7 +39,7 @@ def test_each_task_of_a_mix_has_the_rows_that_it_has_alone():
 
 
 def test_rows_carry_their_task_and_keep_their_labels():
-    from src.models.backbone import load_backbone
+    from src.backbones.load import load_backbone
 
     tokenizer = load_backbone({"name": "nano", "path": "assets/nano"}, label_names=("0", "1"), seed=0).tokenizer
     data = load_mix(mixed(), holdout=True)

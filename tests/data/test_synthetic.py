@@ -12,16 +12,16 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from src.data.synthetic import TASKS, examples, load_synthetic, morphology, rows, similarity, violations
-from src.data.synthetic.changes import swap_roles
-from src.data.synthetic.corpus import passages
-from src.data.synthetic.dice import Dice
-from src.data.synthetic.example import Example
-from src.data.synthetic.grammar import write
-from src.data.synthetic.lexicon import CLASSES, OPPOSITES, PEOPLE
-from src.data.synthetic.meaning import Entity, Event, draw
-from src.data.synthetic.splits import SHARES, split_of
-from src.errors import UserError
+from src.data.sources.synthetic import TASKS, examples, load_synthetic, morphology, rows, similarity, violations
+from src.data.sources.synthetic.changes import swap_roles
+from src.data.sources.synthetic.corpus import passages
+from src.data.sources.synthetic.dice import Dice
+from src.data.sources.synthetic.example import Example
+from src.data.sources.synthetic.grammar import write
+from src.data.sources.synthetic.lexicon import CLASSES, OPPOSITES, PEOPLE
+from src.data.sources.synthetic.meaning import Entity, Event, draw
+from src.data.sources.synthetic.splits import SHARES, split_of
+from src.utils.errors import UserError
 
 SPLITS = ("train", "validation", "test")
 PINNED = {  # the first 20 rows of train from seed 0
@@ -50,7 +50,7 @@ def test_rows_are_pinned(task):
 
 def test_rows_are_the_same_in_another_process():
     """With another hash seed too: nothing may depend on the order of a set."""
-    code = "from src.data.synthetic import rows; print(rows('paraphrase', 'test', 3, 10))"
+    code = "from src.data.sources.synthetic import rows; print(rows('paraphrase', 'test', 3, 10))"
     env = {"PYTHONHASHSEED": "7", "PYTHONPATH": "."}
     other = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout
     assert other.strip() == repr(rows("paraphrase", "test", 3, 10))
@@ -222,12 +222,12 @@ def test_rows_are_kept_until_the_code_changes(tmp_path, monkeypatch):
     written = load_synthetic("similarity", seed=3, train=5, validation=4, test=3)
     for split in ("train", "validation", "test"):
         assert written[split].to_list() == rows("similarity", split, 3, len(written[split]))
-    monkeypatch.setattr("src.data.synthetic.rows", None)
+    monkeypatch.setattr("src.data.sources.synthetic.rows", None)
     again = load_synthetic("similarity", seed=3, train=5, validation=4, test=3)
     assert {split: own.to_list() for split, own in again.items()} == {s: own.to_list() for s, own in written.items()}
     with pytest.raises(TypeError):
         load_synthetic("similarity", seed=4, train=5, validation=4, test=3)
-    monkeypatch.setattr("src.data.synthetic.code_hash", lambda paths: "other")
+    monkeypatch.setattr("src.data.sources.synthetic.code_hash", lambda paths: "other")
     with pytest.raises(TypeError):
         load_synthetic("similarity", seed=3, train=5, validation=4, test=3)
 

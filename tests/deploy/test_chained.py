@@ -8,7 +8,7 @@ import torch
 
 from src.deploy.export import export_run
 from src.deploy.merge import merge_run
-from src.deploy.runs import load_run
+from src.deploy.trained_run import load_run
 from tests.deploy.conftest import SHORT
 from tests.deploy.test_merge import PAIRS, TEXTS
 

@@ -12,14 +12,14 @@ import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from src.__main__ import main
+from src.backbones.probe import probe_logits
 from src.cli import ROOT
 from src.deploy import peft_format
 from src.deploy.export import export_run, import_peft
 from src.deploy.peft_format import NO_MATTER, READ, read_peft
-from src.deploy.runs import load_run
-from src.errors import UserError
+from src.deploy.trained_run import load_run
 from src.models.inject import disabled
-from src.models.probe import probe_logits
+from src.utils.errors import UserError
 from tests.deploy.conftest import moved_run
 from tests.deploy.test_merge import PAIRS, TEXTS, open_elsewhere
 

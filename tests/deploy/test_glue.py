@@ -8,9 +8,9 @@ from omegaconf import OmegaConf
 
 from src.__main__ import main
 from src.cli import CONF
-from src.deploy.glue import write_submission
-from src.deploy.runs import load_run
-from src.errors import UserError
+from src.deploy.glue_submission import write_submission
+from src.deploy.trained_run import load_run
+from src.utils.errors import UserError
 from tests.deploy.conftest import moved_run
 
 ZERO_ONE, NLI = {"0", "1"}, {"entailment", "neutral", "contradiction"}

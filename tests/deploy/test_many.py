@@ -3,11 +3,11 @@
 import pytest
 import torch
 
+from src.backbones.load import load_backbone
 from src.deploy.many import load_many
-from src.deploy.runs import load_run
-from src.errors import UserError
-from src.models.backbone import load_backbone
+from src.deploy.trained_run import load_run
 from src.models.inject import disabled
+from src.utils.errors import UserError
 from tests.deploy.conftest import moved_run
 
 RUNS = {

@@ -10,9 +10,9 @@ from torch import nn
 
 import src.deploy.merge as merge
 from src.__main__ import main
-from src.deploy.runs import load_run
-from src.errors import UserError
+from src.deploy.trained_run import load_run
 from src.models.inject import adapters
+from src.utils.errors import UserError
 from tests.deploy.conftest import moved_run
 
 TEXTS = ["The old man sees a dog .", "Two women sing ."]

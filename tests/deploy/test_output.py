@@ -8,7 +8,7 @@ import pytest
 
 from src.__main__ import main
 from src.deploy.output import keep_inputs
-from src.errors import UserError
+from src.utils.errors import UserError
 from tests.compare.factory import make_run
 from tests.test_folder import tree
 

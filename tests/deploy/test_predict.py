@@ -9,8 +9,8 @@ import torch
 
 from src.__main__ import main
 from src.data.load import load_data
-from src.deploy.runs import load_run
-from src.errors import UserError
+from src.deploy.trained_run import load_run
+from src.utils.errors import UserError
 from tests.conftest import NANO, compose_config
 
 

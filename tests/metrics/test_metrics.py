@@ -12,9 +12,9 @@ import pytest
 from scipy import stats
 from sklearn import metrics as sk
 
-from src.errors import UserError
 from src.metrics import check_metrics, make_compute, metric_names
 from src.metrics.names import FOLDER
+from src.utils.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 

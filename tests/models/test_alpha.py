@@ -6,9 +6,9 @@ import pytest
 from omegaconf import OmegaConf
 
 from src.models.classifier import build_classifier
-from src.paths import CONF
-from src.run import resolve
-from src.training.identity import config_hash
+from src.runs.identity import config_hash
+from src.training.run import resolve
+from src.utils.paths import CONF
 from tests.conftest import NANO, compose_config
 
 # Of all model configs with a rank and an alpha: the rank's name, alpha's, and their default.

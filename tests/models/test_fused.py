@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from src.models import fused
 from src.models.adapter import AdapterLinear, LowRankAdapter
+from src.models.kernels import low_rank as fused
 from tests.models.facts import FACTS, make, perturb
 
 each_method = pytest.mark.parametrize("name", FACTS)

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from src.errors import UserError
 from src.models.hydralora import HydraLoRALinear
 from src.models.inject import (
     adapter_state,
@@ -20,6 +19,7 @@ from src.models.inject import (
     unmerge_all,
 )
 from src.models.lora import LoRALinear
+from src.utils.errors import UserError
 from tests.models.facts import perturb
 
 make_lora = partial(LoRALinear, r=2, alpha=4)

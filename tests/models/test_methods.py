@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from src.models.adapter import LowRankAdapter
-from src.models.factors import all_factors, balanced_factors, choose_factors
+from src.models.factor_pairs import all_factors, balanced_factors, choose_factors
 from src.models.hydralora import HydraLoRALinear, expert_weights
 from src.models.inject import inject
 from src.models.lora import LoRALinear

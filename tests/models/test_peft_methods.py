@@ -10,13 +10,13 @@ from omegaconf import OmegaConf
 
 from src.cli import CONF
 from src.config import validate
-from src.errors import UserError
 from src.models.classifier import build_classifier, load_classifier, save_classifier
 from src.models.inject import adapters
-from src.models.skeleton import adapter_size, load_skeleton
-from src.run import resolve, run_job
+from src.models.meta_model import adapter_size, load_skeleton
+from src.training.run import resolve, run_job
+from src.utils.errors import UserError
+from tests.backbones import zoo
 from tests.conftest import NANO, compose_config
-from tests.models import zoo
 
 if importlib.util.find_spec("peft") is None:
     pytest.skip("the peft library is not installed: pip install -r requirements-peft.txt", allow_module_level=True)
@@ -91,7 +91,7 @@ def test_the_contract(model, tmp_path):
     assert same == theirs.identity_at_start == (model not in NOT_IDENTITY)
 
     counts, config = theirs.counts, plain(f"model={model}")
-    library, _ = theirs.library.handle.get_nb_trainable_parameters()
+    library, _ = theirs.adaptation.handle.get_nb_trainable_parameters()
     assert counts["head"] == 128 * 128 + 128 + 2 * 128 + 2 and counts["router"] == 0
     assert counts["adapter"] == library - counts["head"] > 0
     assert adapter_size(config["model"], load_skeleton(config["backbone"])) == counts["adapter"]

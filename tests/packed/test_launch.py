@@ -7,11 +7,11 @@ import sys
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from src.errors import UserError
 from src.packed.launch import PackTask, launch_packed, plan, why_alone
 from src.packed.limits import Limits
-from src.paths import ROOT
 from src.sweep.job import Outcome
+from src.utils.errors import UserError
+from src.utils.paths import ROOT
 from tests.conftest import NANO, compose_config
 
 

@@ -14,10 +14,10 @@ from safetensors.torch import load_file
 
 from src.packed.limits import Limits
 from src.packed.pack import Pack
-from src.run import run_job
+from src.runs.identity import identity  # noqa: F401  imported before packs, so that imports cost no job's time
 from src.training import fit as fit_module
 from src.training import interrupt
-from src.training.identity import identity  # noqa: F401  imported before packs, so that imports cost no job's time
+from src.training.run import run_job
 from tests.conftest import NANO, compose_config
 
 # 50 optimizer steps, each logged; every job its own order of the batches.
@@ -190,7 +190,7 @@ def test_waves_and_the_faster_way(tmp_path, monkeypatch):
 
 def test_no_more_jobs_than_fit(tmp_path, monkeypatch):
     """With memory for two and a half jobs, five are trained two, two and one at a time."""
-    from src.packed import memory
+    from src.packed import capacity as memory
 
     jobs = {str(seed): ["model=roberta_lora", f"seed={seed}"] for seed in range(5)}
     needed = memory.saved_for_backward

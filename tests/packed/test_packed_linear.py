@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from src.packed.fused import Update, packed_linear
+from src.packed.kernel import Update, packed_linear
 
 IN, OUT, LENGTH = 6, 5, 3
 

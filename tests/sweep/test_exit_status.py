@@ -8,16 +8,17 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 import main
-from src import reuse
 from src.cli import run_app
-from src.errors import UserError
-from src.overrides import prepare_override
-from src.sweep import job, lock
-from src.sweep.holder import Holder
+from src.config.overrides import prepare_override
+from src.runs import lock
+from src.runs.holder import Holder
+from src.sweep import job
+from src.sweep.folder_names import job_name
 from src.sweep.job import BY_ANOTHER, Outcome
-from src.sweep.names import job_name
 from src.sweep.sweep import raise_unless_finished
 from src.training.interrupt import Interrupted
+from src.utils import reuse
+from src.utils.errors import UserError
 from tests.conftest import NANO, call, compose_config
 from tests.test_folder import tree
 
@@ -117,9 +118,9 @@ def test_a_dead_owners_job_is_run(tmp_path, monkeypatch, future):
         (folder / ".lock.1").write_text(text.replace('"boot": "', '"boot": "far').replace('"host": "', '"host": "far'))
         os.utime(folder / ".lock.1", (2**31, 2**31))
     else:
-        monkeypatch.setattr("src.sweep.holder._text", lambda path: "mine" if "machine" in path else "before")
+        monkeypatch.setattr("src.runs.holder._text", lambda path: "mine" if "machine" in path else "before")
         (folder / ".lock.1").write_text(Holder.myself().text())
-        monkeypatch.setattr("src.sweep.holder._text", lambda path: "mine" if "machine" in path else "now")
+        monkeypatch.setattr("src.runs.holder._text", lambda path: "mine" if "machine" in path else "now")
     assert lock.owner(folder) is None
     monkeypatch.setattr(job, "run_job", fake(ended))
     monkeypatch.setattr(sys, "argv", ["main.py", *SHORT, HERE, "seed=0", f"sweep.dir={sweep}"])

@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 
 from src.cli import CONF
 from src.config.launchers import RULES, check_launcher
-from src.errors import UserError
+from src.utils.errors import UserError
 
 LAUNCHERS = sorted(path.stem for path in (CONF / "hydra" / "launcher").glob("*.yaml"))
 

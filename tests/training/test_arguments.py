@@ -5,9 +5,9 @@ import json
 import pytest
 import torch
 
-from src.errors import UserError
 from src.training import arguments
 from src.training.arguments import resolve_precision, training_arguments
+from src.utils.errors import UserError
 from tests.conftest import compose_config
 
 

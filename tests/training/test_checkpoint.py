@@ -1,16 +1,20 @@
 """A training that was cut short ends with the numbers of one that was not."""
 
+import hashlib
+import io
 import os
-import signal
+import random
 
 import pyarrow.parquet as pq
 import pytest
+import torch
 
-from src.run import run_job
-from src.training import interrupt
-from src.training.checkpoint import rng_state, set_rng_state
-from src.training.record import CHECKPOINT
+from src.runs.record import CHECKPOINT
+from src.training import checkpoint, interrupt
+from src.training.checkpoint import Checkpoints, rng_state, set_rng_state
+from src.training.run import run_job
 from src.training.trainer import ArenaTrainer
+from src.utils.sealed import HEADER, MARK, read_sealed
 from tests.conftest import NANO, compose_config
 from tests.training.test_runs import history, record
 
@@ -65,7 +69,7 @@ def test_a_killed_training_goes_on_with_the_same_bits(at, options, train, tmp_pa
     same(undisturbed, tmp_path)
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("signum", interrupt.SIGNALS)
 @pytest.mark.parametrize("where", ["training_step", "prediction_step"])
 def test_a_signal_saves_a_checkpoint_first(signum, where, train, tmp_path, monkeypatch):
     """In the middle of an epoch and in the middle of an evaluation, with checkpoint.every=never."""
@@ -89,7 +93,10 @@ def test_a_signal_saves_a_checkpoint_first(signum, where, train, tmp_path, monke
     same(train(*options), tmp_path)
 
 
-def test_a_checkpoint_of_another_config_is_not_continued(tmp_path, monkeypatch):
+SHORT = ["checkpoint.every=1", "training.max_steps=3"]
+
+
+def kill_after_two_steps(folder, monkeypatch) -> None:
     step = ArenaTrainer.training_step
 
     def killed(self, *args, **kwargs):
@@ -97,21 +104,71 @@ def test_a_checkpoint_of_another_config_is_not_continued(tmp_path, monkeypatch):
             raise KilledError
         return step(self, *args, **kwargs)
 
-    options = ["checkpoint.every=1", "training.max_steps=3"]
     with monkeypatch.context() as patch:
         patch.setattr(ArenaTrainer, "training_step", killed)
         with pytest.raises(KilledError):
-            run_job(compose_config(*NANO, *options), tmp_path)
+            run_job(compose_config(*NANO, *SHORT), folder)
+
+
+def save(state) -> bytes:
+    """What a checkpoint file with this content is."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return MARK + hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue()
+
+
+def test_a_checkpoint_of_another_config_is_not_continued(tmp_path, monkeypatch):
+    options = SHORT
+    kill_after_two_steps(tmp_path, monkeypatch)
     run_job(compose_config(*NANO, *options, "seed=1"), tmp_path)
     assert record(tmp_path)["continued_from_step"] is None
     assert [line["step"] for line in history(tmp_path, "train")] == [2], "the first try's lines are gone"
 
 
-def test_the_state_of_random_numbers_goes_to_and_fro():
-    import random
+def test_a_damaged_or_foreign_checkpoint_counts_as_none(tmp_path, monkeypatch, caplog):
+    """Of a real one: flipped bits, truncations, contents of every other shape. Each is one line, and none raises."""
+    kill_after_two_steps(tmp_path, monkeypatch)
+    path, identity = tmp_path / CHECKPOINT, record(tmp_path)["identity"]
+    good = path.read_bytes()
+    state = torch.load(read_sealed(path), weights_only=True)
+    assert state.keys() == checkpoint.STATE
+    model = {"model": {name: torch.empty_like(tensor) for name, tensor in state["run"]["model"].items()}}
+    checkpoints = Checkpoints(tmp_path, 1, identity, lambda: model, lambda state: None)
+    assert checkpoints._read()["identity"] == identity and not caplog.messages
+    dice = random.Random(0)
+    tried = [good[:size] for size in (0, 1, HEADER - 1, HEADER, HEADER + 1, len(good) // 2, len(good) - 1)]
+    for _ in range(int(100 * float(os.environ.get("PEFT_ARENA_FUZZ", "1")))):
+        position = dice.randrange(len(good))
+        tried.append(good[:position] + bytes([good[position] ^ 1 << dice.randrange(8)]) + good[position + 1 :])
+    tried += [good[HEADER:], b"\x00" * 100, save([1, 2]), save({}), save(None), save(7), MARK + good[len(MARK) :][::-1]]
+    tried += [save({key: value for key, value in state.items() if key != gone}) for gone in state]
+    tried += [save(state | {"identity": other}) for other in (None, {}, identity | {"code": "other"}, 3)]
+    tensors = state["run"]["model"]
+    name = next(iter(tensors))
+    changed = [None, {}, tensors | {"more": torch.zeros(1)}, tensors | {name: torch.zeros(1)}, tensors | {name: "x"}]
+    tried += [save(state | {"run": other}) for other in (None, {}, *({"model": model} for model in changed))]
+    for content in tried:
+        path.write_bytes(content)
+        caplog.clear()
+        assert checkpoints._read() is None
+        assert len(caplog.messages) == 1 and "training starts over" in caplog.messages[0]
 
+
+@pytest.mark.parametrize("damage", ["flipped", "foreign"])
+def test_after_a_damaged_checkpoint_the_run_starts_over(damage, tmp_path, monkeypatch, caplog):
+    kill_after_two_steps(tmp_path / "damaged", monkeypatch)
+    path = tmp_path / "damaged" / CHECKPOINT
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 16
+    path.write_bytes(content if damage == "flipped" else save({"epoch": 3}))
+    run_job(compose_config(*NANO, *SHORT), tmp_path / "damaged")
+    assert "training starts over" in caplog.text and record(tmp_path / "damaged")["continued_from_step"] is None
+    run_job(compose_config(*NANO, *SHORT), tmp_path / "undisturbed")
+    same(tmp_path / "undisturbed", tmp_path / "damaged")
+
+
+def test_the_state_of_random_numbers_goes_to_and_fro():
     import numpy as np
-    import torch
 
     def draw():
         return random.random(), float(np.random.rand()), float(torch.rand(()))

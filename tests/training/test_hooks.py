@@ -6,16 +6,16 @@ import pytest
 from accelerate.state import GradientState
 from transformers import Trainer
 
-from src.errors import UserError
 from src.packed.jobs import run_pack
 from src.packed.limits import Limits
 from src.packed.member import shared_state
-from src.run import run_job
+from src.runs.record import CHECKPOINT
 from src.training import checkpoint, interrupt, trainer
 from src.training.hooks import ACCUMULATION, ORDER, RESUME, missing
 from src.training.interrupt import Interrupted
-from src.training.record import CHECKPOINT
+from src.training.run import run_job
 from src.training.trainer import ArenaTrainer
+from src.utils.errors import UserError
 from tests.conftest import NANO, compose_config
 from tests.training.test_runs import record
 

@@ -10,13 +10,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from src.__main__ import main
+from src.backbones.heads import TaskHeads
 from src.cli import CONF
 from src.config import validate
 from src.data.mixed import encode_mix, load_mix
-from src.errors import UserError
 from src.models.classifier import load_classifier
-from src.models.heads import TaskHeads
 from src.training.sampler import QuotaSampler
+from src.utils.errors import UserError
 from tests.conftest import NANO, compose_config
 
 # roberta_peft takes a config of the library, which it has no default for.

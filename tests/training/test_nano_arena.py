@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from src.run import run_job
+from src.training.run import run_job
 from tests.conftest import compose_config
 
 

@@ -11,16 +11,17 @@ import torch
 from omegaconf import OmegaConf
 from safetensors import safe_open
 
+from src.backbones.load import load_backbone
 from src.data.encode import encode
 from src.data.load import load_data
-from src.errors import UserError
 from src.metrics import make_compute
-from src.models.backbone import load_backbone
-from src.models.classifier import build_classifier, load_classifier, make_adapter
+from src.models.classifier import build_classifier, load_classifier
 from src.models.inject import adapters
-from src.run import run_job
+from src.models.method import make_method
+from src.training.run import run_job
+from src.utils.errors import UserError
+from tests.config.test_config import own_methods
 from tests.conftest import NANO, compose_config
-from tests.test_config import own_methods
 
 MODELS = own_methods()
 each_model = pytest.mark.parametrize("model", MODELS)
@@ -116,7 +117,7 @@ def test_counts_are_those_of_the_definition(train, model):
     assert params["trainable"] == params["adapter"] + params["router"] + params["head"]
     if cfg.model.adapter:
         options = {k: v for k, v in cfg.model.adapter.items() if k not in ("_target_", "_partial_", "target_modules")}
-        per_layer = make_adapter(cfg.model.adapter).func.expected_parameters(128, 128, **options)
+        per_layer = make_method(cfg.model.adapter).cls.expected_parameters(128, 128, **options)
         layers = load_backbone(cfg.backbone, label_names=("a", "b"), seed=0).model.config.num_hidden_layers
         assert params["adapter"] + params["router"] == layers * 2 * per_layer
     summary = (train(f"model={model}") / "model_summary.txt").read_text()

@@ -8,9 +8,9 @@ from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from src.cli import CONF
-from src.errors import UserError
 from src.tune.expected import expected_best
 from src.tune.space import as_overrides, edges, make_space
+from src.utils.errors import UserError
 from tests.conftest import compose_config
 
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))

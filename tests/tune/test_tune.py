@@ -9,9 +9,9 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 from optuna.trial import TrialState
 
-from src import reuse
 from src.__main__ import main as command
-from src.compare.records import find_runs
+from src.runs.reading import find_runs
+from src.utils import reuse
 from tests.conftest import NANO, compose_config
 
 TINY = [

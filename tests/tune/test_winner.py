@@ -10,12 +10,12 @@ from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from src.cli import open_training
-from src.errors import UserError
-from src.keys import override
-from src.paths import CONF
 from src.tune.arm import name_arms
 from src.tune.space import as_overrides
 from src.tune.winner import check_writable, write_winner
+from src.utils.errors import UserError
+from src.utils.keys import override
+from src.utils.paths import CONF
 
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml") if "_peft_" not in path.stem)
 DATA = sorted(path.stem for path in (CONF / "data").glob("*.yaml"))

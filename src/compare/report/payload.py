@@ -5,16 +5,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from src.compare.axes import zero_log
 from src.compare.comparison import Comparison, Row, Table
-from src.compare.curves import TIME_TITLE, learning_curves
 from src.compare.grouping import SHARED
 from src.compare.pareto import on_front
+from src.compare.present.curves import TIME_TITLE, learning_curves
+from src.compare.present.words import signed
 from src.compare.published import Published, published_rows
-from src.compare.records import Run, read_run
 from src.compare.sensitivity import sweeps
 from src.compare.settings import settings_of
-from src.compare.words import signed
+from src.plotting.axes import zero_log
+from src.runs.reading import Run, read_run
 
 Record = Mapping[str, Any]
 ADAPTER = "model.adapter."  # the adapter's own hyperparameters come first in a tooltip, without this

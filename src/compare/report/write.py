@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from src.compare.comparison import Comparison, Matrix, Table
-from src.compare.palette import styles
+from src.compare.present.words import sentences
 from src.compare.published import published_rows
-from src.compare.report.columns import columns
+from src.compare.report.cells import columns
 from src.compare.report.payload import payload
 from src.compare.sensitivity import sweeps
-from src.compare.words import sentences
-from src.files import write_whole
-from src.places import make_folder
-from src.training.record import jsonable
+from src.plotting.palette import styles
+from src.runs.record import jsonable
+from src.utils.files import write_whole
+from src.utils.places import make_folder
 
 FOLDER = Path(__file__).parent
 SCRIPTS = ("page.js", "table.js", "plots.js")

@@ -1,0 +1,108 @@
+"""``python -m src compare PATH...``: an honest table of any set of run folders."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from src.compare.comparison import Comparison, compare_runs
+from src.compare.present.formats import FORMATS, write_tidy
+from src.compare.present.table import print_comparison, print_published
+from src.deploy.output import keep_inputs
+from src.runs.reading import find_runs
+from src.runs.store import Store
+from src.utils.cache import cache_dir
+from src.utils.errors import UserError
+from src.utils.places import UnwritableError
+
+
+def main(arguments: list[str]) -> None:
+    """Compare every run below the given folders.
+
+    Raises:
+        UserError: if a folder does not exist, an option makes no sense, or no run could be compared.
+    """
+    options = _parser().parse_args(arguments)
+    for path in options.paths:
+        if not path.is_dir():
+            raise UserError(f"{path}: no such folder")
+    store = None if options.no_cache else open_store()
+    runs = find_runs(options.paths, store)
+    if not any(run.problem is None for run in runs):
+        reasons = "".join(f"\n  {run.folder}: {run.problem}" for run in runs[:20])
+        raise UserError(f"no run to compare below {', '.join(map(str, options.paths))}{reasons}")
+    _keep_inputs(options, [run.folder for run in runs])
+    comparison = compare_runs(runs, options.baseline, options.metric, options.resamples, store)
+    if options.format == "table":
+        print_comparison(comparison, with_pscp=options.pscp)
+        if options.published:
+            print_published(comparison)
+    else:
+        sys.stdout.write(FORMATS[options.format](comparison, options.pscp))
+    if options.tidy:
+        write_tidy(runs, options.tidy)
+    _write(comparison, options)
+
+
+def open_store() -> Store | None:
+    """What earlier comparisons of this user have read and computed; without a cache they cost their time again."""
+    try:
+        return Store(cache_dir("compare") / "index.sqlite")
+    except UnwritableError as error:
+        print(f"nothing is kept for the next comparison: {error}", file=sys.stderr)
+        return None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m src compare", description="Which method is best for what, and is the difference real?"
+    )
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="run folders, or folders above them")
+    parser.add_argument("--baseline", metavar="NAME", help="method or configuration that differences are taken to "
+                        "(default: the one that trains everything, else the best)")  # fmt: skip
+    parser.add_argument("--metric", metavar="NAME", help="compare by this metric instead of each task's primary one")
+    parser.add_argument("--format", choices=["table", *FORMATS], default="table", help="what is printed")
+    parser.add_argument("--tidy", type=Path, metavar="FILE", help="write one row per run to a .csv or .parquet file")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the report: one file that opens anywhere")
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="write figures for papers, PDF and PNG")
+    parser.add_argument("--published", action="store_true", help="add what papers report for this backbone and task")
+    parser.add_argument("--pscp", action="store_true", help="add PEFT-Bench's efficiency-aware score")
+    parser.add_argument("--resamples", type=_positive, metavar="N", help="of the bootstrap and the permutation test "
+                        "(default: 10,000; fewer for more than 20 configurations)")  # fmt: skip
+    parser.add_argument("--no-cache", action="store_true", help="read and compute everything anew")
+    return parser
+
+
+def _keep_inputs(options: argparse.Namespace, runs: list[Path]) -> None:
+    """Refuse outputs that would take the place of a run's files, or of each other."""
+    named = {f"--{name}": path for name in ("tidy", "html", "figures") if (path := getattr(options, name)) is not None}
+    for option, path in named.items():
+        keep_inputs(option, path, runs=runs)
+    taken: dict[str, str] = {}
+    for option, path in named.items():
+        if (other := taken.setdefault(os.path.realpath(path), option)) != option:
+            raise UserError(f"{other} and {option} name one file, {path}")
+
+
+def _write(comparison: Comparison, options: argparse.Namespace) -> None:
+    """The files that were asked for. What draws them is imported only here: it takes a second."""
+    try:
+        if options.html:
+            from src.compare.report import write_report
+
+            write_report(comparison, options.html, published=options.published)
+            print(f"The report is in {options.html}", file=sys.stderr)
+        if options.figures:
+            from src.compare.present.figures import write_figures
+
+            written = write_figures(comparison, options.figures)
+            print(f"{len(written)} figures are in {options.figures}", file=sys.stderr)
+    except OSError as error:
+        raise UserError(f"{error.filename or options.html or options.figures}: {error.strerror or error}") from error
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 100:
+        raise argparse.ArgumentTypeError(f"{value}: at least 100 resamples are needed")
+    return value

@@ -1,0 +1,171 @@
+"""A comparison as Markdown, CSV, LaTeX or JSON, and its runs as one tidy table."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from src.compare.comparison import Comparison, Matrix, Table
+from src.compare.grouping import held_fixed
+from src.compare.present.columns import columns, ranks, score_cells
+from src.compare.present.words import sentences
+from src.compare.settings import settings_of
+from src.runs.reading import Run
+from src.runs.record import jsonable
+from src.utils.errors import UserError
+from src.utils.files import whole
+
+LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+        "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    }
+)  # fmt: skip
+
+
+def markdown(comparison: Comparison, with_pscp: bool = False) -> str:
+    """GitHub-flavoured tables, each followed by its findings."""
+    parts = []
+    for table in comparison.tables:
+        shown = columns(table, with_pscp)
+        rows = [[column.text(row) for column in shown] for row in table.rows]
+        parts += [f"### {_md(table.title)}", _markdown_table([column.heading for column in shown], rows)]
+        parts += ["\n".join(f"- {_md(sentence)}" for sentence in sentences(table))]
+    for matrix in comparison.matrices:
+        parts += [f"### All tasks on {_md(matrix.backbone)}", _markdown_table(*_matrix_cells(matrix))]
+    return "\n\n".join(parts) + "\n"
+
+
+def latex(comparison: Comparison, with_pscp: bool = False) -> str:
+    """Tables for the booktabs package; the best score is bold, the second underlined."""
+    parts = [r"% \usepackage{booktabs}"]
+    for table in comparison.tables:
+        shown = columns(table, with_pscp)
+        rows = [[_latex(column.text(row)) for column in shown] for row in table.rows]
+        score = next(i for i, column in enumerate(shown) if column.heading == table.metric)
+        for cells, rank in zip(rows, ranks([row.mean for row in table.rows], table.lower_is_better), strict=True):
+            cells[score] = _emphasised(cells[score], rank)
+        parts.append(_latex_table(table.title, [column.heading for column in shown], rows))
+    for matrix in comparison.matrices:
+        headings, rows = _matrix_cells(matrix)
+        rows = [[_latex(cell) for cell in cells] for cells in rows]
+        for column in range(len(matrix.tasks)):
+            found = ranks([scores[column] for _, scores, _ in matrix.rows], matrix.lower_is_better[column])
+            for cells, rank in zip(rows, found, strict=True):
+                cells[column + 1] = _emphasised(cells[column + 1], rank)
+        parts.append(_latex_table(f"All tasks on {matrix.backbone}", headings, rows))
+    return "\n\n".join(parts) + "\n"
+
+
+def csv_text(comparison: Comparison, with_pscp: bool = False) -> str:
+    """One line per configuration, numbers unrounded."""
+    lines = [_plain_row(table, i, with_pscp) for table in comparison.tables for i in range(len(table.rows))]
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(dict.fromkeys(key for line in lines for key in line)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return stream.getvalue()
+
+
+def json_text(comparison: Comparison, with_pscp: bool = False) -> str:
+    """Everything, with the findings in words; an infinite number of degrees of freedom becomes null."""
+    body = comparison.as_dict()
+    for fields, table in zip(body["tables"], comparison.tables, strict=True):
+        fields["sentences"] = sentences(table)
+    return json.dumps(jsonable(body), indent=2) + "\n"
+
+
+FORMATS: dict[str, Callable[[Comparison, bool], str]] = {
+    "markdown": markdown,
+    "csv": csv_text,
+    "latex": latex,
+    "json": json_text,
+}
+
+
+def write_tidy(runs: Sequence[Run], path: Path) -> None:
+    """One row per run that can be compared: what it is, every score, count, time and hyperparameter.
+
+    Raises:
+        UserError: if the file's ending is neither .csv nor .parquet.
+        UnwritableError: if it cannot be written.
+    """
+    import pandas as pd
+
+    if path.suffix not in (".csv", ".parquet"):
+        raise UserError(f"--tidy {path}: the ending decides the format; choices: .csv, .parquet")
+    frame = pd.DataFrame([_tidy(run) for run in runs if run.problem is None])
+    with whole(path) as temporary:
+        if path.suffix == ".csv":
+            frame.to_csv(temporary, index=False)
+        else:
+            frame.to_parquet(temporary, index=False)
+
+
+def _tidy(run: Run) -> dict[str, Any]:
+    record = run.record
+    scores = {f"{when}.{name}": value for when, found in record["metrics"].items() for name, value in found.items()}
+    chosen = {key: str(value) if isinstance(value, tuple) else value for key, value in settings_of(run).items()}
+    counts = {f"params.{key}": value for key, value in run.params.items()}
+    return {
+        "run": str(run.folder), "method": run.method, "seed": run.seed, **held_fixed(run),
+        "score": record["primary_metric"]["value"], **scores, **counts,
+        "adapter_bytes": record.get("adapter_bytes"), "peak_mb": run.peak_mb,
+        **{f"time.{key}": value for key, value in record["time"].items()},
+        "flags": " ".join(record.get("flags") or []), "commit": (record.get("git") or {}).get("commit"), **chosen,
+    }  # fmt: skip
+
+
+def _plain_row(table: Table, index: int, with_pscp: bool) -> dict[str, Any]:
+    row = table.rows[index]
+    interval, difference = row.interval, row.difference
+    return {
+        **table.fixed, "method": row.method, "configuration": row.label, "seeds": " ".join(map(str, row.seeds)),
+        "mean": row.mean, "standard_deviation": row.deviation,
+        "low": interval and interval.low, "high": interval and interval.high,
+        "baseline": table.baseline, "difference": difference and difference.mean,
+        "difference_low": difference and difference.low, "difference_high": difference and difference.high,
+        "p": difference and difference.p, "p_holm": row.p_adjusted, "detectable": difference and difference.detectable,
+        "best": row.best, "last": row.last, "consistency": row.consistency, "collapsed": row.collapsed,
+        "adapter": row.adapter, "router": row.router, "head": row.head, "trainable": row.trainable, "total": row.total,
+        "adapter_bytes": row.adapter_bytes, "train_s": row.train_s, "samples_per_s": row.samples_per_s,
+        "peak_mb": row.peak_mb, "pareto": row.pareto, **({"pscp": row.pscp} if with_pscp else {}),
+    }  # fmt: skip
+
+
+def _matrix_cells(matrix: Matrix) -> tuple[list[str], list[list[str]]]:
+    rows = [[label, *map(score_cells, scores), score_cells(average)] for label, scores, average in matrix.rows]
+    return ["method", *matrix.tasks, "average"], rows
+
+
+def _markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    align = ["---", *["---:"] * (len(headings) - 1)]
+    lines = [map(_md, headings), align, *(map(_md, row) for row in rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _md(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", r"\|").replace("<", "&lt;").replace("\n", " ")
+
+
+def _emphasised(cell: str, rank: int | None) -> str:
+    return rf"\textbf{{{cell}}}" if rank == 1 else rf"\underline{{{cell}}}" if rank == 2 else cell
+
+
+def _latex(text: str) -> str:
+    """Escaped, with a minus sign before digits."""
+    return re.sub(r"(?<![\w.])-(?=\d)", "$-$", text.translate(LATEX))
+
+
+def _latex_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(
+        [
+            r"\begin{table}", r"\centering", rf"\caption{{{_latex(title)}}}",
+            rf"\begin{{tabular}}{{l{'r' * (len(headings) - 1)}}}", r"\toprule",
+            " & ".join(map(_latex, headings)) + r" \\", r"\midrule",
+            *(" & ".join(cells) + r" \\" for cells in rows), r"\bottomrule", r"\end{tabular}", r"\end{table}",
+        ]
+    )  # fmt: skip

@@ -1,0 +1,120 @@
+"""The comparison in the terminal."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from src.compare.comparison import Comparison, Matrix, Row, Table
+from src.compare.present.columns import EXPLANATION, Column, columns, score_cells
+from src.compare.present.words import sentences
+from src.compare.published import published_rows
+
+MOST_LEFT_OUT = 20  # lines
+MOST_ROWS, FEWEST_ROWS = 120, 8  # of all tables together, of each at least
+GAP = 2  # blanks after a column: its padding and the line that is not drawn
+
+
+def print_comparison(
+    comparison: Comparison, console: Console | None = None, where: Path | None = None, with_pscp: bool = False
+) -> None:
+    """Print a table and its findings in words for each group, matrices over tasks, and what was left out, and why.
+
+    Args:
+        comparison: from ``compare_runs``.
+        console: defaults to the terminal.
+        where: folder to be named at the end.
+        with_pscp: show the efficiency-aware score.
+    """
+    console = console or Console()
+    most = max(FEWEST_ROWS, MOST_ROWS // max(1, len(comparison.tables)))
+    for table in comparison.tables:
+        _print_table(table, console, with_pscp, most)
+    for matrix in comparison.matrices:
+        console.print(_matrix(matrix, most))
+    if comparison.tables:
+        console.print(Text(EXPLANATION, style="dim"))
+    for folder, reason in comparison.left_out[:MOST_LEFT_OUT]:
+        console.print(Text(f"left out: {Path(folder).name}: {(reason.splitlines() or [''])[0]}"))
+    if (more := len(comparison.left_out) - MOST_LEFT_OUT) > 0:
+        console.print(f"left out: {more} more (--format json lists them)")
+    if where is not None:
+        console.print(Text(f"The runs are in {where}"), soft_wrap=True)
+
+
+def _print_table(table: Table, console: Console, with_pscp: bool, most: int) -> None:
+    console.print(Text(table.title, style="bold"))
+    for block in _blocks(table.rows[:most], columns(table, with_pscp), console.width):
+        console.print(block)
+    if (more := len(table.rows) - most) > 0:
+        console.print(f"{more} more rows, none of them better: --format csv")
+    for sentence in sentences(table):
+        console.print(Text(sentence))
+    for row in table.rows[:most]:
+        for note in row.notes:
+            if not note.endswith("no claim"):  # said once for all rows
+                console.print(Text(f"take care: {row.label}: {note}"))
+    console.print()
+
+
+def _blocks(rows: Sequence[Row], shown: list[Column], width: int) -> list[RichTable]:
+    """The columns in as many tables as the terminal's width asks for, each of them with the methods' names."""
+    label, *rest = shown
+    widths = {column.heading: _width(rows, column) for column in shown}
+    name = min(widths[label.heading], width // 2)
+    blocks: list[list[Column]] = [[]]
+    room = width - name - 2 * GAP
+    for column in rest:
+        need = widths[column.heading] + GAP
+        if need > room and blocks[-1]:
+            blocks.append([])
+            room = width - name - 2 * GAP
+        blocks[-1].append(column)
+        room -= need
+    return [_grid(rows, label, block, widths | {label.heading: name}) for block in blocks]
+
+
+def _width(rows: Sequence[Row], column: Column) -> int:
+    """Of the widest cell; a heading is broken between words."""
+    return max(len(text) for text in (*column.heading.split(), *(column.text(row) for row in rows)))
+
+
+def _grid(rows: Sequence[Row], label: Column, block: list[Column], widths: dict[str, int]) -> RichTable:
+    grid = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in (label, *block):
+        justify: Literal["left", "right"] = "left" if column is label else "right"
+        grid.add_column(Text(column.heading), justify=justify, overflow="fold", width=widths[column.heading])
+    for row in rows:
+        grid.add_row(*(Text(column.text(row)) for column in (label, *block)))
+    return grid
+
+
+def _matrix(matrix: Matrix, most: int) -> RichTable:
+    grid = RichTable(title=Text(f"All tasks on {matrix.backbone}"), box=box.SIMPLE_HEAD, title_justify="left")
+    for heading in ("method", *matrix.tasks, "average"):
+        grid.add_column(Text(heading), justify="left" if heading == "method" else "right")
+    for label, scores, average in matrix.rows[:most]:
+        grid.add_row(*(Text(cell) for cell in (label, *map(score_cells, scores), score_cells(average))))
+    return grid
+
+
+def print_published(comparison: Comparison, console: Console | None = None) -> None:
+    """Print what papers report for the same backbone, task and metric: apart, because no protocol is quite ours."""
+    console = console or Console()
+    for table in comparison.tables:
+        rows = published_rows(table)
+        if not rows:
+            console.print(Text(f"{table.title}: no published numbers on file"))
+            continue
+        grid = RichTable(title=Text(f"Published: {table.title}"), box=box.SIMPLE_HEAD, title_justify="left")
+        for heading in ("method", "parameters", table.metric, "source", "protocol"):
+            grid.add_column(Text(heading), justify="right" if heading in ("parameters", table.metric) else "left")
+        for row in rows:
+            spread = f" ±{row.deviation:.3f}" if row.deviation is not None else ""
+            cells = (row.method, f"{row.parameters:,}", f"{row.score:.3f}{spread}", row.source, row.protocol)
+            grid.add_row(*map(Text, cells))
+        console.print(grid)

@@ -1,0 +1,117 @@
+"""Anyone's own task: a set from the hub, or local files."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from datasets import ClassLabel, Dataset
+
+from src.data.columns import normalise, rows_of
+from src.data.labels import Labels, decide_labels, required_class, unlabelled_split
+from src.data.partition import split_off
+from src.data.sources.files import Columns, read_table
+from src.data.sources.hub import column_lists, fetch, unlabelled
+from src.data.task import is_test
+from src.utils.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+def load_custom(
+    *,
+    path: str | None,
+    config: str | None,
+    revision: str | None,
+    splits: Mapping[str, str],
+    files: Mapping[str, str | None],
+    text: Sequence[str],
+    label: str,
+    label_names: Sequence[Any] | None,
+    evaluation_splits: Sequence[str],
+    validation_fraction: float,
+) -> dict[str, Dataset]:
+    """Load a set of the user's.
+
+    Args:
+        path: a set on the hub; or give ``files``.
+        config: the part of it, or None.
+        revision: branch, tag or commit on the hub.
+        splits: the hub's split name per split here; of those, only train must exist.
+        files: a local CSV, TSV, JSONL or Parquet file per split; only train must be given.
+        text: the names of one or two text columns.
+        label: the name of the label column.
+        label_names: the classes in order; ``[]`` for regression; None to take the hub's names, or else the values found
+            in train, sorted. What train's rows say decides for all splits, see ``decide_labels``.
+        evaluation_splits: the splits that will be scored.
+        validation_fraction: the part of train that becomes the validation split, where that is to be scored and the
+            source has none.
+
+    Raises:
+        UserError: no source or two, a column that is missing, or a bad row, named by file, line and column.
+    """
+    given = {split: file for split, file in files.items() if file}
+    if bool(path) == ("train" in given):
+        raise UserError(
+            "data=custom needs one source: data.path=NAME for a set on the hub, or data.files.train=FILE "
+            f"for local files (CSV, TSV, JSONL, Parquet); data.path={path}, data.files={given or None}"
+        )
+    if path:
+        sources = _from_hub(path, config, revision, splits, text, label)
+    else:
+        sources = {split: read_table(Path(file).expanduser()) for split, file in given.items()}
+
+    labels = _labels(sources["train"], label, label_names)
+    loaded = {split: _normalise(split, source, text, label, labels) for split, source in sources.items()}
+    if "validation" in evaluation_splits and "validation" not in loaded:
+        loaded["train"], loaded["validation"] = split_off(
+            loaded["train"], validation_fraction, None, stratify=bool(labels.names)
+        )
+        log.info("no validation split: %d of the train rows became it", len(loaded["validation"]))
+    return loaded
+
+
+def _from_hub(
+    path: str, config: str | None, revision: str | None, splits: Mapping[str, str], text: Sequence[str], label: str
+) -> dict[str, Columns]:
+    found = fetch(path, config, revision)
+    if splits["train"] not in found:
+        raise UserError(f"data.path={path} has no split {splits['train']!r} for train; it has {', '.join(found)}")
+    sources = {}
+    for split, theirs in splits.items():
+        if theirs not in found:
+            continue
+        values = column_lists(found[theirs], [*text, label])
+        feature = found[theirs].features.get(label)
+        if unlabelled(values.get(label)):
+            values.pop(label, None)
+        elif isinstance(feature, ClassLabel):
+            values[label] = [
+                None if number is None or number < 0 else feature.names[number] for number in values[label]
+            ]
+        names = feature.names if isinstance(feature, ClassLabel) else None
+        sources[split] = Columns(values, rows_of(f"data set {path!r} {theirs}"), names)
+    return sources
+
+
+def _labels(train: Columns, label: str, names: Sequence[Any] | None) -> Labels:
+    values = train.values.get(label)
+    if values is None:
+        raise UserError(f"{train.place(0)}: no column {label!r}; the columns are {', '.join(map(repr, train.values))}")
+    return decide_labels(values, label, train.place, train.class_names if names is None else names)
+
+
+def _normalise(split: str, source: Columns, text: Sequence[str], label: str, labels: Labels) -> Dataset:
+    values = dict(source.values)
+    if is_test(split) and label in values and unlabelled_split(values[label], label, source.place, labels):
+        del values[label]
+    if labels.names and label in values:
+        values[label] = [required_class(value, label, source.place, row) for row, value in enumerate(values[label])]
+    return normalise(
+        values,
+        text=text,
+        label=None if is_test(split) and label not in values else label,
+        label_names=labels.names,
+        spelling=labels.spelling,
+        place=source.place,
+    )

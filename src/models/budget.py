@@ -1,0 +1,96 @@
+"""Equal budgets: a method's own size knob is set so that its adapter is the largest that keeps the budget."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from src.config.choices import choices
+from src.models.meta_model import Skeleton, adapter_size, load_skeleton, width
+from src.utils.errors import UserError
+from src.utils.paths import CONF
+
+
+def apply_budget(cfg: DictConfig) -> DictConfig:
+    """A copy of the config with the method's knob set; ``budget`` says to what, and how large the adapter became.
+
+    The knob is what ``model.budget`` in the method's YAML names: ``key``; ``to``, its largest value (a number, or
+    ``width`` for the smallest side of the adapted layers) or a list of all its values; ``from``, its smallest (1);
+    ``with``, keys that keep their ratio to it (alpha, so that the scaling stays); ``whole``, keys that do so up to
+    rounding. A method without a knob has one size, which has to keep the budget.
+
+    Raises:
+        UserError: if no value keeps the budget; the message names the nearest possible size.
+    """
+    budget = cfg.budget
+    if budget.adapter_params is not None and budget.match is not None:
+        raise UserError("budget.adapter_params and budget.match are two budgets: give one of them")
+    skeleton = load_skeleton(_plain(cfg.backbone))
+    limit = budget.adapter_params if budget.match is None else _size_of(budget.match, skeleton)
+    cfg = copy.deepcopy(cfg)
+    knob = _plain(cfg.model.budget)
+    value = None
+    if knob:
+        value = _largest(cfg, knob, limit, skeleton)
+        _set(cfg, knob, value)
+    size = adapter_size(_plain(cfg.model), skeleton)
+    if size > limit:
+        raise UserError(
+            f"budget of {limit:,} adapter parameters: model={cfg.model.name} cannot keep it; the nearest possible is "
+            + (f"{size:,}, with model.{knob['key']}={value}" if knob else f"{size:,}: it has no knob to turn")
+        )
+    turned = {"key": f"model.{knob['key']}", "value": value} if knob else {}
+    with open_dict(cfg):
+        cfg.budget = {"adapter_params": limit, "match": budget.match, "size": size} | turned
+    return cfg
+
+
+def _largest(cfg: DictConfig, knob: Mapping[str, Any], limit: int, skeleton: Skeleton) -> int:
+    """The largest value of the knob that keeps the limit; its first if none does. Sizes grow with it."""
+    to = knob["to"]
+    last = width(_plain(cfg.model), skeleton) if to == "width" else to
+    values = last if isinstance(last, list) else range(knob.get("from", 1), last + 1)
+    low, high = 0, len(values) - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        trial = copy.deepcopy(cfg)
+        _set(trial, knob, values[middle])
+        if adapter_size(_plain(trial.model), skeleton) <= limit:
+            low = middle
+        else:
+            high = middle - 1
+    return values[low]
+
+
+def _set(cfg: DictConfig, knob: Mapping[str, Any], value: int) -> None:
+    before = OmegaConf.select(cfg.model, knob["key"])
+    # All read before the knob is turned: a key that refers to it (alpha: ${.r}) turns with it.
+    scaled = {key: OmegaConf.select(cfg.model, key) / before * value for key in knob.get("with", ())}
+    whole = {key: max(1, round(OmegaConf.select(cfg.model, key) / before * value)) for key in knob.get("whole", ())}
+    OmegaConf.update(cfg.model, knob["key"], value)
+    for key, new in scaled.items():
+        OmegaConf.update(cfg.model, key, int(new) if float(new).is_integer() else new)
+    for key, new in whole.items():
+        OmegaConf.update(cfg.model, key, new)
+
+
+def _size_of(model: str, skeleton: Skeleton) -> int:
+    """The adapter's size of another model config, with its own values."""
+    known = choices("model")
+    if model not in known:
+        raise UserError(f"budget.match={model}: there is no such model; choices: {', '.join(known)}")
+    running = GlobalHydra.instance().hydra  # in a sweep Hydra stands already, and would refuse to stand twice
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            other = compose("config", overrides=[f"model={model}"])
+    finally:
+        GlobalHydra.instance().hydra = running
+    return adapter_size(_plain(other.model), skeleton)
+
+
+def _plain(node: DictConfig) -> dict[str, Any]:
+    return OmegaConf.to_container(node, resolve=True)  # type: ignore[return-value]

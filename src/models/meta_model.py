@@ -1,0 +1,119 @@
+"""A backbone's shapes without its weights, and the size of an adapter on it."""
+
+import fnmatch
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoModelForSequenceClassification
+
+from src.backbones.head_start import head_names
+from src.backbones.load import locate, quiet, read_config
+from src.backbones.remote_code import NO_REMOTE_CODE, why
+from src.models.inject import match_targets
+from src.models.method import make_method
+from src.models.rank import check_rank
+from src.utils.errors import UserError
+from src.utils.hub_access import require_hub
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """A classifier on torch's meta device, and the names of what its checkpoint does not hold."""
+
+    model: nn.Module
+    head: frozenset[str]
+
+    @property
+    def encoder(self) -> Any:
+        return self.model.base_model
+
+
+def load_skeleton(cfg: Mapping[str, Any]) -> Skeleton:
+    """Build the shapes of a ``backbone`` node from its config file; no weight is read.
+
+    Raises:
+        UserError: if there is no such folder or package, or the hub cannot be reached.
+    """
+    return _skeleton(locate(cfg), cfg.get("revision"))
+
+
+@functools.lru_cache(maxsize=4)
+def _skeleton(source: str, revision: str | None) -> Skeleton:
+    options: dict[str, Any] = NO_REMOTE_CODE | ({"revision": revision} if revision else {})
+    try:
+        try:
+            config = read_config(source, local_files_only=True, **options)
+        except OSError:
+            if Path(source).is_dir():
+                raise
+            require_hub(f"model {source!r}")
+            config = read_config(source, **options)
+        if Path(source).is_dir():  # which of its tensors a checkpoint lacks is in the headers of its files
+            with quiet():
+                model, info = AutoModelForSequenceClassification.from_pretrained(
+                    source,
+                    config=config,
+                    device_map="meta",
+                    ignore_mismatched_sizes=True,
+                    output_loading_info=True,
+                    weights_only=True,
+                    **NO_REMOTE_CODE,
+                )
+            missing = info["missing_keys"]
+        else:
+            with torch.device("meta"):
+                model, missing = AutoModelForSequenceClassification.from_config(config, **NO_REMOTE_CODE), set()
+    except UserError:
+        raise
+    except Exception as error:  # whatever files of other people's making lead to
+        raise UserError(f"the config of backbone {source} could not be loaded: {why(error)}") from error
+    return Skeleton(model, head_names(model, missing))
+
+
+def adapter_size(model_cfg: Mapping[str, Any], skeleton: Skeleton) -> int:
+    """Values that a method trains outside the head, routers among them.
+
+    Args:
+        model_cfg: the ``model`` node as plain containers, interpolations resolved.
+        skeleton: of the backbone.
+
+    Raises:
+        UserError: if a target or pattern matches nothing, or the size depends on the training text.
+    """
+    encoder, head = skeleton.encoder, skeleton.head
+    total = 0
+    if adapter := model_cfg.get("adapter"):
+        if unknown := [key for key in model_cfg.get("auto", {}) if adapter.get(key) == "auto"]:
+            raise UserError(f"{', '.join(unknown)}=auto: the adapter's size depends on the training text")
+        names = {name for name, p in skeleton.model.named_parameters() if name in head}
+        new = {
+            name
+            for name, module in encoder.named_modules()
+            if any(p is skeleton.model.get_parameter(h) for p in module.parameters(recurse=False) for h in names)
+        }
+        try:
+            method = make_method(adapter)
+            check_rank(method, encoder, new)
+            total += method.size(skeleton.model, head, new)
+        except (ValueError, TypeError) as error:
+            raise UserError(f"model={model_cfg['name']}: {error}") from error
+    patterns = model_cfg.get("train_parameters", [])
+    patterns = [patterns] if isinstance(patterns, str) else patterns
+    total += sum(
+        parameter.numel()
+        for name, parameter in skeleton.model.named_parameters()
+        if name not in head and any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
+    )
+    return total
+
+
+def width(model_cfg: Mapping[str, Any], skeleton: Skeleton) -> int:
+    """The smallest side of the adapted Linears: no rank can be larger."""
+    found = match_targets(skeleton.encoder, model_cfg["adapter"]["target_modules"])
+    linears = [skeleton.encoder.get_submodule(name) for name in found]
+    return min(min(linear.in_features, linear.out_features) for linear in linears)

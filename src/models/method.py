@@ -1,0 +1,167 @@
+"""The method as a whole: what it does to a whole model, and what the adapted model is asked as one.
+
+A method is of one of two families. Most change each Linear on its own (``PerLayer``: a class of ``AdapterLinear``);
+those of the peft library change the model as they like (``src/models/peft``). A method whose layers share something
+extends ``PerLayer``.
+"""
+
+import functools
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from hydra.utils import get_class
+from torch import Tensor, nn
+
+from src.models.adapter import AdapterLinear
+from src.models.inject import adapter_state, adapters, inject, match_targets
+from src.models.schedule import Schedule
+from src.utils.errors import UserError
+from src.utils.extras import require_package
+
+TARGET = "_target_"
+# Who adapts with what another package calls its own, by that package; imported only then.
+FAMILIES = {"peft": ("src.models.peft.library", "PeftMethod")}
+
+
+@dataclass
+class Adaptation:
+    """A method on a model: everything that the rest of the project asks of adapters as a whole.
+
+    Attributes:
+        model: the adapted model.
+        adapted: names of the adapted modules in the encoder, in the model's order.
+        identity_at_start: whether the model computed at its start what it did before.
+        schedule: what the method does between steps, if anything.
+    """
+
+    model: nn.Module
+    adapted: list[str] = field(default_factory=list)
+    identity_at_start: bool = True
+    schedule: Schedule | None = None
+    packable: ClassVar[bool] = True  # see ``Method``
+
+    def state(self) -> dict[str, Tensor]:
+        """The method's own tensors by their full names, frozen ones included."""
+        return adapter_state(self.model)
+
+    def auxiliary_losses(self) -> list[Tensor]:
+        """What the method adds to the task's loss in this step, weighted."""
+        found = [adapter.auxiliary_loss() for adapter in self._layers]
+        return [term for term in found if term is not None]
+
+    @functools.cached_property
+    def _layers(self) -> list[AdapterLinear]:
+        """Found once: every step of a training asks them."""
+        return [adapter for _, adapter in adapters(self.model)]
+
+    def rates(self) -> dict[str, float]:
+        """Parameters whose learning rate is a multiple of the common one, by full name."""
+        return {
+            f"{prefix}.{name}": factor
+            for prefix, adapter in adapters(self.model)
+            for name, factor in adapter.rates.items()
+            if factor != 1
+        }
+
+    def started_elsewhere(self) -> None:
+        """Note that the start came from another run."""
+        self.identity_at_start = False
+
+    def require_own(self, action: str) -> None:
+        """Refuse what only this framework's adapters can do.
+
+        Args:
+            action: what is to be done, as in ``cannot be merged``.
+
+        Raises:
+            UserError: if the adapters are another's.
+        """
+
+
+class Method(ABC):
+    """A method with its hyperparameters, before it meets a model.
+
+    Args:
+        node: the method's node in the config: ``_target_`` says what adapts, the rest are hyperparameters.
+    """
+
+    packable: ClassVar[bool] = True  # whether the jobs of a pack can share the frozen backbone below its adapters
+    not_packable_because: ClassVar[str] = ""
+
+    def __init__(self, node: Mapping[str, Any]) -> None:
+        self.node = node
+        self.hyperparameters = {key: value for key, value in node.items() if not key.startswith("_")}
+        self.target_modules = self.hyperparameters.pop("target_modules", None)
+
+    @abstractmethod
+    def apply(self, model: nn.Module, head: Collection[str], exclude: Collection[str] = ()) -> Adaptation:
+        """Adapt a classifier in place; afterwards exactly the method's trained values require a gradient.
+
+        Args:
+            model: the classifier.
+            head: names of the head's parameters, which the method leaves alone.
+            exclude: names of modules of the encoder that are no target.
+
+        Raises:
+            UserError: if a target or a hyperparameter does not fit the model.
+        """
+
+    @abstractmethod
+    def size(self, model: nn.Module, head: Collection[str], exclude: Collection[str] = ()) -> int:
+        """Values that the method trains on a model of these shapes, on torch's meta device; raises as ``apply``."""
+
+    @property
+    def rank_key(self) -> str | None:
+        """The hyperparameter that is the rank of each layer's update, if one is."""
+        return "r"
+
+
+class PerLayer(Method):
+    """A method that changes each Linear on its own.
+
+    Args:
+        cls: what each target becomes.
+        node: see ``Method``.
+    """
+
+    def __init__(self, cls: type[AdapterLinear], node: Mapping[str, Any]) -> None:
+        super().__init__(node)
+        self.cls = cls
+
+    def apply(self, model: Any, head: Collection[str], exclude: Collection[str] = ()) -> Adaptation:
+        adapted = inject(model.base_model, self.constructor(model), self.target_modules, exclude=exclude)
+        identity = all(adapter.identity_at_start for _, adapter in adapters(model))
+        return Adaptation(model, adapted, identity)
+
+    def constructor(self, model: Any) -> Callable[[nn.Linear], AdapterLinear]:
+        """What makes an adapter of a Linear; what the layers share is made here, once."""
+        return functools.partial(self.cls, **self.hyperparameters)
+
+    def size(self, model: Any, head: Collection[str], exclude: Collection[str] = ()) -> int:
+        names = match_targets(model.base_model, self.target_modules, exclude)
+        linears: list[Any] = [model.base_model.get_submodule(name) for name in names]
+        return sum(self.cls.expected_parameters(x.in_features, x.out_features, **self.hyperparameters) for x in linears)
+
+
+def make_method(node: Mapping[str, Any]) -> Method:
+    """The method that a node describes.
+
+    Its class may be of whatever module: a config that is run is a program. What is saved is checked before.
+
+    Raises:
+        UserError: if the node names no method.
+    """
+    target = str(node[TARGET])
+    if family := FAMILIES.get(target.partition(".")[0]):
+        require_package(target.partition(".")[0])
+        module, name = family
+        return getattr(importlib.import_module(module), name)(node)
+    found: Any = get_class(target)
+    if issubclass(found, Method):
+        return found(node)
+    if issubclass(found, AdapterLinear):
+        return PerLayer(found, node)
+    raise UserError(f"{TARGET}={target} is no adapter: a method is a subclass of AdapterLinear or of Method")

@@ -1,0 +1,27 @@
+"""A run folder that a command is given, before anything of it is loaded."""
+
+from pathlib import Path
+from typing import Any
+
+from src.runs.reading import find_runs, read_run
+from src.runs.record import RESULT
+from src.utils.errors import UserError
+
+
+def open_run(path: str | Path) -> tuple[Path, dict[str, Any]]:
+    """A finished run's folder and record, the model not yet loaded; raises UserError if it is none."""
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder")
+    if not (folder / RESULT).is_file():
+        below = [str(run.folder) for run in find_runs([folder])]
+        hint = f"; runs below it: {', '.join(below[:5])}{' ...' if len(below) > 5 else ''}" if below else ""
+        raise UserError(f"{folder} is not a run: it holds no {RESULT}{hint}")
+    run = read_run(folder)
+    if run.record.get("status") != "ok":
+        raise UserError(f"{folder} cannot be used: {run.problem}")
+    if tasks := run.record.get("tasks"):
+        raise UserError(
+            f"{folder} has a head for each of {', '.join(tasks)}; only runs of one task can be deployed yet"
+        )
+    return folder, run.record

@@ -1,0 +1,150 @@
+"""What makes two runs the same run: config, data, backbone and code. Needs neither torch nor the data loaded."""
+
+import functools
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from src.utils.code_version import code_hash
+from src.utils.paths import ROOT
+
+# Keys that change neither the data nor the weights, by their group, each with the reason: they have no part in a run's
+# identity, and no comparison tells runs apart by them.
+NOT_IDENTITY: dict[str, dict[str, str]] = {
+    "model": {
+        "rules": "what values the keys may have",
+        "budget": "names the knob that a budget turns; what counts is the knob's value",
+        "search": "names what a tuning draws; what counts is what was drawn",
+    },
+    "data": {
+        "rules": "what values the keys may have",
+        "rows": "published counts, only checked against",
+        "sources": "where the rows come from; what counts are the rows, by the data's own hash",
+    },
+    "training": {
+        "report_to": "where the log goes",
+        "logging_steps": "how often the log is written",
+        "disable_tqdm": "the progress bar",
+        "dataloader_num_workers": "who fetches the rows, not which",
+        "run_name": "the run's name for a tracker",
+        "log_level": "how much is logged",
+        "profile": "times steps and changes none",
+    },
+}
+NO_PART = ("sweep", "budget", "checkpoint", "tune", "watch", "on_conflict")
+# A run's numbers depend on these folders and files of src, and on these packages.
+CODE = ("backbones", "data", "metrics", "models", "training", "utils/seeding.py")
+PACKAGES = ("torch", "transformers")
+HASHED_WHOLE = 64 * 2**20  # bytes; of a larger file the size has to do
+
+
+def identity(config: Mapping[str, Any]) -> dict[str, str]:
+    """Hashes of config, data, backbone and code; two runs are the same if all four are.
+
+    Args:
+        config: the composed config as plain containers, interpolations resolved.
+    """
+    return {
+        "config": config_hash(config),
+        "data": _data_version(config["data"]),
+        "backbone": _backbone_version(config["backbone"]),
+        "code": _code(config["model"]),
+    }
+
+
+def relevant(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a config that determines a run's result."""
+    return {
+        group: {key: value for key, value in node.items() if key not in NOT_IDENTITY.get(group, ())}
+        if isinstance(node, dict)
+        else node
+        for group, node in config.items()
+        if group not in NO_PART and node is not None  # a key that is not used leaves the hash as it was
+    }
+
+
+def config_hash(config: Mapping[str, Any]) -> str:
+    """Hash of what determines a run's result; spelling (``1e-4``, ``0.0001``) does not matter."""
+    return _short(json.dumps(relevant(config), sort_keys=True, default=str))
+
+
+def _code(model: Mapping[str, Any]) -> str:
+    """Of this code, and of the package that the method comes from, if it is another."""
+    package = str((model.get("adapter") or {}).get("_target_", "src")).partition(".")[0]
+    return code_version() if package == "src" else _short(f"{code_version()} {package} {_package_version(package)}")
+
+
+@functools.cache
+def code_version() -> str:
+    """Hash of the code that numbers depend on, and of its two main packages' versions (without the build's suffix)."""
+    code = code_hash(ROOT / "src" / part for part in CODE)
+    return _short(" ".join([code, *map(_package_version, PACKAGES)]))
+
+
+def _data_version(data: Mapping[str, Any]) -> str:
+    """Of the source's own settings and of every local file that they name."""
+    source = (data.get("sources") or {}).get(data.get("source")) or {}
+    if records := source.get("records"):  # of several tasks
+        return _short(json.dumps({name: _data_version(record) for name, record in records.items()}))
+    texts = list(_texts(source))
+    folders = [Path()]
+    if source.get("dir"):
+        folder = Path(str(source["dir"])).expanduser()
+        folders += [folder, folder / str(source.get("folder", ""))]
+    texts = [str(Path.home()) + text[1:] if text.startswith("~/") else text for text in texts if text]
+    files = {(folder / text).resolve() for folder in folders for text in texts}
+    contents = sorted(_file_hash(file) for file in files if file.is_file())
+    settings = {key: value for key, value in source.items() if key != "dir"}
+    return _short(json.dumps([settings, contents], sort_keys=True, default=str))
+
+
+def _backbone_version(backbone: Mapping[str, Any]) -> str:
+    """Of the local folder's files, the package's version, or what names the model on the hub."""
+    if package := backbone.get("package"):
+        return _short(f"{package} {_package_version(package['name'])}")
+    path = str(backbone.get("path") or "")
+    for folder in (Path(path).expanduser(), ROOT / path):
+        if path and folder.is_dir():
+            weights = ("*.json", "*.safetensors", "*.bin", "*.txt")
+            files = sorted({file for pattern in weights for file in folder.glob(pattern)})
+            return _short(str([(file.name, _file_hash(file)) for file in files]))
+    return _short(f"{path} {backbone.get('revision')}")
+
+
+def _texts(node: Any) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        for value in node.values():
+            yield from _texts(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _texts(value)
+    elif isinstance(node, str) and len(node) < 4096:
+        yield node
+
+
+def _file_hash(file: Path) -> str:
+    status = file.stat()
+    if status.st_size > HASHED_WHOLE:
+        return f"{status.st_size} bytes"
+    return _content_hash(file, status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=256)
+def _content_hash(file: Path, size: int, changed: int) -> str:
+    """Size and time of the last change are arguments so that a changed file is read again."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+@functools.cache
+def _package_version(name: str) -> str:
+    try:
+        return metadata.version(name).partition("+")[0]
+    except metadata.PackageNotFoundError:
+        return "none"
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,225 @@
+"""The run's record: ``result.json``, ``history.jsonl``, ``predictions.parquet``."""
+
+import contextlib
+import json
+import logging
+import math
+import os
+import platform
+import subprocess
+import traceback
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from omegaconf import DictConfig, OmegaConf
+
+from src.models.description import DESCRIPTION, TENSORS
+from src.runs.identity import identity, relevant
+from src.utils import fence
+from src.utils.errors import UserError
+from src.utils.fence import LostLockError
+from src.utils.files import append_line, remove_unfinished, write_whole
+from src.utils.places import UnwritableError, make_folder
+
+if TYPE_CHECKING:
+    from src.commands.run import Before
+
+log = logging.getLogger(__name__)
+
+SCHEMA_VERSION = 1
+LONGEST = 2**26  # bytes of a record that are read; ours have some thousands
+RESULT, HISTORY, PREDICTIONS, SUMMARY = "result.json", "history.jsonl", "predictions.parquet", "model_summary.txt"
+ADAPTER, CHECKPOINT, PROFILE = "adapter", "checkpoint.pt", "profile"
+PACKAGES = ("torch", "transformers", "datasets", "evaluate", "hydra-core", "accelerate", "numpy", "scikit-learn")
+
+
+class Record:
+    """The record of one run, in the run's own folder; a context manager around the run.
+
+    On entering, ``result.json`` says ``running``; on leaving ``ok``, ``interrupted`` after Ctrl-C or SIGTERM, or
+    ``failed`` after an exception, with its type, message and traceback. It is always written whole. In a distributed
+    run only the first process writes.
+
+    Args:
+        folder: the run's.
+        cfg: the composed config.
+        before: the folder as it was: a mistake of the user's that is told before training leaves it so, and no record.
+    """
+
+    def __init__(self, folder: Path, cfg: DictConfig, before: "Before | None" = None) -> None:
+        self.folder, self.before = folder, before
+        self.began = False  # whether training did
+        self.writes = fence.writes()
+        config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+        self.fields: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "status": "running",
+            "error": None,
+            "method": config["model"]["name"].partition("_")[2] or config["model"]["name"],
+            "backbone": config["backbone"]["name"],
+            "data": config["data"]["name"],
+            "seed": config["seed"],
+            "selection": config["training"].get("selection"),
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            **_identity(config),
+        }
+
+    def __enter__(self) -> Self:
+        make_folder(self.folder)
+        if self.writes:
+            remove_unfinished(self.folder)
+        self.update()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.update(status="ok")
+            if self.writes:
+                (self.folder / CHECKPOINT).unlink(missing_ok=True)
+        elif isinstance(error, LostLockError):
+            return  # what the folder's new owner writes there stays
+        elif isinstance(error, UserError) and not self.began and self.before is not None:
+            if self.writes:
+                self.before.restore()
+        else:
+            message = str(error) or type(error).__name__
+            text = "".join(traceback.format_exception(error))
+            status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            try:
+                self.update(status=status, error={"type": type(error).__name__, "message": message, "traceback": text})
+            except (UnwritableError, LostLockError) as refused:  # what ended the run is said, not what came after it
+                log.error("%s", refused)
+
+    def identify(self, cfg: DictConfig) -> None:
+        """Record the identity of the config as it is run, and the budget that it keeps."""
+        config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+        budget = config["budget"] if config["budget"].get("size") is not None else None
+        self.update(budget=budget, **_identity(config))
+
+    def describe_environment(self) -> None:
+        """Add versions, commit and hardware."""
+        self.update(**environment())
+
+    def update(self, **fields: Any) -> None:
+        """Add fields and write ``result.json`` anew."""
+        self.fields |= fields
+        if self.writes:
+            write_json(self.folder / RESULT, self.fields)
+
+    def history_size(self) -> int:
+        """Bytes of ``history.jsonl`` so far."""
+        path = self.folder / HISTORY
+        return path.stat().st_size if path.exists() else 0
+
+    def start_over(self, history_size: int = 0) -> None:
+        """Training begins: drop what an earlier try left in the folder, all but the first bytes of its history.
+
+        Of the adapter's folder only the files that a run writes go; the folder itself, if nothing else is in it.
+        """
+        self.began = True
+        if not self.writes:
+            return
+        fence.check(self.folder / RESULT)
+        adapter = self.folder / ADAPTER
+        for path in (self.folder / PREDICTIONS, adapter / TENSORS, adapter / DESCRIPTION):
+            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            adapter.rmdir()
+        if self.history_size() > history_size:
+            os.truncate(self.folder / HISTORY, history_size)
+
+    def log(self, **line: Any) -> None:
+        """Append one line to ``history.jsonl``."""
+        if self.writes:
+            append_line(self.folder / HISTORY, json.dumps(jsonable(line)))
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a file of the run's folder, whole or not at all."""
+        if self.writes:
+            write_whole(self.folder / name, text)
+
+
+def environment() -> dict[str, Any]:
+    """Versions, commit and hardware."""
+    return {"versions": _versions(), "git": _git(), "hardware": _hardware()}
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """What ``result.json`` says; empty if there is none that can be read."""
+    path = folder / RESULT
+    try:
+        if not path.is_file() or path.stat().st_size > LONGEST:  # a pipe would be waited for
+            return {}
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def write_json(path: Path, fields: Mapping[str, Any]) -> None:
+    """Write a record as JSON, whole or not at all."""
+    write_whole(path, json.dumps(jsonable(dict(fields)), indent=2) + "\n", durable=True)
+
+
+def _identity(config: dict[str, Any]) -> dict[str, Any]:
+    same = identity(config)
+    return {"config_hash": same["config"], "identity": same, "config": relevant(config)}
+
+
+def jsonable(value: Any) -> Any:
+    """Plain JSON values; a NaN or an infinity, which JSON has no word for, becomes null."""
+    if isinstance(value, dict):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _versions() -> dict[str, str | None]:
+    versions: dict[str, str | None] = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = None
+    return versions
+
+
+def _git() -> dict[str, Any]:
+    def git(*arguments: str) -> str | None:
+        try:
+            command = ["git", "-C", str(Path(__file__).parent), *arguments]
+            return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+        except (OSError, subprocess.SubprocessError):
+            return None
+
+    status = git("status", "--porcelain")
+    return {"commit": git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
+
+
+def _hardware() -> dict[str, Any]:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None
+    return {
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "cpu": _cpu_name(),
+        "cpu_cores": os.cpu_count(),
+        "memory_mb": memory and memory // 2**20,
+        "device": None,
+    }
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()

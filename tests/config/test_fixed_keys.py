@@ -1,0 +1,54 @@
+"""A key of a task either reaches its source or is refused: none is recorded and ignored."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from src.config import validate
+from src.config.task_records import FIXED_KEYS, FOLDER
+from src.utils.errors import UserError
+from tests.conftest import compose_config
+
+FILES = sorted(path.stem for path in FOLDER.glob("*.yaml") if path.stem not in ("mix", "custom"))
+CASES = [
+    (name, source, key)
+    for name in FILES
+    for source in OmegaConf.to_container(OmegaConf.load(FOLDER / f"{name}.yaml"))["sources"]
+    for key in FIXED_KEYS
+]
+OTHER = {"text": "[nope]", "label": "nope", "label_names": "[no,nope]"}
+
+
+@pytest.mark.parametrize(("name", "source", "key"), CASES)
+def test_another_value_reaches_the_source_or_is_refused(name, source, key):
+    options = [f"data={name}", f"data.source={source}", "data.dir=."]
+    validate(compose_config(*options))
+    metric = ["data.metrics=[accuracy]", "data.primary_metric=accuracy"] if key == "label_names" else []
+    cfg = compose_config(*options, *metric, f"data.{key}={OTHER[key]}")
+    node = OmegaConf.to_container(cfg.data.sources[source], resolve=True)
+    by_position = key == "label_names" and "spelling" in node
+    if node.get(key) == OmegaConf.to_container(cfg.data)[key] and not by_position:
+        validate(cfg)
+    else:
+        with pytest.raises(UserError, match=rf"data\.{key}=.*: data={name} from source {source} has a fixed {key}"):
+            validate(cfg)
+
+
+@pytest.mark.parametrize("data", ["sst2", "reviews_polarity", "synth_paraphrase"])
+def test_classes_that_go_by_position_cannot_change_places(data):
+    options = [f"data={data}", "data.dir=.", *(["data.source=tsv"] if data == "sst2" else [])]
+    names = compose_config(*options).data.label_names
+    with pytest.raises(UserError, match="has a fixed label_names"):
+        validate(compose_config(*options, f"data.label_names=[{names[1]},{names[0]}]"))
+
+
+@pytest.mark.parametrize("source", ["own", "tsv"])
+@pytest.mark.parametrize("override", ["text=[x]", "label=x", "metrics=[accuracy]", "evaluation_splits=[test]"])
+def test_a_mix_decides_nothing_that_its_tasks_do(source, override):
+    options = ["data=mix", "data.tasks=[mrpc,rte]", f"data.source={source}", "data.dir=."]
+    validate(compose_config(*options))
+    with pytest.raises(UserError, match=rf"data\.{override.partition('=')[0]}=.*has a fixed"):
+        validate(compose_config(*options, f"data.{override}"))
+
+
+def test_both_outcomes_occur():
+    assert {("synth_paraphrase", "synthetic", "text"), ("mrpc", "hub", "label")} <= set(CASES)
