@@ -17,6 +17,7 @@ from src.cli import ROOT, run_app
 from src.commands import run as alone
 from src.runs.claim import CONTENT
 from src.runs.holder import Holder
+from src.runs.lock import owner
 from src.runs.identity import identity, relevant
 from src.utils.errors import UserError
 from src.utils.fence import mine
@@ -244,14 +245,14 @@ def test_a_run_and_what_comes_after_it(tmp_path, monkeypatch, capsys):
 
 
 def test_a_second_run_at_once_is_refused(tmp_path):
-    """Both are whole commands; the first one is stopped in its middle, with SIGSTOP, and goes on afterwards."""
+    """Both are whole commands; the first one is stopped, with SIGSTOP, once it has the folder."""
     import signal
     import time
 
     folder = tmp_path / "run"
     command = [sys.executable, "main.py", *SHORT, f"hydra.run.dir={folder}"]
     first = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not (folder / "result.json").exists() and first.poll() is None:
+    while not (folder / ".lock.1").exists() and first.poll() is None:
         time.sleep(0.01)
     first.send_signal(signal.SIGSTOP)
     try:
@@ -260,8 +261,9 @@ def test_a_second_run_at_once_is_refused(tmp_path):
         assert second.returncode == 2 and f"process {first.pid} on" in second.stderr
         assert len(second.stderr.splitlines()) == 1 and tree(tmp_path) == before
     finally:
-        first.send_signal(signal.SIGCONT)
-    assert first.wait(120) == 0 and json.loads((folder / "result.json").read_text())["status"] == "ok"
+        first.kill()
+        first.wait()
+    assert owner(folder) is None, "the dead hold nothing"
 
 
 def test_a_fault_of_the_check_itself_lets_nothing_be_written(tmp_path, monkeypatch, capsys):

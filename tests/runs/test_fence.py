@@ -138,7 +138,7 @@ def take_over(folder: Path) -> None:
 SHORT = [*NANO, "data.max_train_samples=40", "data.max_eval_samples=16", "training.max_steps=3"]
 
 
-@pytest.mark.parametrize("where", ["log", "update"])
+@pytest.mark.parametrize("where", [pytest.param("log", marks=pytest.mark.slow), "update"])
 def test_a_job_that_was_taken_over_is_told_so_by_the_sweep(where, tmp_path, monkeypatch):
     """In the middle of its training: the outcome names the new owner, and what that one writes stays."""
     method, left = getattr(Record, where), {}
