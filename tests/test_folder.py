@@ -17,8 +17,8 @@ from src.cli import ROOT, run_app
 from src.commands import run as alone
 from src.runs.claim import CONTENT
 from src.runs.holder import Holder
-from src.runs.lock import owner
 from src.runs.identity import identity, relevant
+from src.runs.lock import owner
 from src.utils.errors import UserError
 from src.utils.fence import mine
 from tests.conftest import NANO, call, compose_config

@@ -73,6 +73,15 @@ def refuse_strangers(folder: Path, more: Sequence[str] = ()) -> None:
             raise UserError(f"{folder} has runs below it, as {below.parent}, which a record in it would hide; {way}")
 
 
+def refuse_run(folder: Path) -> None:
+    """Raise UserError if a sweep's folder is a run's own: what lies below a run's folder is not looked for."""
+    if os.path.lexists(folder / RESULT):
+        raise UserError(
+            f"{folder} holds a run, which would hide the sweep's; nothing was written; {what_helps(folder)} names "
+            "another folder"
+        )
+
+
 def refuse_places(folder: Path) -> None:
     """Raise UserError if a folder is one that no run is meant for: what an unset variable or a ``.`` leads to."""
     real = Path(os.path.realpath(folder))

@@ -100,6 +100,14 @@ def test_a_strangers_folder_in_the_place_of_a_jobs(tmp_path, monkeypatch, capsys
     assert tree(folder) == {"adapter": True, "adapter/weights.bin": b"precious"}
 
 
+def test_a_runs_folder_is_no_sweeps(tmp_path, monkeypatch, capsys):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "result.json").write_text("{}")
+    assert call(monkeypatch, *SHORT, HERE, "seed=0,1", f"sweep.dir={tmp_path}/run") == 2
+    assert "holds a run, which would hide the sweep's" in capsys.readouterr().err
+    assert tree(tmp_path / "run") == {"result.json": b"{}"}
+
+
 def test_a_signal_ends_the_sweep_with_its_number(tmp_path, monkeypatch):
     ended: list[str] = []
     monkeypatch.setattr(job, "run_job", fake(ended, seed_0=Interrupted(15)))
