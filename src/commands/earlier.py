@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from src.runs.identity import identity, relevant
 from src.runs.lock import LockedError, owner
-from src.runs.record import RESULT, read_record
+from src.runs.record import RESULT, read_record, score
 from src.training.run import resolve
 from src.utils import fence
 from src.utils.errors import UserError
@@ -94,9 +94,6 @@ def _state(record: Mapping[str, Any]) -> str:
 
 
 def _score(record: Mapping[str, Any]) -> str:
-    metric = record.get("primary_metric")
-    metric = metric if isinstance(metric, dict) else {}
-    name, value, split = (metric.get(key) for key in ("name", "value", "split"))
-    if isinstance(value, int | float):
-        return f"{name} {value:.4f} on {split}"
-    return "it has no score"
+    if (value := score(record)) is None:
+        return "it has no score"
+    return f"{record['primary_metric'].get('name')} {value:.4f} on {record['primary_metric'].get('split')}"

@@ -162,6 +162,13 @@ def read_record(folder: Path) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
+def score(record: Mapping[str, Any]) -> float | None:
+    """The value of a record's primary metric; None if it has none."""
+    metric = record.get("primary_metric")
+    value = metric.get("value") if isinstance(metric, dict) else None
+    return float(value) if isinstance(value, int | float) else None
+
+
 def write_json(path: Path, fields: Mapping[str, Any]) -> None:
     """Write a record as JSON, whole or not at all."""
     write_whole(path, json.dumps(jsonable(dict(fields)), indent=2) + "\n", durable=True)

@@ -16,7 +16,7 @@ import src.cli  # noqa: F401  registers the resolvers that the config needs, als
 from src.runs.claim import claimed
 from src.runs.identity import identity
 from src.runs.lock import LockedError, owner
-from src.runs.record import read_record
+from src.runs.record import read_record, score
 from src.training.run import resolve, run_job
 from src.utils import reuse
 from src.utils.errors import UserError
@@ -153,7 +153,7 @@ def execute(cfg: DictConfig, member: "Member | None" = None) -> Outcome:
         with claimed(folder):
             done = read_record(folder)
             if done.get("status") == "ok" and _counts(done, cfg):
-                return Outcome("skipped", BY_ANOTHER, done["primary_metric"]["value"])
+                return Outcome("skipped", BY_ANOTHER, score(done))
             return _run(cfg, folder, member)
     except LockedError as error:
         return Outcome("skipped", f"running in {error.holder}")
@@ -174,7 +174,7 @@ def _taken_over(folder: Path) -> Outcome:
         return Outcome("skipped", f"running in {holder}")
     record = read_record(folder)
     if record.get("status") == "ok":
-        return Outcome("skipped", BY_ANOTHER, (record.get("primary_metric") or {}).get("value"))
+        return Outcome("skipped", BY_ANOTHER, score(record))
     return Outcome("skipped", "taken over by another process, which did not finish it")
 
 

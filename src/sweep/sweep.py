@@ -16,7 +16,7 @@ from src.compare.after_sweep import after_sweep
 from src.config import validate
 from src.runs.claim import refuse_strangers
 from src.runs.lock import LockedError, locked, owner
-from src.runs.record import RESULT, write_json
+from src.runs.record import RESULT, score, write_json
 from src.sweep.folder_names import job_name
 from src.sweep.job import BY_ANOTHER, STOP, Outcome, SweepJob, identify, read_record, task_config
 from src.sweep.outcome import print_summary
@@ -119,7 +119,7 @@ def run_sweep(jobs: list[SweepJob], launcher: Launcher, folder: Path, settings: 
     _refuse_conflicts(jobs, states, settings.on_conflict)
     kept = ("done",) if settings.on_conflict == "rerun" else ("done", "conflict")
     outcomes: dict[str, Outcome] = {
-        job.name: Outcome("skipped", value=(job.record().get("primary_metric") or {}).get("value"))
+        job.name: Outcome("skipped", value=score(job.record()))
         for job, state in zip(jobs, states, strict=True)
         if state in kept
     }
@@ -233,7 +233,7 @@ def _seen(job: SweepJob) -> Outcome:
     reason = (record.get("error") or {}).get("message", "").partition("\n")[0]
     match state:
         case "done" | "conflict":
-            return Outcome("ok", value=(record.get("primary_metric") or {}).get("value"))
+            return Outcome("ok", value=score(record))
         case "failed":
             return Outcome("failed", reason)
         case "interrupted" | "killed":
