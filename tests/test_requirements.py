@@ -1,10 +1,12 @@
 """The lock: every package that is asked for, direct or indirect, at one version that fits the ranges people read."""
 
 import re
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -62,5 +64,22 @@ def test_what_the_installed_packages_ask_for_is_locked():
 def test_make_installs_from_the_lock():
     rules = (ROOT / "Makefile").read_text(encoding="utf-8")
     installs = [line for line in rules.splitlines() if "$(PIP)" in line and "$(BIN)" in line]
-    assert len(installs) == 2
+    assert len(installs) == 3
     assert all(line.endswith("-c constraints.txt") for line in installs)
+
+
+def test_pyproject_names_the_same_packages():
+    """For tools that read pyproject.toml: the lists of requirements*.txt, an extra each."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = {"": project["dependencies"]} | {
+        f"-{name}": asked for name, asked in project["optional-dependencies"].items()
+    }
+    assert {path.name for path in LISTS} == {f"requirements{name}.txt" for name in extras}
+    for name, asked in extras.items():
+        assert asked == lines(ROOT / f"requirements{name}.txt"), f"requirements{name}.txt"
+
+
+def test_the_version_is_one_in_every_file():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)[1] == version
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))["version"] == version

@@ -1,5 +1,6 @@
 """Hydra finds sweepers and launchers in this package alone; what they do stands in src/sweep."""
 
+import functools
 import itertools
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
@@ -17,6 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 if TYPE_CHECKING:
+    from src.sweep.compose import Composer
     from src.sweep.pool import Pool
 
 
@@ -84,8 +86,12 @@ class ResumingSweeper(Sweeper):
             raise HydraException("a sweep without a job: one of its lists of values is empty")
         return batch
 
-    def _compose(self, overrides: Sequence[str]) -> DictConfig:
-        return self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+    @functools.cached_property
+    def _compose(self) -> "Composer":
+        from src.sweep.compose import Composer
+
+        loader = self.hydra_context.config_loader
+        return Composer(lambda overrides: loader.load_sweep_config(self.config, list(overrides)))
 
 
 def _spellings(override: Override) -> list[str]:

@@ -22,6 +22,7 @@ from src.utils.paths import CONF, ROOT
 
 HUB_TIMEOUT = 2.0  # seconds
 GIB = 2**30
+FOR_DEVELOPMENT = ("requirements-dev.txt", "requirements-docs.txt")  # no run needs them
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def _package(wanted: Requirement, locked: str) -> Finding:
 def extras() -> Iterator[Finding]:
     """What only some choices need."""
     for file in sorted(ROOT.glob("requirements-*.txt")):
-        if file.name == "requirements-dev.txt":
+        if file.name in FOR_DEVELOPMENT:
             continue
         for wanted in _requirements(file.name):
             try:

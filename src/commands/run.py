@@ -82,7 +82,7 @@ class CheckedFirst(Callback):
             raise HiddenByHydraError from error
 
     def _check(self, config: DictConfig) -> None:
-        from src.sweep.job import task_config
+        from src.sweep.compose import task_config
 
         cfg = task_config(config)
         validate(cfg)

@@ -1,7 +1,9 @@
 """The records in conf/data of the tasks that a mix names. Imports nothing heavy: configs are checked with it."""
 
 import difflib
+import functools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -48,7 +50,7 @@ def check_fixed_keys(data: dict[str, Any]) -> None:
     file = FOLDER / f"{data['name']}.yaml"
     if not file.is_file():
         return  # a record of the user's own
-    plain: Any = OmegaConf.to_container(OmegaConf.load(file))  # interpolations as they are written
+    plain = _written(file)
     node = plain.get("sources", {}).get(data["source"], {})
     keys = FIXED_KEYS if "tasks" not in data else (*FIXED_KEYS, *FIXED_OF_A_MIX)
     for key in keys:
@@ -61,6 +63,12 @@ def check_fixed_keys(data: dict[str, Any]) -> None:
                 f"data.{key}={data[key]}: data={data['name']} from source {data['source']} has a fixed {key}, {own}; "
                 "choices: leave it out, or data=custom for a table of your own"
             )
+
+
+@functools.cache
+def _written(file: Path) -> dict[str, Any]:
+    """A file of conf, its interpolations as they are written; a sweep asks for each job."""
+    return OmegaConf.to_container(OmegaConf.load(file))  # type: ignore[return-value]
 
 
 def _record(task: str, source: str, folder: str | None) -> dict[str, Any]:

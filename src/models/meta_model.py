@@ -2,6 +2,7 @@
 
 import fnmatch
 import functools
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from src.utils.errors import UserError
 from src.utils.hub_access import require_hub
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Skeleton:
     """A classifier on torch's meta device, and the names of what its checkpoint does not hold."""
 
@@ -76,7 +77,7 @@ def _skeleton(source: str, revision: str | None) -> Skeleton:
 
 
 def adapter_size(model_cfg: Mapping[str, Any], skeleton: Skeleton) -> int:
-    """Values that a method trains outside the head, routers among them.
+    """Values that a method trains outside the head, routers among them; worked out once for each configuration.
 
     Args:
         model_cfg: the ``model`` node as plain containers, interpolations resolved.
@@ -85,6 +86,14 @@ def adapter_size(model_cfg: Mapping[str, Any], skeleton: Skeleton) -> int:
     Raises:
         UserError: if a target or pattern matches nothing, or the size depends on the training text.
     """
+    relevant = {key: value for key, value in model_cfg.items() if key not in ("rules", "search", "budget", "head")}
+    return _size(json.dumps(relevant, sort_keys=True, default=str), skeleton)
+
+
+@functools.lru_cache(maxsize=4096)
+def _size(written: str, skeleton: Skeleton) -> int:
+    """The size for a model node as JSON."""
+    model_cfg: dict[str, Any] = json.loads(written)
     encoder, head = skeleton.encoder, skeleton.head
     total = 0
     if adapter := model_cfg.get("adapter"):

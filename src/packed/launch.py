@@ -11,7 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from src.models.method import make_method
 from src.packed.limits import Limits
-from src.sweep.job import Outcome, task_config
+from src.sweep.compose import task_config
+from src.sweep.job import Outcome
 from src.sweep.pool import Pool
 
 log = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from src.runs.content import content_hash
 from src.utils.code_version import code_hash
 from src.utils.paths import ROOT
 
@@ -38,21 +39,23 @@ NO_PART = ("sweep", "budget", "checkpoint", "tune", "watch", "on_conflict")
 # A run's numbers depend on these folders and files of src, and on these packages.
 CODE = ("backbones", "data", "metrics", "models", "training", "utils/seeding.py")
 PACKAGES = ("torch", "transformers")
-HASHED_WHOLE = 64 * 2**20  # bytes; of a larger file the size has to do
 
 
 def identity(config: Mapping[str, Any]) -> dict[str, str]:
-    """Hashes of config, data, backbone and code; two runs are the same if all four are.
+    """Hashes of config, data, backbone and code, and of the adapter that a run starts from, if it does.
+
+    Two runs are the same if all of them are.
 
     Args:
         config: the composed config as plain containers, interpolations resolved.
     """
-    return {
+    same = {
         "config": config_hash(config),
         "data": _data_version(config["data"]),
         "backbone": _backbone_version(config["backbone"]),
         "code": _code(config["model"]),
     }
+    return same | ({"start": _start_version(str(run))} if (run := config.get("init_from")) else {})
 
 
 def relevant(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,7 +99,7 @@ def _data_version(data: Mapping[str, Any]) -> str:
         folders += [folder, folder / str(source.get("folder", ""))]
     texts = [str(Path.home()) + text[1:] if text.startswith("~/") else text for text in texts if text]
     files = {(folder / text).resolve() for folder in folders for text in texts}
-    contents = sorted(_file_hash(file) for file in files if file.is_file())
+    contents = sorted(content_hash(file) for file in files if file.is_file())
     settings = {key: value for key, value in source.items() if key != "dir"}
     return _short(json.dumps([settings, contents], sort_keys=True, default=str))
 
@@ -108,10 +111,16 @@ def _backbone_version(backbone: Mapping[str, Any]) -> str:
     path = str(backbone.get("path") or "")
     for folder in (Path(path).expanduser(), ROOT / path):
         if path and folder.is_dir():
-            weights = ("*.json", "*.safetensors", "*.bin", "*.txt")
+            weights = ("*.json", "*.safetensors", "*.bin", "*.txt", "*.model", "*.spm")
             files = sorted({file for pattern in weights for file in folder.glob(pattern)})
-            return _short(str([(file.name, _file_hash(file)) for file in files]))
+            return _short(str([(file.name, content_hash(file)) for file in files]))
     return _short(f"{path} {backbone.get('revision')}")
+
+
+def _start_version(run: str) -> str:
+    """Of the adapter in the run's folder that ``init_from`` names."""
+    files = sorted((Path(run).expanduser() / "adapter").glob("*"))
+    return _short(str([(file.name, content_hash(file)) for file in files if file.is_file()]))
 
 
 def _texts(node: Any) -> Iterator[str]:
@@ -123,19 +132,6 @@ def _texts(node: Any) -> Iterator[str]:
             yield from _texts(value)
     elif isinstance(node, str) and len(node) < 4096:
         yield node
-
-
-def _file_hash(file: Path) -> str:
-    status = file.stat()
-    if status.st_size > HASHED_WHOLE:
-        return f"{status.st_size} bytes"
-    return _content_hash(file, status.st_size, status.st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=256)
-def _content_hash(file: Path, size: int, changed: int) -> str:
-    """Size and time of the last change are arguments so that a changed file is read again."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 @functools.cache

@@ -14,10 +14,10 @@ def estimate(job: SweepJob, finished: Sequence[tuple[SweepJob, dict[str, Any]]])
     this job's epochs (or steps).
     """
     alike = [
-        (len(set(job.overrides) & set(other.overrides)), record["time"]["total_s"] * _work(job) / _work(other))
+        (len(set(job.given) & set(other.given)), record["time"]["total_s"] * _work(job) / _work(other))
         for other, record in finished
-        if other.config.backbone == job.config.backbone
-        and other.config.data.name == job.config.data.name
+        if other.task.backbone == job.task.backbone
+        and other.task.data.name == job.task.data.name
         and (_steps(job) is None) == (_steps(other) is None)
     ]
     if not alike:
@@ -27,9 +27,9 @@ def estimate(job: SweepJob, finished: Sequence[tuple[SweepJob, dict[str, Any]]])
 
 
 def _steps(job: SweepJob) -> int | None:
-    steps = job.config.training.get("max_steps", -1)
+    steps = job.task.training.get("max_steps", -1)
     return steps if steps > 0 else None
 
 
 def _work(job: SweepJob) -> float:
-    return _steps(job) or job.config.training.num_train_epochs
+    return _steps(job) or job.task.training.num_train_epochs

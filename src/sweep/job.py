@@ -1,6 +1,7 @@
 """One job of a sweep: what became of it so far, and running it so that the others never notice."""
 
 import contextlib
+import functools
 import logging
 import sys
 from dataclasses import dataclass, field
@@ -10,17 +11,19 @@ from typing import TYPE_CHECKING, Any, Literal
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import run_job as run_in_hydra
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 import src.cli  # noqa: F401  registers the resolvers that the config needs, also in a worker
 from src.runs.claim import claimed
 from src.runs.identity import identity
 from src.runs.lock import LockedError, owner
 from src.runs.record import read_record, score
+from src.sweep.compose import Composer
 from src.training.run import resolve, run_job
 from src.utils import reuse
 from src.utils.errors import UserError
 from src.utils.fence import LostLockError
+from src.utils.keys import quoted
 
 if TYPE_CHECKING:
     from src.packed.member import Member
@@ -35,17 +38,49 @@ State = Literal["new", "done", "conflict", "failed", "interrupted", "killed", "r
 
 @dataclass
 class SweepJob:
-    """A job as planned: its overrides, its composed config (with Hydra's node), its folder."""
+    """A job as planned.
 
-    overrides: list[str]
-    config: DictConfig
+    Attributes:
+        given: the overrides that make it.
+        task: its config without Hydra's node.
+        folder: its own, in the sweep's.
+        number: its place in the sweep.
+        compose: gives its config with Hydra's node, which is needed only where it is launched.
+    """
+
+    given: list[str]
+    task: DictConfig
     folder: Path
+    number: int
+    compose: Composer = field(repr=False)
     identity: dict[str, str] = field(default_factory=dict)
     problem: str | None = None  # what will make it fail as soon as it starts
+    resolved: DictConfig = field(init=False)  # the task's config with its budget kept
+
+    def __post_init__(self) -> None:
+        self.resolved = self.task
 
     @property
     def name(self) -> str:
         return self.folder.name
+
+    @functools.cached_property
+    def config(self) -> DictConfig:
+        """Composed, with Hydra's node, for a launcher of ours."""
+        config = self.compose(self.given)
+        with open_dict(config):
+            if _logs_to_file(config):  # alone: the terminal has the sweep's own lines
+                config.hydra.job_logging.root.handlers = ["file"]
+            config.hydra.sweep.dir, config.hydra.sweep.subdir = str(self.folder.parent), self.name
+            config.hydra.job.id = config.hydra.job.num = self.number
+        return config
+
+    @functools.cached_property
+    def overrides(self) -> list[str]:
+        """What composes to the same, for a launcher that composes itself."""
+        place = [f"hydra.sweep.dir={quoted(str(self.folder.parent))}", f"hydra.sweep.subdir={quoted(self.name)}"]
+        logs = ["hydra.job_logging.root.handlers=[file]"] if _logs_to_file(self.compose(self.given)) else []
+        return [*self.given, *place, *logs]
 
     def record(self) -> dict[str, Any]:
         """What ``result.json`` says; empty if there is none that can be read."""
@@ -83,21 +118,18 @@ class Outcome:
         return self.status == "ok" or (self.status == "skipped" and self.reason in ("", BY_ANOTHER))
 
 
-def task_config(config: DictConfig) -> DictConfig:
-    """A job's config without Hydra's own node."""
-    cfg = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    OmegaConf.copy_cache(config, cfg)
-    return cfg
+def _logs_to_file(config: DictConfig) -> bool:
+    """Whether the job's log goes to a file besides the terminal."""
+    return {"console", "file"} <= set(OmegaConf.select(config, "hydra.job_logging.root.handlers") or ())
 
 
 def identify(job: SweepJob) -> None:
     """Work out the job's identity; a budget that cannot be met becomes its problem."""
-    cfg = task_config(job.config)
     try:
-        cfg = resolve(cfg)
+        job.resolved = resolve(job.task)
     except UserError as error:
         job.problem = str(error)
-    job.identity = identity(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
+    job.identity = identity(OmegaConf.to_container(job.resolved, resolve=True))  # type: ignore[arg-type]
 
 
 def run_composed(config: DictConfig, task: TaskFunction, configure_logging: bool = True) -> Outcome:

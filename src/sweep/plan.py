@@ -10,8 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from src.sweep.estimate import estimate
-from src.sweep.job import SweepJob, task_config
-from src.training.run import resolve
+from src.sweep.job import SweepJob
 from src.utils.errors import UserError
 
 LEFT_OUT = ("hydra.",)
@@ -21,7 +20,7 @@ def print_plan(jobs: Sequence[SweepJob], folder: Path, console: Console | None =
     """Print a line for each job: its overrides, adapter parameters, state and estimated time; then the totals."""
     console = console or Console()
     finished = [(job, job.record()) for job in jobs if job.state() == "done"]
-    common = set.intersection(*(set(job.overrides) for job in jobs))
+    common = set.intersection(*(set(job.given) for job in jobs))
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("job", "adapter", "state", "time"):
         table.add_column(column, justify="right" if column in ("adapter", "time") else "left", overflow="fold")
@@ -31,11 +30,11 @@ def print_plan(jobs: Sequence[SweepJob], folder: Path, console: Console | None =
         seconds = job.record()["time"]["total_s"] if state == "done" else estimate(job, finished)
         if state != "done":
             total, unknown = total + (seconds or 0), unknown + (seconds is None)
-        own = [text for text in job.overrides if text not in common and not text.startswith(LEFT_OUT)]
+        own = [text for text in job.given if text not in common and not text.startswith(LEFT_OUT)]
         size, knob = _size(job)
         shown = "" if seconds is None else f"{'' if state == 'done' else '~'}{seconds:,.0f} s"
         table.add_row(*(Text(cell) for cell in (" ".join(own) + knob or job.name, size, state, shown)))
-    if shared := [text for text in jobs[0].overrides if text in common and not text.startswith(LEFT_OUT)]:
+    if shared := [text for text in jobs[0].given if text in common and not text.startswith(LEFT_OUT)]:
         console.print(Text(f"All jobs: {' '.join(shared)}"), soft_wrap=True)
     console.print(table)
     left = sum(job.state() != "done" for job in jobs)
@@ -50,7 +49,7 @@ def _size(job: SweepJob) -> tuple[str, str]:
 
     if job.problem is not None:
         return job.problem, ""
-    cfg = resolve(task_config(job.config))
+    cfg = job.resolved
     model = OmegaConf.to_container(cfg.model, resolve=True)
     backbone = OmegaConf.to_container(cfg.backbone, resolve=True)
     knob = f" ({cfg.budget.key}={cfg.budget.value})" if cfg.budget.get("key") else ""

@@ -48,7 +48,7 @@ class Progress:
 
     def __init__(self, jobs: Sequence[SweepJob], todo: Sequence[SweepJob]) -> None:
         self.number = {job.name: f"job {i} of {len(jobs)}" for i, job in enumerate(jobs, start=1)}
-        common = set.intersection(*(set(job.overrides) for job in jobs))
+        common = set.intersection(*(set(job.given) for job in jobs))
         self.label = {job.name: _label(job, common) for job in jobs}
         self.total, self.before, self.started = len(jobs), len(jobs) - len(todo), time.monotonic()
         self.open = {job.name: job for job in todo}
@@ -208,7 +208,7 @@ def clock(seconds: float) -> str:
 
 def _label(job: SweepJob, common: set[str]) -> str:
     """What tells a job from the others of the sweep: its own overrides."""
-    own = [text for text in job.overrides if text not in common and not text.startswith("hydra.")]
+    own = [text for text in job.given if text not in common and not text.startswith("hydra.")]
     return " ".join(own) or job.name
 
 
@@ -222,7 +222,7 @@ def _stamp(job: SweepJob) -> int:
 def _position(job: SweepJob) -> tuple[float, str]:
     """The share of its training that a job has behind it, and that in words with the newest score."""
     lines = _tail(job)
-    training, metric = job.config.training, job.config.data.get("primary_metric")
+    training, metric = job.task.training, job.task.data.get("primary_metric")
     epochs, steps = training.num_train_epochs, training.get("max_steps", -1) or -1
     last = next((line for line in reversed(lines) if line.get("epoch") is not None), None)
     if last is None:
@@ -254,8 +254,8 @@ def _tail(job: SweepJob) -> list[dict[str, Any]]:
 
 
 def _work(job: SweepJob) -> float:
-    steps = job.config.training.get("max_steps", -1) or -1
-    return float(steps if steps > 0 else job.config.training.num_train_epochs)
+    steps = job.task.training.get("max_steps", -1) or -1
+    return float(steps if steps > 0 else job.task.training.num_train_epochs)
 
 
 def _number(value: Any) -> str:

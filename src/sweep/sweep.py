@@ -4,61 +4,50 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig
 
 from src.compare.after_sweep import after_sweep
 from src.config import validate
 from src.runs.claim import refuse_strangers
 from src.runs.lock import LockedError, locked, owner
 from src.runs.record import RESULT, score, write_json
+from src.sweep.compose import Composer
 from src.sweep.folder_names import job_name
-from src.sweep.job import BY_ANOTHER, STOP, Outcome, SweepJob, identify, read_record, task_config
+from src.sweep.job import BY_ANOTHER, STOP, Outcome, SweepJob, identify, read_record
 from src.sweep.outcome import print_summary
 from src.sweep.progress import shown
 from src.utils import resume_hint as resume
 from src.utils.errors import UserError
-from src.utils.keys import quoted
 from src.utils.places import UnwritableError
 
 log = logging.getLogger(__name__)
 
-Compose = Callable[[Sequence[str]], DictConfig]
 ROUNDS = 3  # launches of jobs that a launcher lost without starting them
 
 
-def make_jobs(batch: Sequence[Sequence[str]], compose: Compose, folder: Path) -> list[SweepJob]:
+def make_jobs(batch: Sequence[Sequence[str]], compose: Composer, folder: Path) -> list[SweepJob]:
     """Compose, name and identify every job; two spellings of one job are one job.
 
     Args:
         batch: the overrides of each job.
-        compose: from overrides to a composed config with Hydra's node.
+        compose: the sweeper's.
         folder: the sweep's, absolute.
 
     Raises:
         UserError: if the config of any of them is wrong; the message says how, and in how many.
     """
     jobs: dict[tuple[Any, ...], SweepJob] = {}
-    configs = [compose(overrides) for overrides in batch]
-    check_jobs(batch, configs)
-    for overrides, config in zip(batch, configs, strict=True):
-        name = job_name(overrides, task_config(config))
-        own = [*overrides, f"hydra.sweep.dir={quoted(str(folder))}", f"hydra.sweep.subdir={quoted(name)}"]
-        handlers = OmegaConf.select(config, "hydra.job_logging.root.handlers") or ()
-        to_file = {"console", "file"} <= set(handlers)  # the terminal has the sweep's own lines
-        if to_file:
-            own.append("hydra.job_logging.root.handlers=[file]")
-        with open_dict(config):
-            if to_file:
-                config.hydra.job_logging.root.handlers = ["file"]
-            config.hydra.sweep.dir, config.hydra.sweep.subdir = str(folder), name
-            config.hydra.job.id = config.hydra.job.num = len(jobs)
-        job = SweepJob(own, config, folder / name)
+    tasks = [compose.task(overrides) for overrides in batch]
+    check_jobs(batch, tasks)
+    for overrides, task in zip(batch, tasks, strict=True):
+        name = job_name(overrides, task)
+        job = SweepJob(list(overrides), task, folder / name, len(jobs), compose)
         identify(job)
         jobs.setdefault(tuple(job.identity.values()) if job.problem is None else (name,), job)
     names = [job.name for job in jobs.values()]
@@ -67,21 +56,21 @@ def make_jobs(batch: Sequence[Sequence[str]], compose: Compose, folder: Path) ->
     return list(jobs.values())
 
 
-def check_jobs(batch: Sequence[Sequence[str]], configs: Sequence[DictConfig]) -> None:
+def check_jobs(batch: Sequence[Sequence[str]], tasks: Sequence[DictConfig]) -> None:
     """Validate every job before the first starts.
 
     Args:
         batch: the overrides of each job.
-        configs: what they compose to, with Hydra's node.
+        tasks: what they compose to, without Hydra's node.
 
     Raises:
         UserError: naming what is wrong, with the first job that has it.
     """
     wrong: dict[str, list[str]] = {}
     common = set.intersection(*map(set, batch))
-    for overrides, config in zip(batch, configs, strict=True):
+    for overrides, task in zip(batch, tasks, strict=True):
         try:
-            validate(task_config(config))
+            validate(task)
         except UserError as error:
             own = [override for override in overrides if override not in common]
             wrong.setdefault(str(error), []).append(" ".join(own))

@@ -17,8 +17,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from src.metrics.names import LOWER_IS_BETTER
 from src.runs.identity import config_hash
+from src.sweep.compose import task_config
 from src.sweep.folder_names import job_name
-from src.sweep.job import SweepJob, task_config
+from src.sweep.job import SweepJob
 from src.training.selection import HOLDOUT
 from src.tune.space import as_overrides, make_space
 from src.tune.watch import PrunedError, make_pruner, trial_id

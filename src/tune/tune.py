@@ -14,7 +14,8 @@ from rich.text import Text
 
 from src.compare.after_sweep import after_sweep
 from src.runs.record import write_json
-from src.sweep.sweep import Compose, check_jobs, finish, make_jobs, raise_unless_finished
+from src.sweep.compose import Composer, task_config
+from src.sweep.sweep import check_jobs, finish, make_jobs, raise_unless_finished
 from src.tune.arm import Arm, check_arms, name_arms
 from src.tune.expected import expected_best
 from src.tune.figure import plot_expected_best
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 TRIALS, RUNS, SUMMARY, PLOT = "trials", "runs", "tune.json", "expected_best"
 
 
-def tune(batch: Sequence[Sequence[str]], compose: Compose, launcher: Launcher, folder: Path, cfg: DictConfig) -> None:
+def tune(batch: Sequence[Sequence[str]], compose: Composer, launcher: Launcher, folder: Path, cfg: DictConfig) -> None:
     """Tune each combination of overrides; the same command in the same folder goes on where it was cut short.
 
     Args:
@@ -43,7 +44,7 @@ def tune(batch: Sequence[Sequence[str]], compose: Compose, launcher: Launcher, f
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = f"sqlite:///{folder / 'study.sqlite'}"
     configs = [compose(overrides) for overrides in batch]
-    check_jobs(batch, configs)
+    check_jobs(batch, [task_config(config) for config in configs])
     names = name_arms(batch, configs)
     arms = [Arm(name, list(o), config, storage) for name, o, config in zip(names, batch, configs, strict=True)]
     check_arms(arms, folder)
@@ -65,7 +66,7 @@ def tune(batch: Sequence[Sequence[str]], compose: Compose, launcher: Launcher, f
     raise_unless_finished([job.name for job in jobs], [outcomes[job.name] for job in jobs], "winners' runs")
 
 
-def _run_trials(arms: Sequence[Arm], compose: Compose, launcher: Launcher, folder: Path, cfg: DictConfig) -> bool:
+def _run_trials(arms: Sequence[Arm], compose: Composer, launcher: Launcher, folder: Path, cfg: DictConfig) -> bool:
     """Run the next trials of all arms side by side; False when no arm has any left."""
     waiting = [(arm, trial) for arm in arms for trial in arm.next_trials(cfg.tune.batch)]
     if not waiting:
@@ -84,7 +85,7 @@ def _run_trials(arms: Sequence[Arm], compose: Compose, launcher: Launcher, folde
     return True
 
 
-def _write(arms: Sequence[Arm], winners: dict[str, Any], compose: Compose, folder: Path) -> None:
+def _write(arms: Sequence[Arm], winners: dict[str, Any], compose: Composer, folder: Path) -> None:
     body: dict[str, dict[str, Any]] = {}
     for arm in arms:
         winner = winners[arm.name]

@@ -6,8 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from src.sweep.job import task_config
-from src.sweep.sweep import Compose
+from src.sweep.compose import Composer, task_config
 from src.utils.errors import UserError
 from src.utils.files import write_whole
 from src.utils.places import make_folder
@@ -16,7 +15,7 @@ GROUPS = ("model", "backbone", "data", "training")
 NOT_WRITTEN = ("sweep", "tune", "watch", "on_conflict")  # of the tuning itself
 
 
-def write_winner(config: DictConfig, compose: Compose, file: Path, comment: str, tuned: Collection[str] = ()) -> None:
+def write_winner(config: DictConfig, compose: Composer, file: Path, comment: str, tuned: Collection[str] = ()) -> None:
     """Write the config for ``python main.py --config-dir FOLDER/conf experiment=NAME``.
 
     It names the choices of model, backbone, data and training, and holds every value that they do not compose to:
@@ -40,7 +39,7 @@ def write_winner(config: DictConfig, compose: Compose, file: Path, comment: str,
     write_whole(file, f"# @package _global_\n# {comment}\n{body}")
 
 
-def check_writable(overrides: Sequence[str], config: DictConfig, compose: Compose) -> None:
+def check_writable(overrides: Sequence[str], config: DictConfig, compose: Composer) -> None:
     """Refuse, before anything runs, an arm whose winner no config could hold.
 
     Raises:

@@ -16,7 +16,7 @@ def by_name(findings) -> dict:
 
 def test_every_package_of_every_list_is_reported():
     reported = set(by_name(doctor.packages())) | set(by_name(doctor.extras()))
-    lists = [path for path in ROOT.glob("requirements*.txt") if path.name != "requirements-dev.txt"]
+    lists = [path for path in ROOT.glob("requirements*.txt") if path.name not in doctor.FOR_DEVELOPMENT]
     asked = {requirement.name for path in lists for requirement in doctor._requirements(path.name)}
     assert len(asked) > 15
     assert asked <= reported

@@ -70,7 +70,7 @@ def test_help_of_main_fits_on_two_screens_and_names_every_choice():
     lines = done.stdout.rstrip().splitlines()
     assert len(lines) <= 50 and max(map(len, lines)) <= 120
     words = set(done.stdout.replace(",", " ").split())
-    for group in ("model", "backbone", "data", "training", "experiment", "hydra/launcher"):
+    for group in ("model", "backbone", "data", "training", "experiment", "debug", "hydra/launcher"):
         assert set(choices(group)) <= words, group
     assert all(len(line.split()) >= 4 for line in lines if line.startswith("  roberta_") and "," not in line)
     assert "--multirun" in words and "--hydra-help" in done.stdout
