@@ -59,6 +59,10 @@ OmegaConf.register_new_resolver("listed", listed, replace=True)
 OmegaConf.register_new_resolver("task_records", task_records, replace=True)
 
 
+class HiddenByHydraError(BaseException):
+    """Carries an exception, its cause, out of a callback: of an ordinary one Hydra makes a warning, and goes on."""
+
+
 _given: list[str] = []  # the command's words as the user wrote them
 _begun = False  # whether the job, or the sweep, has begun: what fails before is the config's fault
 
@@ -85,13 +89,19 @@ def run_app(main: Callable[[], Any], command: Sequence[str] | None = None) -> No
         traceback.print_exc()
         sys.exit(1)
     finally:
+        from src.commands.run import undo
+
+        undo()  # nothing, if the run was begun
         resume.say()
 
 
 def _start(main: Callable[[], Any]) -> None:
     """Call it; what ends Hydra before the job has begun is a mistake in the values of the command."""
     try:
-        main()
+        try:
+            main()
+        except HiddenByHydraError as hidden:
+            raise hidden.__cause__ or hidden from None
     except _ANSWERED:
         raise
     except (OSError, ValueError, TypeError, AttributeError, AssertionError, RuntimeError) as error:
@@ -125,10 +135,7 @@ def answered(begun: bool = True) -> Iterator[None]:
     except Exception as error:
         if (place := place_error(error)) is None:
             raise
-        from src.commands.run import undo
-
         print(f"error: {explain(place)}", file=sys.stderr)
-        undo()
         sys.exit(USER_ERROR)
     except KeyboardInterrupt as error:
         print(str(error) or "interrupted", file=sys.stderr)

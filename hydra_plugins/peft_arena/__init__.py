@@ -51,6 +51,7 @@ class ResumingSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> Any:
         from src.cli import begin
         from src.config import check_node
+        from src.runs.claim import refuse_run
         from src.sweep.plan import print_plan
         from src.sweep.sweep import make_jobs, refuse_torchrun, run_sweep
         from src.training.interrupt import interruptible
@@ -68,6 +69,7 @@ class ResumingSweeper(Sweeper):
         if settings.plan:
             print_plan(jobs, folder)
             return []
+        refuse_run(folder)
         make_folder(folder)
         write_whole(folder / "multirun.yaml", OmegaConf.to_yaml(self.config))
         note_output(folder, "sweep.dir")
@@ -108,6 +110,7 @@ class TuningSweeper(ResumingSweeper):
     def sweep(self, arguments: list[str]) -> Any:
         from src.cli import begin
         from src.config import check_node
+        from src.runs.claim import refuse_run
         from src.sweep.sweep import refuse_torchrun
         from src.training.interrupt import interruptible
         from src.tune.tune import tune
@@ -120,6 +123,7 @@ class TuningSweeper(ResumingSweeper):
         check_node("sweep", self.config.sweep)
         check_node("tune", self.config.tune)
         folder = Path(self.config.hydra.sweep.dir)
+        refuse_run(folder)
         make_folder(folder)
         note_output(folder, "sweep.dir")
         resume.offer("sweep.dir", folder)

@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
-from src.deploy.output import new_folder
+from src.deploy.output import keep_inputs, new_folder
 from src.utils.errors import UserError
+from src.utils.paths import ROOT
 
 
 def main(arguments: list[str]) -> None:
@@ -49,6 +50,8 @@ def planted(arguments: list[str]) -> None:
     for name in ("rank", "steps"):
         if getattr(args, name) < 1:
             raise UserError(f"--{name}={getattr(args, name)} breaks the rule: int >= 1")
+    if args.out:
+        keep_inputs("--out", args.out, [Path(args.backbone).expanduser(), ROOT / args.backbone])
     from src.analysis.recovery import print_table, table_of, write_table
 
     rows = table_of(args.backbone, args.layers, rank=args.rank, steps=args.steps, seed=args.seed)

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from src.bench.parts import DEFAULT, PARTS, SIZES, TARGETS, method_names
+from src.deploy.output import keep_inputs
 from src.utils.errors import UserError
 
 
@@ -20,6 +21,9 @@ def main(arguments: list[str]) -> None:
         raise UserError(f"--methods {unknown[0]}: there is no such method; choices: {', '.join(known)}")
     if options.width % options.heads:
         raise UserError(f"--width {options.width} is no multiple of --heads {options.heads}")
+    for option, path in (("--json", options.json), ("--plots", options.plots)):
+        if path is not None:
+            keep_inputs(option, path)
     from src.bench.measure import measure
 
     measure(options, arguments)

@@ -1,12 +1,14 @@
 """``python -m src compare PATH...``: an honest table of any set of run folders."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from src.compare.comparison import Comparison, compare_runs
 from src.compare.present.formats import FORMATS, write_tidy
 from src.compare.present.table import print_comparison, print_published
+from src.deploy.output import keep_inputs
 from src.runs.reading import find_runs
 from src.runs.store import Store
 from src.utils.cache import cache_dir
@@ -29,6 +31,7 @@ def main(arguments: list[str]) -> None:
     if not any(run.problem is None for run in runs):
         reasons = "".join(f"\n  {run.folder}: {run.problem}" for run in runs[:20])
         raise UserError(f"no run to compare below {', '.join(map(str, options.paths))}{reasons}")
+    _keep_inputs(options, [run.folder for run in runs])
     comparison = compare_runs(runs, options.baseline, options.metric, options.resamples, store)
     if options.format == "table":
         print_comparison(comparison, with_pscp=options.pscp)
@@ -68,6 +71,17 @@ def _parser() -> argparse.ArgumentParser:
                         "(default: 10,000; fewer for more than 20 configurations or 200,000 examples)")  # fmt: skip
     parser.add_argument("--no-cache", action="store_true", help="read and compute everything anew")
     return parser
+
+
+def _keep_inputs(options: argparse.Namespace, runs: list[Path]) -> None:
+    """Refuse outputs that would take the place of a run's files, or of each other."""
+    named = {f"--{name}": path for name in ("tidy", "html", "figures") if (path := getattr(options, name)) is not None}
+    for option, path in named.items():
+        keep_inputs(option, path, runs=runs)
+    taken: dict[str, str] = {}
+    for option, path in named.items():
+        if (other := taken.setdefault(os.path.realpath(path), option)) != option:
+            raise UserError(f"{other} and {option} name one file, {path}")
 
 
 def _write(comparison: Comparison, options: argparse.Namespace) -> None:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from src.deploy.output import new_folder
+from src.deploy.output import keep_inputs, new_folder
 from src.runs.finished import open_run
 from src.utils.errors import UserError
 
@@ -34,6 +34,8 @@ def predict(arguments: list[str]) -> None:
         raise UserError("--file needs --out FILE.tsv")
     for run in args.runs:
         open_run(run)
+    if args.file is not None:
+        keep_inputs("--out", args.out, [args.file], args.runs)
     if args.glue_submission:
         from src.deploy.glue_submission import write_submission
 

@@ -1,24 +1,34 @@
-"""A single run of the command line: a mistake is told before its folder is made, or leaves the folder as it was."""
+"""A single run of the command line: a mistake, or a folder that is not its own, is told before anything is written."""
 
 import contextlib
+import math
 import os
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict, read_write
 
-from src.cli import answered
+from src.cli import HiddenByHydraError, answered
+from src.commands.earlier import look
 from src.config import validate
-from src.runs.record import RESULT, SUMMARY
+from src.runs.claim import HYDRA, claimed, refuse_places, refuse_strangers
+from src.runs.lock import PREFIX
+from src.runs.record import RESULT, SUMMARY, read_record, score
 from src.training.run import run_job
+from src.utils import fence
 from src.utils import resume_hint as resume
+from src.utils.errors import UserError
 from src.utils.files import whole
 from src.utils.places import UnwritableError, note_output
 
-HYDRA, LOGS = ".hydra", "*.log"
+LOGS, LOCKS = "*.log", f"{PREFIX}*"
 
-_before: dict[Path, "Before"] = {}  # by the run's folder
+# By the run's folder, from before Hydra's first byte until the job begins: how it was, and the lock that is held.
+_claims: dict[Path, tuple["Before", ExitStack]] = {}
 
 
 class Before:
@@ -32,20 +42,27 @@ class Before:
         self.folder = folder
         # The folders that making this one makes, the innermost first.
         self.made = [path for path in (folder, *folder.parents) if not path.exists()]
+        self.locks = {path: path.read_bytes() for path in self._files(LOCKS)}
+        self.note()
+
+    def note(self) -> None:
+        """Take the folder as it is now, but for its locks: what another process has finished meanwhile is to stay."""
         self.files = {path: path.read_bytes() for path in self._files(RESULT, SUMMARY, f"{HYDRA}/*.yaml")}
-        self.logs = self._files(LOGS)  # a line about the mistake may stay in a log that was there
+        self.logs = {path: path.stat().st_size for path in self._files(LOGS)}
 
     def restore(self) -> None:
-        """Take back what was written since, and the folders that are empty then."""
-        kept = {*self.files, *self.logs}
-        with contextlib.suppress(OSError):
-            for path in self._files(RESULT, SUMMARY, f"{HYDRA}/*.yaml", LOGS):
-                if path not in kept:
-                    path.unlink()
-            for path, content in self.files.items():
+        """Take back what was written since, and the folders that are empty then. The folder's lock has to be held."""
+        with contextlib.suppress(OSError, UserError):
+            for path, content in (self.files | self.locks).items():
                 if not path.is_file() or path.read_bytes() != content:
                     with whole(path) as temporary:
                         temporary.write_bytes(content)
+            for path, size in self.logs.items():
+                if path.is_file() and path.stat().st_size > size:
+                    os.truncate(path, size)
+            for path in self._files(RESULT, SUMMARY, f"{HYDRA}/*.yaml", LOGS, LOCKS):  # the lock as the last
+                if path not in self.files and path not in self.locks and path not in self.logs:
+                    path.unlink()
             for path in [self.folder / HYDRA, *self.made]:
                 if path.is_dir() and not any(path.iterdir()):
                     path.rmdir()
@@ -55,29 +72,112 @@ class Before:
 
 
 class CheckedFirst(Callback):
-    """What Hydra calls before it makes the folder of a single run: a wrong config ends here, and leaves nothing."""
+    """What Hydra calls before it makes the folder of a single run: a wrong config or folder ends here."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        try:
+            with answered(begun=False):
+                self._check(config)
+        except Exception as error:
+            raise HiddenByHydraError from error
+
+    def _check(self, config: DictConfig) -> None:
         from src.sweep.compose import task_config
 
-        with answered(begun=False):  # Hydra makes a warning of what leaves a callback, but lets an exit pass
-            validate(task_config(config))
-            folder = Path(os.path.abspath(config.hydra.run.dir))  # noqa: PTH100  as Hydra makes it absolute
-            _before[folder] = Before(folder)
-            note_output(folder, "hydra.run.dir")
+        cfg = task_config(config)
+        validate(cfg)
+        folder = _absolute(config.hydra.run.dir)
+        with read_write(config), open_dict(config):
+            config.hydra.run.dir = str(folder)
+        if not fence.writes():
+            _end_with_the_first(cfg, config)
+            return
+        names = [str(config.hydra.output_subdir or HYDRA), f"{config.hydra.job.name}.log"]
+        if (done := claim(cfg, folder, names)) is not None:
+            print(done)
+            sys.exit(0)
+
+
+def claim(cfg: DictConfig, folder: Path, names: Sequence[str] = (), again: bool = False) -> str | None:
+    """Take the folder for the run, which ``run_alone`` then has; or say why no run is needed.
+
+    Args:
+        cfg: the composed config, without Hydra's node.
+        folder: the run's, absolute.
+        names: what else than the run itself is going to be written there.
+        again: run a finished run that is the one asked for again.
+
+    Returns:
+        What there is to say of a finished run that stays; None when the folder is taken.
+
+    Raises:
+        UserError: if the folder is a stranger's, another run's or another process's; nothing is written then.
+    """
+    note_output(folder, "hydra.run.dir")
+    refuse_places(folder)
+    refuse_strangers(folder, names)
+    if (done := look(cfg, folder, again)) is not None:
+        return done
+    before, lock = Before(folder), ExitStack()
+    try:
+        lock.enter_context(claimed(folder, names))
+    except UnwritableError as error:
+        if folder.exists():
+            raise
+        raise UnwritableError(f"the run's folder cannot be made: {error}") from error
+    before.note()
+    _claims[folder] = before, lock
+    try:
+        done = look(cfg, folder, again)  # once more: another process may have been here before the lock was ours
+    except BaseException:
+        undo()
+        raise
+    if done is not None:
+        undo()
+    return done
 
 
 def undo() -> None:
-    """Take back what Hydra has made of the folder of a run that it could not start."""
-    while _before:
-        _before.popitem()[1].restore()
+    """Take back what was made of the folder of a run that could not be started."""
+    while _claims:
+        before, lock = _claims.popitem()[1]
+        with lock:
+            before.restore()
 
 
 def run_alone(cfg: DictConfig, folder: str | Path) -> float:
     """Run the one job of a command; see ``run_job``. After a signal, or on a full disk, it can be gone on with."""
+    folder = Path(folder)
+    if not fence.writes():
+        return run_job(cfg, folder)
+    # Hydra runs a pickled config without its callbacks, and a command may take them out of the config.
+    again = any(word.startswith("--e") for word in sys.argv)  # --experimental-rerun, which argparse lets be shortened
+    if folder not in _claims and (done := claim(cfg, folder, again=again)) is not None:
+        print(done)
+        return math.nan if (value := score(read_record(folder))) is None else value
+    before, lock = _claims.pop(folder)
     try:
-        return run_job(cfg, folder, before=_before.pop(Path(folder), None))
+        with lock:
+            return run_job(cfg, folder, before=before)
     except (KeyboardInterrupt, UnwritableError):
-        if (Path(folder) / RESULT).exists():
+        if (folder / RESULT).exists():
             resume.offer("hydra.run.dir", folder)
         raise
+
+
+def _absolute(folder: str) -> Path:
+    """As Hydra makes it absolute, but for ``~``, which a shell leaves as it is behind an equals sign."""
+    return Path(os.path.abspath(Path(folder).expanduser()))  # noqa: PTH100
+
+
+def _end_with_the_first(cfg: DictConfig, config: DictConfig) -> None:
+    """End a further process of a distributed run, whose folder is a temporary one, if the first one has no run to do.
+
+    What the first one refuses ends them all.
+    """
+    key = "hydra.run.dir="
+    words = [str(word).removeprefix(key) for word in config.hydra.overrides.hydra if str(word).startswith(key)]
+    asked = [word for word in words[:-1] if "${" not in word]  # the last is this process's own
+    with contextlib.suppress(UserError):
+        if asked and look(cfg, _absolute(asked[-1].strip("'\""))) is not None:
+            sys.exit(0)

@@ -5,6 +5,7 @@
 RULES: dict[str, dict[str, str]] = {
     "": {
         "seed": "int >= 0",
+        "on_conflict": "error | rerun | keep",
         "init_from": "str | null",
         "model": "map",
         "backbone": "map",

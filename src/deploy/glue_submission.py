@@ -16,6 +16,7 @@ from src.data.load import load_data
 from src.data.sources.hub import load_hub
 from src.data.sources.tsv import parse_tsv
 from src.data.task import is_test
+from src.deploy.output import keep_inputs
 from src.deploy.trained_run import TrainedRun, load_run
 from src.runs.finished import open_run
 from src.utils.errors import UserError
@@ -61,12 +62,19 @@ def write_submission(
         cfg = _data_config(run, glue_data)
         for name, rows in _test_sets(run, cfg):
             print(f"{name}.tsv: {len(rows)} rows from {run.folder}")
+            keep_inputs("--glue-submission", out / f"{name}.tsv", _glue_files(cfg), runs)
             make_folder(out)
             write_whole(out / f"{name}.tsv", _answers(run, cfg, rows, batch_size))
             written[name] = len(rows)
     if missing := [name for name in OFFICIAL if not (out / f"{name}.tsv").is_file()]:
         print(f"The server wants these files as well: {', '.join(f'{name}.tsv' for name in missing)}")
     return written
+
+
+def _glue_files(cfg: Any) -> list[Path]:
+    """The diagnostic set has a name that an answer has, too; every other file of GLUE's lies in a task's folder."""
+    folders = [Path(cfg.dir).expanduser()] if cfg.get("dir") else []
+    return [folder / name for folder in folders for name in DIAGNOSTIC_FILES]
 
 
 def _data_config(run: TrainedRun, glue_data: Path | None) -> Any:

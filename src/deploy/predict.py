@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
+from src.backbones.load import locate
 from src.data.sources.files import read_table
+from src.deploy.output import keep_inputs
 from src.deploy.trained_run import Prediction, TrainedRun, load_run
 from src.utils.errors import UserError
 from src.utils.files import write_whole
@@ -20,9 +22,11 @@ def predict_file(folder: Path, path: Path, columns: list[str] | None, out: Path,
     """Write what the run says about every row of a table.
 
     Raises:
-        UserError: if the table does not fit the run.
+        UserError: if the table does not fit the run, or the output would take the place of what is read.
     """
-    texts, pairs = _read(run := load_run(folder), path, columns)
+    run = load_run(folder)
+    keep_inputs("--out", out, [path, Path(locate(run.classifier.description["backbone"]))], [folder])
+    texts, pairs = _read(run, path, columns)
     _write(out, run, run.predict(texts, pairs, batch_size=batch_size, progress=True))
     print(f"{len(texts)} rows in {out}")
 

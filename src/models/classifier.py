@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from src.backbones.fast_paths.choose import use_shortcuts
 from src.backbones.load import Backbone, load_backbone, with_heads
-from src.models.description import DESCRIPTION, FORMAT_VERSION, read_description
+from src.models.description import DESCRIPTION, FORMAT_VERSION, TENSORS, read_description
 from src.models.inject import copy_state, count_parameters, endings
 from src.models.method import Adaptation, make_method
 from src.models.rank import check_rank
@@ -24,8 +24,6 @@ from src.utils.errors import UserError
 from src.utils.files import whole, write_whole
 from src.utils.places import make_folder
 from src.utils.seeding import seeded
-
-TENSORS = "adapter.safetensors"
 
 
 @dataclass(frozen=True)

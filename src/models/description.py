@@ -12,7 +12,7 @@ from src.config.tables import RULES as CONFIG
 from src.utils.errors import UserError
 from src.utils.extras import require_package
 
-DESCRIPTION = "adapter.json"
+DESCRIPTION, TENSORS = "adapter.json", "adapter.safetensors"
 FORMAT_VERSION = 1
 
 RULES: dict[str, dict[str, str]] = {

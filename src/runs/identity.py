@@ -35,7 +35,7 @@ NOT_IDENTITY: dict[str, dict[str, str]] = {
         "profile": "times steps and changes none",
     },
 }
-NO_PART = ("sweep", "budget", "checkpoint", "tune", "watch")
+NO_PART = ("sweep", "budget", "checkpoint", "tune", "watch", "on_conflict")
 # A run's numbers depend on these folders and files of src, and on these packages.
 CODE = ("backbones", "data", "metrics", "models", "training", "utils/seeding.py")
 PACKAGES = ("torch", "transformers")

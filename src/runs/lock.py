@@ -1,50 +1,118 @@
-"""One process at a time works in a job's folder, also when the folder is shared by several machines.
+"""One process at a time works in a run's folder, also when the folder is shared by several machines.
 
 Locks are files ``.lock.1``, ``.lock.2`` ...; the highest number counts. Whoever finds it free (released, or its owner
-dead) creates the next number with ``O_EXCL``, which one process alone can do. Nobody deletes a lock that may still
-count, so no race between looking and deleting can let two in.
+dead) creates the next number, which one process alone can do. Nobody deletes a lock that may still count, so no race
+between looking and deleting can let two in. An owner that was taken for dead, and is not, learns it before its next
+write: its lock is no longer the newest, see ``src.utils.fence``.
 """
 
-import json
+import errno
 import os
+import re
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from src.utils.places import make_folder, writing
+from src.runs.holder import Holder, read_lock
+from src.utils import fence
+from src.utils.errors import UserError
+from src.utils.fence import LostLockError
+from src.utils.places import make_folder, what_helps, writing
 
 PREFIX = ".lock."
+NUMBER = re.compile(r"[1-9][0-9]{0,17}")  # a longer name is no number of ours
+NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # of a file system without hard links
 HEARTBEAT = 10.0  # seconds between signs of life
-STALE = 90.0  # seconds without one after which an owner on another machine counts as dead
+STALE = 90.0  # seconds without one after which an owner that cannot be seen from here counts as dead
 
 
-class LockedError(Exception):
-    """Another process works in the folder; the message says which."""
+class LockedError(UserError):
+    """Another process works in the folder; ``holder`` says which."""
+
+    def __init__(self, folder: Path, holder: str) -> None:
+        self.holder = holder
+        super().__init__(
+            f"{folder}: {holder} works in it, so nothing was written; wait for its end, or {what_helps(folder)} names "
+            "another folder"
+        )
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock that this process has taken.
+
+    Attributes:
+        folder: what is locked.
+        number: of the lock.
+        text: of its file.
+        file: the file, kept open: after a takeover its name may be another's, but not the file.
+    """
+
+    folder: Path
+    number: int
+    text: str
+    file: int
+
+    def check(self) -> None:
+        """Raise LostLockError if another process has taken the folder since."""
+        newest = (_numbers(self.folder) or [0])[-1]
+        found = read_lock(self.folder / f"{PREFIX}{newest}") if newest else self.text
+        if found == self.text or (not found and newest <= self.number):
+            return
+        by = owner(self.folder)
+        raise LostLockError(
+            f"{self.folder}: this process gave no sign of life for long, and "
+            + (f"{by} works in it now" if by else "another process has worked in it since")
+            + "; this one ends here and has written nothing more"
+        )
+
+    def beat(self, stop: threading.Event) -> None:
+        """Give signs of life until the event."""
+        while not stop.wait(HEARTBEAT):
+            with suppress(OSError):  # a file system that is away for a moment
+                os.utime(self.file)
+
+    def release(self) -> None:
+        """The file stays, empty, so that its number is not given twice."""
+        with suppress(OSError):  # a file system that is away: the owner's end releases it, too
+            os.ftruncate(self.file, 0)
+        with suppress(OSError):
+            os.close(self.file)
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Within the block the folder is this process's alone.
+    """Within the block the folder is this process's alone, and its writes end with LostLockError if it no longer is.
 
     Raises:
         LockedError: if a living process holds it.
     """
-    path = _acquire(folder)
+    lock = _acquire(folder)
     stop = threading.Event()
-    beat = threading.Thread(target=_beat, args=(path, stop), daemon=True)
+    beat = threading.Thread(target=lock.beat, args=(stop,), daemon=True)
     beat.start()
     try:
-        yield
+        with fence.guarded(folder, lock.check):
+            yield
     finally:
         stop.set()
         beat.join()
-        with suppress(OSError):  # a file system that is away: the owner's end releases it, too
-            path.write_text("", encoding="utf-8")  # released; it stays, so that its number is not given twice
+        lock.release()
+
+
+@contextmanager
+def holding(folder: Path) -> Iterator[None]:
+    """``locked``, but for a folder that this thread has locked already."""
+    if fence.mine(folder):
+        yield
+        return
+    with locked(folder):
+        yield
 
 
 def owner(folder: Path) -> str | None:
@@ -53,79 +121,92 @@ def owner(folder: Path) -> str | None:
     return _owner(folder / f"{PREFIX}{numbers[-1]}") if numbers else None
 
 
-def _acquire(folder: Path) -> Path:
+def marked(folder: Path) -> bool:
+    """Whether there is a lock of ours, held or not: this program has worked in the folder."""
+    texts = [read_lock(folder / f"{PREFIX}{number}") for number in _numbers(folder)]
+    return any(text is not None and (text == "" or Holder.read(text)) for text in texts)
+
+
+def _acquire(folder: Path) -> Lock:
     make_folder(folder)
     while True:
         # One look decides both: a second one could see a newer lock, and number past it.
         last = (_numbers(folder) or [0])[-1]
-        if (holder := _owner(folder / f"{PREFIX}{last}")) is not None:
-            raise LockedError(holder)
-        number = last + 1
+        if last and (holder := _owner(folder / f"{PREFIX}{last}")) is not None:
+            raise LockedError(folder, holder)
+        number, text = last + 1, Holder.myself(secrets.token_hex(8)).text()
         path = folder / f"{PREFIX}{number}"
-        # Under its final name from the first moment, and never empty there: empty means released.
-        temporary = folder / f".new_lock.{secrets.token_hex(6)}"
-        try:
-            with writing(folder):
-                temporary.write_text(json.dumps(_self()), encoding="utf-8")
-            os.link(temporary, path)  # atomic, and refused if the name exists, on network file systems too
-        except FileExistsError:
+        if (file := _create(path, text)) is None:
             continue
-        finally:
-            temporary.unlink(missing_ok=True)
         if _numbers(folder)[-1] != number:  # a slow look at an old state: others have been here since
-            path.unlink()
+            path.unlink(missing_ok=True)
+            os.close(file)
             continue
         for old in _numbers(folder)[:-1]:
-            (folder / f"{PREFIX}{old}").unlink(missing_ok=True)
-        return path
+            with suppress(OSError):  # what is no file, and no lock of ours
+                (folder / f"{PREFIX}{old}").unlink(missing_ok=True)
+        return Lock(folder, number, text, file)
+
+
+def _create(path: Path, text: str) -> int | None:
+    """Make the lock's file and leave it open; None if there is one of this name already."""
+    # Under its final name from the first moment, and never empty there: empty means released.
+    temporary = path.with_name(f".new_lock.{secrets.token_hex(6)}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with writing(path.parent):
+        file = os.open(temporary, flags, 0o666)
+        try:
+            os.write(file, text.encode())
+            os.link(temporary, path)  # atomic, and refused if the name exists, on network file systems too
+        except FileExistsError:
+            os.close(file)
+            return None
+        except OSError as error:
+            os.close(file)
+            if error.errno not in NO_LINKS:
+                raise
+        else:
+            return file
+        finally:
+            temporary.unlink(missing_ok=True)
+        # Whoever looks before the text is written takes it for a released lock, and the next number; then the check
+        # before the first write ends this process.
+        try:
+            file = os.open(path, flags, 0o666)
+        except FileExistsError:
+            return None
+        os.write(file, text.encode())
+        return file
 
 
 def _numbers(folder: Path) -> list[int]:
-    found = (path.name.removeprefix(PREFIX) for path in folder.glob(f"{PREFIX}*"))
-    return sorted(int(number) for number in found if number.isdigit())
+    try:
+        found = (path.name.removeprefix(PREFIX) for path in folder.iterdir() if path.name.startswith(PREFIX))
+        return sorted(int(number) for number in found if NUMBER.fullmatch(number))
+    except OSError:
+        return []
 
 
 def _self() -> dict[str, Any]:
-    return {"host": socket.gethostname(), "machine": _machine(), "pid": os.getpid(), "born": _born(os.getpid())}
+    return asdict(Holder.myself())
 
 
 def _owner(path: Path) -> str | None:
-    try:
-        text = path.read_text(encoding="utf-8")
-        if not text:
-            return None
-        who = json.loads(text)
-        age = _now(path.parent) - path.stat().st_mtime
-    except (OSError, ValueError):
+    """Who holds a lock, in words; a file that tells nobody counts, by its age, as somebody's."""
+    text = read_lock(path)
+    if text == "":
         return None
-    alive = _born(who["pid"]) == who["born"] if who["machine"] == _machine() else age < STALE
-    return f"process {who['pid']} on {who['host']}" if alive else None
-
-
-def _machine() -> str:
-    """Names one running system with its own process numbers; a container or a reboot makes another."""
-    parts = [socket.gethostname()]
-    try:
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip())
-        parts.append(os.readlink("/proc/self/ns/pid"))  # noqa: PTH115  the link's text is no path
-    except OSError:
-        pass
-    return " ".join(parts)
-
-
-def _born(pid: int) -> str | None:
-    """When a process started, None if there is none: a later one may have been given the number of a dead one."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        return None if fields[0] in "ZX" else fields[19]
-    except FileNotFoundError:
-        if Path("/proc/self/stat").exists():
+    holder = None if text is None else Holder.read(text)
+    alive = None if holder is None else holder.alive()
+    if alive is None:
+        try:
+            age = _now(path.parent) - path.lstat().st_mtime
+        except OSError:
             return None
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return None
-    return "alive"
+        # An owner sets the time to now every few seconds: one from the future gives no signs either.
+        alive = abs(age) < STALE
+    words = f"somebody, whom {path.name} does not name," if holder is None else holder.words
+    return words if alive else None
 
 
 def _now(folder: Path) -> float:
@@ -137,12 +218,5 @@ def _now(folder: Path) -> float:
     except OSError:
         return time.time()
     finally:
-        probe.unlink(missing_ok=True)
-
-
-def _beat(path: Path, stop: threading.Event) -> None:
-    while not stop.wait(HEARTBEAT):
-        try:
-            os.utime(path)
-        except OSError:  # a file system that is away for a moment
-            continue
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)

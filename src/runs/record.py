@@ -1,11 +1,11 @@
 """The run's record: ``result.json``, ``history.jsonl``, ``predictions.parquet``."""
 
+import contextlib
 import json
 import logging
 import math
 import os
 import platform
-import shutil
 import subprocess
 import traceback
 from collections.abc import Mapping
@@ -17,8 +17,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from omegaconf import DictConfig, OmegaConf
 
+from src.models.description import DESCRIPTION, TENSORS
 from src.runs.identity import identity, relevant
+from src.utils import fence
 from src.utils.errors import UserError
+from src.utils.fence import LostLockError
 from src.utils.files import append_line, remove_unfinished, write_whole
 from src.utils.places import UnwritableError, make_folder
 
@@ -28,8 +31,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
+LONGEST = 2**26  # bytes of a record that are read; ours have some thousands
 RESULT, HISTORY, PREDICTIONS, SUMMARY = "result.json", "history.jsonl", "predictions.parquet", "model_summary.txt"
-ADAPTER, CHECKPOINT = "adapter", "checkpoint.pt"
+ADAPTER, CHECKPOINT, PROFILE = "adapter", "checkpoint.pt", "profile"
 PACKAGES = ("torch", "transformers", "datasets", "evaluate", "hydra-core", "accelerate", "numpy", "scikit-learn")
 
 
@@ -49,7 +53,7 @@ class Record:
     def __init__(self, folder: Path, cfg: DictConfig, before: "Before | None" = None) -> None:
         self.folder, self.before = folder, before
         self.began = False  # whether training did
-        self.writes = int(os.environ.get("RANK", "0")) == 0
+        self.writes = fence.writes()
         config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
         self.fields: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
@@ -76,6 +80,10 @@ class Record:
     ) -> None:
         if error is None:
             self.update(status="ok")
+            if self.writes:
+                (self.folder / CHECKPOINT).unlink(missing_ok=True)
+        elif isinstance(error, LostLockError):
+            return  # what the folder's new owner writes there stays
         elif isinstance(error, UserError) and not self.began and self.before is not None:
             if self.writes:
                 self.before.restore()
@@ -85,8 +93,8 @@ class Record:
             status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             try:
                 self.update(status=status, error={"type": type(error).__name__, "message": message, "traceback": text})
-            except UnwritableError as full:  # what ended the run is said, not that this cannot be written
-                log.error("%s", full)
+            except (UnwritableError, LostLockError) as refused:  # what ended the run is said, not what came after it
+                log.error("%s", refused)
 
     def identify(self, cfg: DictConfig) -> None:
         """Record the identity of the config as it is run, and the budget that it keeps."""
@@ -110,12 +118,19 @@ class Record:
         return path.stat().st_size if path.exists() else 0
 
     def start_over(self, history_size: int = 0) -> None:
-        """Training begins: drop what an earlier try left in the folder, all but the first bytes of its history."""
+        """Training begins: drop what an earlier try left in the folder, all but the first bytes of its history.
+
+        Of the adapter's folder only the files that a run writes go; the folder itself, if nothing else is in it.
+        """
         self.began = True
         if not self.writes:
             return
-        (self.folder / PREDICTIONS).unlink(missing_ok=True)
-        shutil.rmtree(self.folder / ADAPTER, ignore_errors=True)
+        fence.check(self.folder / RESULT)
+        adapter = self.folder / ADAPTER
+        for path in (self.folder / PREDICTIONS, adapter / TENSORS, adapter / DESCRIPTION):
+            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            adapter.rmdir()
         if self.history_size() > history_size:
             os.truncate(self.folder / HISTORY, history_size)
 
@@ -133,6 +148,25 @@ class Record:
 def environment() -> dict[str, Any]:
     """Versions, commit and hardware."""
     return {"versions": _versions(), "git": _git(), "hardware": _hardware()}
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """What ``result.json`` says; empty if there is none that can be read."""
+    path = folder / RESULT
+    try:
+        if not path.is_file() or path.stat().st_size > LONGEST:  # a pipe would be waited for
+            return {}
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def score(record: Mapping[str, Any]) -> float | None:
+    """The value of a record's primary metric; None if it has none."""
+    metric = record.get("primary_metric")
+    value = metric.get("value") if isinstance(metric, dict) else None
+    return float(value) if isinstance(value, int | float) else None
 
 
 def write_json(path: Path, fields: Mapping[str, Any]) -> None:

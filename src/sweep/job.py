@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import json
 import logging
 import sys
 from dataclasses import dataclass, field
@@ -15,13 +14,15 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 import src.cli  # noqa: F401  registers the resolvers that the config needs, also in a worker
+from src.runs.claim import claimed
 from src.runs.identity import identity
-from src.runs.lock import LockedError, locked, owner
-from src.runs.record import RESULT
+from src.runs.lock import LockedError, owner
+from src.runs.record import read_record, score
 from src.sweep.compose import Composer
 from src.training.run import resolve, run_job
 from src.utils import reuse
 from src.utils.errors import UserError
+from src.utils.fence import LostLockError
 from src.utils.keys import quoted
 
 if TYPE_CHECKING:
@@ -122,15 +123,6 @@ def _logs_to_file(config: DictConfig) -> bool:
     return {"console", "file"} <= set(OmegaConf.select(config, "hydra.job_logging.root.handlers") or ())
 
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """What ``result.json`` says; empty if there is none that can be read."""
-    try:
-        record = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
 def identify(job: SweepJob) -> None:
     """Work out the job's identity; a budget that cannot be met becomes its problem."""
     try:
@@ -190,18 +182,32 @@ def execute(cfg: DictConfig, member: "Member | None" = None) -> Outcome:
     if cfg.sweep.fail_fast and stop.exists():
         return Outcome("skipped", f"not started: {stop.read_text(encoding='utf-8')} failed")
     try:
-        with locked(folder):
+        with claimed(folder):
             done = read_record(folder)
             if done.get("status") == "ok" and _counts(done, cfg):
-                return Outcome("skipped", BY_ANOTHER, done["primary_metric"]["value"])
+                return Outcome("skipped", BY_ANOTHER, score(done))
             return _run(cfg, folder, member)
     except LockedError as error:
-        return Outcome("skipped", f"running in {error}")
+        return Outcome("skipped", f"running in {error.holder}")
+    except LostLockError:  # another process took this one for dead
+        return _taken_over(folder)
+    except UserError as error:  # the folder is a stranger's
+        return Outcome("failed", str(error).partition("\n")[0])
     finally:
         if "torch" in sys.modules:
             from src.training.isolation import release_memory
 
             release_memory()
+
+
+def _taken_over(folder: Path) -> Outcome:
+    """What has become of a job under its new owner."""
+    if (holder := owner(folder)) is not None:
+        return Outcome("skipped", f"running in {holder}")
+    record = read_record(folder)
+    if record.get("status") == "ok":
+        return Outcome("skipped", BY_ANOTHER, score(record))
+    return Outcome("skipped", "taken over by another process, which did not finish it")
 
 
 def _counts(record: dict[str, Any], cfg: DictConfig) -> bool:
@@ -213,7 +219,7 @@ def _counts(record: dict[str, Any], cfg: DictConfig) -> bool:
 def _run(cfg: DictConfig, folder: Path, member: "Member | None") -> Outcome:
     try:
         return Outcome("ok", value=run_job(cfg, folder, member))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, LostLockError):
         raise
     except BaseException as error:  # SystemExit too: no job ends the sweep
         reason = str(error).partition("\n")[0] or type(error).__name__

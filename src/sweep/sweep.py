@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from omegaconf import DictConfig
 
 from src.compare.after_sweep import after_sweep
 from src.config import validate
+from src.runs.claim import refuse_strangers
 from src.runs.lock import LockedError, locked, owner
-from src.runs.record import RESULT, write_json
+from src.runs.record import RESULT, score, write_json
 from src.sweep.compose import Composer
 from src.sweep.folder_names import job_name
-from src.sweep.job import STOP, Outcome, SweepJob, identify, read_record
+from src.sweep.job import BY_ANOTHER, STOP, Outcome, SweepJob, identify, read_record
 from src.sweep.outcome import print_summary
 from src.sweep.progress import shown
 from src.utils import resume_hint as resume
@@ -95,15 +97,18 @@ def run_sweep(jobs: list[SweepJob], launcher: Launcher, folder: Path, settings: 
         The jobs' primary metrics, None where there is none.
 
     Raises:
-        UserError: if a finished job of the folder is another than the one asked for (and ``sweep.on_conflict=error``),
-            or, after all jobs have ended, if one failed.
+        UserError: if a finished job of the folder is another than the one asked for (and ``on_conflict=error``), if a
+            job's folder holds what is not this program's, or, after all jobs have ended, if one failed, was interrupted
+            or is left to another process that has not finished it.
         Interrupted: after Ctrl-C or SIGTERM.
     """
+    for job in jobs:
+        refuse_strangers(job.folder)
     states = [job.state() for job in jobs]
     _refuse_conflicts(jobs, states, settings.on_conflict)
     kept = ("done",) if settings.on_conflict == "rerun" else ("done", "conflict")
     outcomes: dict[str, Outcome] = {
-        job.name: Outcome("skipped", value=(job.record().get("primary_metric") or {}).get("value"))
+        job.name: Outcome("skipped", value=score(job.record()))
         for job, state in zip(jobs, states, strict=True)
         if state in kept
     }
@@ -118,14 +123,25 @@ def run_sweep(jobs: list[SweepJob], launcher: Launcher, folder: Path, settings: 
     finally:
         for job in todo:
             outcomes.setdefault(job.name, _seen(job))
+            if not outcomes[job.name].finished and job.state() == "done":  # by now
+                outcomes[job.name] = Outcome("skipped", BY_ANOTHER, _seen(job).value)
         found = [outcomes[job.name] for job in jobs]
         print_summary(jobs, found)
         after_sweep(folder)
     if all(outcome.finished for outcome in found):
         resume.withdraw()
-    if failed := [job for job, outcome in zip(jobs, found, strict=True) if outcome.status == "failed"]:
-        raise UserError(f"{len(failed)} of {len(jobs)} jobs failed, the first with: {outcomes[failed[0].name].reason}")
+    raise_unless_finished([job.name for job in jobs], found)
     return [outcome.value for outcome in found]
+
+
+def raise_unless_finished(names: Sequence[str], outcomes: Sequence[Outcome], what: str = "jobs") -> None:
+    """Raise UserError, for the exit status, if one of the jobs failed or is left unfinished, wherever it runs."""
+    if failed := [outcome for outcome in outcomes if outcome.status == "failed"]:
+        raise UserError(f"{len(failed)} of {len(names)} {what} failed, the first with: {failed[0].reason}")
+    if left := [(name, own) for name, own in zip(names, outcomes, strict=True) if not own.finished]:
+        reasons = Counter(own.reason or own.status for _, own in left)
+        told = "; ".join(f"{count} {reason}" for reason, count in reasons.most_common(5))
+        raise UserError(f"{len(left)} of {len(names)} {what} are not finished: {told} (the first: {left[0][0]})")
 
 
 def finish(jobs: list[SweepJob], launcher: Launcher, settings: DictConfig) -> dict[str, Outcome]:
@@ -206,7 +222,7 @@ def _seen(job: SweepJob) -> Outcome:
     reason = (record.get("error") or {}).get("message", "").partition("\n")[0]
     match state:
         case "done" | "conflict":
-            return Outcome("ok", value=(record.get("primary_metric") or {}).get("value"))
+            return Outcome("ok", value=score(record))
         case "failed":
             return Outcome("failed", reason)
         case "interrupted" | "killed":

@@ -9,10 +9,11 @@ import torch
 from torch.profiler import ProfilerActivity, profile, schedule
 from transformers import TrainerCallback
 
+from src.runs.record import PROFILE
 from src.utils.files import write_whole
 from src.utils.places import make_folder, writing
 
-FOLDER, TRACE, PAGE = "profile", "trace.json.gz", "summary.txt"
+TRACE, PAGE = "trace.json.gz", "summary.txt"
 WAIT, WARMUP, ACTIVE = 3, 2, 10  # steps; the first ones allocate memory and choose kernels
 FORWARD, STEP = "forward", "forward and backward"  # marks that the trainer sets
 TOP = 20  # operators on the page
@@ -28,7 +29,7 @@ class ProfileCallback(TrainerCallback):
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder / FOLDER
+        self.folder = folder / PROFILE
         self.profiler: Any = None
         self.steps = 0
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig
 
 from src.config import validate
-from src.runs.record import CHECKPOINT, Record
+from src.runs.claim import claimed
+from src.runs.record import Record
 from src.training.interrupt import interruptible
+from src.utils import fence
 
 if TYPE_CHECKING:
     from src.commands.run import Before
@@ -32,13 +34,15 @@ def run_job(
         The primary metric on the evaluation split, at the selected epoch.
 
     Raises:
-        UserError: on a mistake in the config. What only data or model reveal leaves a record whose status is
-            ``failed``, as any exception does.
+        UserError: on a mistake in the config, or a folder that holds what is not this program's, or in which another
+            process works. What only data or model reveal leaves a record whose status is ``failed``, as any exception
+            does.
         Interrupted: after Ctrl-C or SIGTERM; the status is then ``interrupted``.
     """
     folder = Path(folder)
     validate(cfg)  # a config that is no config has no record
-    with interruptible(), Record(folder, cfg, before) as record:
+    claim = claimed(folder) if fence.writes() else nullcontext()
+    with interruptible(), claim, Record(folder, cfg, before) as record:
         record.describe_environment()
         resolved = resolve(cfg)
         record.identify(resolved)
@@ -48,10 +52,7 @@ def run_job(
 
         # A pack is isolated as a whole: its jobs end in any order.
         with isolated() if member is None else nullcontext():
-            value = fit(resolved, record, member)
-    if record.writes:  # the record says "ok" now
-        (folder / CHECKPOINT).unlink(missing_ok=True)
-    return value
+            return fit(resolved, record, member)
 
 
 def resolve(cfg: DictConfig) -> DictConfig:

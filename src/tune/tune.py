@@ -15,7 +15,7 @@ from rich.text import Text
 from src.compare.after_sweep import after_sweep
 from src.runs.record import write_json
 from src.sweep.compose import Composer, task_config
-from src.sweep.sweep import check_jobs, finish, make_jobs
+from src.sweep.sweep import check_jobs, finish, make_jobs, raise_unless_finished
 from src.tune.arm import Arm, check_arms, name_arms
 from src.tune.expected import expected_best
 from src.tune.figure import plot_expected_best
@@ -63,6 +63,7 @@ def tune(batch: Sequence[Sequence[str]], compose: Composer, launcher: Launcher, 
     failed = [job.name for job in jobs if outcomes[job.name].status == "failed"]
     if failed:
         raise UserError(f"{len(failed)} of the winners' {len(jobs)} runs failed: {', '.join(failed)}")
+    raise_unless_finished([job.name for job in jobs], [outcomes[job.name] for job in jobs], "winners' runs")
 
 
 def _run_trials(arms: Sequence[Arm], compose: Composer, launcher: Launcher, folder: Path, cfg: DictConfig) -> bool:
@@ -76,9 +77,11 @@ def _run_trials(arms: Sequence[Arm], compose: Composer, launcher: Launcher, fold
         (arm.name, trial.number): make_jobs([arm.trial_overrides(trial)], compose, folder / TRIALS)[0]
         for arm, trial in waiting
     }
-    finish(list({job.name: job for job in jobs.values()}.values()), launcher, cfg.sweep)
+    outcomes = finish(list({job.name: job for job in jobs.values()}.values()), launcher, cfg.sweep)
     for arm, trial in waiting:
         arm.judge(trial, jobs[arm.name, trial.number])
+    if held := {name: outcome for name, outcome in outcomes.items() if outcome.status == "skipped"}:
+        raise_unless_finished(list(held), list(held.values()), "trials")
     return True
 
 

@@ -12,7 +12,7 @@ from src.utils.files import write_whole
 from src.utils.places import make_folder
 
 GROUPS = ("model", "backbone", "data", "training")
-NOT_WRITTEN = ("sweep", "tune", "watch")  # of the tuning itself
+NOT_WRITTEN = ("sweep", "tune", "watch", "on_conflict")  # of the tuning itself
 
 
 def write_winner(config: DictConfig, compose: Composer, file: Path, comment: str, tuned: Collection[str] = ()) -> None:

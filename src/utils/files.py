@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from src.utils import fence
 from src.utils.places import make_folder, writing
 
 # What a killed writer leaves, see ``whole``: a hidden name that ends in a process and a thread.
@@ -33,17 +34,24 @@ def whole(path: Path, durable: bool = False) -> Iterator[Path]:
 
     Raises:
         UnwritableError: if the place cannot be written.
+        LostLockError: if another process has taken over the run's folder.
     """
+    fence.check(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     with writing(path):
         try:
             temporary.touch()
             mode = temporary.stat().st_mode
             yield temporary
-            temporary.chmod(mode)
-            if durable:
-                _sync(temporary)
-            temporary.replace(path)
+            fence.check(path)
+            try:
+                temporary.chmod(mode)
+                if durable:
+                    _sync(temporary)
+                temporary.replace(path)
+            except FileNotFoundError:  # a new owner of the folder removes what earlier ones have begun
+                fence.check(path)
+                raise
             if durable:
                 _sync(path.parent)
         finally:
@@ -85,6 +93,7 @@ def write_whole(path: Path, text: str, durable: bool = False) -> None:
 
 def append_line(path: Path, line: str) -> None:
     """Add a line to a text file, whole or not at all."""
+    fence.check(path)
     with writing(path), path.open("ab", buffering=0) as file:
         size, left = file.tell(), f"{line}\n".encode()
         try:

@@ -89,3 +89,113 @@ def test_of_many_that_find_a_stale_lock_one_gets_it(tmp_path):
             process.wait()
             process.stdin.close()
             process.stdout.close()
+
+
+DAMAGED = {
+    "no JSON": "{",
+    "a list": "[1]",
+    "a word": '"far"',
+    "nothing said": "{}",
+    "null": "null",
+    "text for a number": '{"host": "far", "pid": "1", "born": "1"}',
+    "true for a number": '{"host": "far", "pid": true, "born": "1"}',
+    "a negative number": '{"host": "far", "pid": -1, "born": "1"}',
+    "a huge number": '{"host": "far", "pid": 1' + "0" * 3000 + ', "born": "1"}',
+    "a list for a time": '{"host": "far", "pid": 1, "born": [1]}',
+    "a map for a name": '{"host": {}, "pid": 1, "born": "1"}',
+    "no name": '{"pid": 1, "born": "1"}',
+    "a terminal's sequence": '{"host": "\\u001b]0;x\\u0007", "pid": 1, "born": "1"}',
+    "half a character": '{"host": "\\ud800", "pid": 1, "born": "1"}',
+    "huge": "x" * 10**6,
+    "deep": "[" * 4000,
+    "no UTF-8": b"\xff\xfe{",
+    "a blank": " ",
+    "NaN": '{"host": "far", "pid": NaN, "born": "1"}',
+}
+
+
+def written(path, content) -> None:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_damaged_lock_counts_by_its_age(name, tmp_path):
+    path, now = tmp_path / ".lock.7", time.time()
+    written(path, DAMAGED[name])
+    assert "somebody, whom .lock.7 does not name" in owner(tmp_path)
+    with pytest.raises(LockedError), locked(tmp_path):
+        pass
+    for age in (-1e9, -lock.STALE - 5, lock.STALE + 5, 1e9):
+        os.utime(path, (now - age, now - age))
+        assert owner(tmp_path) is None, age
+    with locked(tmp_path):
+        assert f"process {os.getpid()}" in owner(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == [".lock.8"]
+
+
+def test_what_is_no_file_is_no_lock_for_ever(tmp_path):
+    """Folders, links, pipes and devices of a lock's name: nothing is read that could block, and each counts by age."""
+    old = time.time() - lock.STALE - 5
+    for make in (
+        lambda path: path.mkdir(),
+        lambda path: path.symlink_to("/dev/zero"),
+        lambda path: path.symlink_to("nothing"),
+        os.mkfifo,
+    ):
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        make(folder / ".lock.2")
+        assert owner(folder) is not None
+        os.utime(folder / ".lock.2", (old, old), follow_symlinks=False)
+        with locked(folder):
+            assert (folder / ".lock.3").is_file()
+    for name in (".lock.", ".lock.x", ".lock.²", ".lock.-1", ".lock.01", ".lock.1.2", f".lock.{'9' * 200}"):
+        (tmp_path / name).touch()
+    with locked(tmp_path):
+        assert (tmp_path / ".lock.1").is_file(), "none of these is a number of ours"
+
+
+@pytest.mark.parametrize(
+    ("change", "held"),
+    [
+        ({"pid": os.getpid()}, True),
+        ({"host": "a new name"}, True),  # a machine may be given another name while it runs
+        ({"born": "1"}, False),  # the number was given again
+        ({"pid": 2**22 + 1}, False),
+        ({"boot": "before"}, False),  # a reboot
+        ({"boot": "before", "host": "far"}, None),  # another machine of the same image
+        ({"boot": "before", "system": "other"}, None),
+        ({"boot": "before", "system": ""}, None),
+        ({"boot": "before", "space": "pid:[1]"}, None),  # a container, there or here
+        ({"space": "pid:[1]"}, None),
+        ({"space": "pid:[1]", "born": "1", "pid": 2**22 + 1}, None),
+        ({"boot": "", "space": ""}, None),
+    ],
+)
+def test_who_can_be_seen_from_here(change, held, tmp_path, monkeypatch):
+    """None: unknown, so the last sign of life decides, and one from the future is none."""
+    import src.runs.holder as holder
+
+    text = holder._text
+    monkeypatch.setattr(holder, "_text", lambda path: "mine" if path == "/etc/machine-id" else text(path))
+    path, now = tmp_path / ".lock.1", time.time()
+    path.write_text(json.dumps(lock._self() | change))
+    assert (owner(tmp_path) is not None) == (held is not False)
+    for age in (lock.STALE + 5, -lock.STALE - 5):
+        os.utime(path, (now - age, now - age))
+        assert (owner(tmp_path) is not None) == bool(held)
+
+
+def test_a_file_system_without_hard_links(tmp_path, monkeypatch):
+    import errno
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    with locked(tmp_path):
+        assert f"process {os.getpid()}" in owner(tmp_path)
+        with pytest.raises(LockedError), locked(tmp_path):
+            pass
+        assert [path.name for path in tmp_path.iterdir()] == [".lock.1"]
+    assert owner(tmp_path) is None
