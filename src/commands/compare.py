@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
     else:
         sys.stdout.write(FORMATS[options.format](comparison, options.pscp))
     if options.tidy:
-        write_tidy(runs, options.tidy)
+        write_tidy(runs, options.tidy, store)
     _write(comparison, options)
 
 

@@ -25,6 +25,7 @@ NO_DIFFERENCE: dict[str, str] = {
     "data.metrics": "what else is computed from the same predictions; the metric that is compared splits the groups",
     "training.per_device_eval_batch_size": "predictions are made row by row",
 }
+GROUPS = ("model", "backbone", "data")
 MISSING = object()  # neither in the record nor known to have a default: equal to itself alone
 
 
@@ -78,7 +79,7 @@ def default_of(key: str, run: Run) -> Any:
     """
     config = run.record.get("config") or {}
     model = config.get("model") or {}
-    names = tuple((config.get(group) or {}).get("name") for group in ("model", "backbone", "data"))
+    names = tuple((config.get(group) or {}).get("name") for group in GROUPS)
     target = (model.get("adapter") or {}).get("_target_") if isinstance(model.get("adapter"), Mapping) else None
     return _default_of(key, names, str(target))
 
@@ -95,7 +96,7 @@ def _default_of(key: str, names: tuple[str | None, ...], target: str) -> Any:
             return library[name]
     try:
         value = OmegaConf.select(_defaults(names), key, default=MISSING)
-    except OmegaConfBaseException:  # it refers to what is not known here
+    except (OmegaConfBaseException, ValueError, TypeError, AttributeError):  # unknown here, or no key at all
         return MISSING
     if OmegaConf.is_config(value):
         value = _plain(OmegaConf.to_container(value))
@@ -106,8 +107,8 @@ def _default_of(key: str, names: tuple[str | None, ...], target: str) -> Any:
 def _defaults(names: tuple[str | None, ...]) -> Any:
     """The primary config with the named choices of model, backbone and data over it, as far as they are our own."""
     parts = [OmegaConf.load(CONF / "config.yaml")]
-    for group, name in zip(("model", "backbone", "data"), names, strict=True):
+    for group, name in zip(GROUPS, names, strict=True):
         file = CONF / group / f"{name}.yaml"
-        if name and file.is_file():
+        if name and file in (CONF / group).iterdir():
             parts.append(OmegaConf.create({group: OmegaConf.load(file)}))
     return OmegaConf.merge(*parts)

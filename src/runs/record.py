@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from omegaconf import DictConfig, OmegaConf
 
 from src.runs.identity import identity, relevant
+from src.runs.schema import SCHEMA_VERSION
 from src.utils.errors import UserError
 from src.utils.files import append_line, remove_unfinished, write_whole
 from src.utils.places import UnwritableError, make_folder
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 1
 RESULT, HISTORY, PREDICTIONS, SUMMARY = "result.json", "history.jsonl", "predictions.parquet", "model_summary.txt"
 ADAPTER, CHECKPOINT = "adapter", "checkpoint.pt"
 PACKAGES = ("torch", "transformers", "datasets", "evaluate", "hydra-core", "accelerate", "numpy", "scikit-learn")

@@ -1,7 +1,6 @@
 """One job of a sweep: what became of it so far, and running it so that the others never notice."""
 
 import contextlib
-import json
 import logging
 import sys
 from dataclasses import dataclass, field
@@ -16,7 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 import src.cli  # noqa: F401  registers the resolvers that the config needs, also in a worker
 from src.runs.identity import identity
 from src.runs.lock import LockedError, locked, owner
-from src.runs.record import RESULT
+from src.runs.reading import load_record
+from src.runs.schema import RecordError
 from src.training.run import resolve, run_job
 from src.utils import reuse
 from src.utils.errors import UserError
@@ -83,12 +83,16 @@ class Outcome:
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """What ``result.json`` says; empty if there is none that can be read."""
+    """What ``result.json`` says; empty if there is none that can be read.
+
+    Of a record that breaks the schema its status alone, so that a finished run counts as another one, and not as none.
+    """
     try:
-        record = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return load_record(folder)
+    except FileNotFoundError:
         return {}
-    return record if isinstance(record, dict) else {}
+    except RecordError as error:
+        return {"status": error.status} if error.status else {}
 
 
 def task_config(config: DictConfig) -> DictConfig:
@@ -161,7 +165,7 @@ def execute(cfg: DictConfig, member: "Member | None" = None) -> Outcome:
         with locked(folder):
             done = read_record(folder)
             if done.get("status") == "ok" and _counts(done, cfg):
-                return Outcome("skipped", BY_ANOTHER, done["primary_metric"]["value"])
+                return Outcome("skipped", BY_ANOTHER, (done.get("primary_metric") or {}).get("value"))
             return _run(cfg, folder, member)
     except LockedError as error:
         return Outcome("skipped", f"running in {error}")
