@@ -16,7 +16,6 @@ STATUSES = ("running", "ok", "failed", "interrupted")
 # Rules are those of the config (src.config.rules), and two more:
 NAME = "name"  # what labels, headings and files are made of
 NAMED = "a line of 1 to 200 printable characters"
-FILE_NAME = "file name"  # of a choice of the config: a name that is looked up in a folder
 SCORE = "score"  # a metric's value, by its own range; null for one that had none
 LARGEST_NAME = 200
 
@@ -43,13 +42,13 @@ RECORD: dict[str, str] = {
     "identity": "map[str] | null",
     "config": "map | null",
     "config.model": "map | null",
-    "config.model.name": f"{FILE_NAME} | null",
+    "config.model.name": f"{NAME} | null",
     "config.model.adapter": "map | null",
     "config.model.learning_rate": RATE,
     "config.backbone": "map | null",
-    "config.backbone.name": f"{FILE_NAME} | null",
+    "config.backbone.name": f"{NAME} | null",
     "config.data": "map | null",
-    "config.data.name": f"{FILE_NAME} | null",
+    "config.data.name": f"{NAME} | null",
     "config.training": "map | null",
     "config.training.learning_rate": RATE,
     "config.training.max_steps": "int | null",
@@ -200,9 +199,8 @@ def _broken(path: str, value: Any, rule: str) -> str | None:
 def _keeps(name: str, value: Any, rule: str) -> tuple[bool, str]:
     """Whether a field's value keeps the rule, and the rule in words."""
     kind, _, null = rule.partition(" | ")
-    if kind in (NAME, FILE_NAME):
+    if kind == NAME:
         fits = isinstance(value, str) and 0 < len(value) <= LARGEST_NAME and value.isprintable()
-        fits &= kind == NAME or not {"/", "\\"} & set(str(value))
         return fits or (null == "null" and value is None), NAMED + " | null" * bool(null)
     if rule == SCORE:
         low, high = next((RANGES[part] for part in name.split("/") if part in RANGES), ANY_SCORE)

@@ -286,13 +286,14 @@ def test_a_second_call_reads_and_computes_nothing_anew_and_notices_a_change(tmp_
 
     first = again()
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_text", lambda *_, **__: pytest.fail("a record was read again"))
+        patch.setattr("src.runs.reading.read_regular", lambda *_: pytest.fail("a record was read again"))
+        patch.setattr("src.compare.verified.read_split", lambda *_: pytest.fail("predictions were read again"))
         patch.setattr("src.compare.comparison._statistics", lambda *_: pytest.fail("computed again"))
         assert again() == first
     changed = tmp_path / "runs" / "n1"
     labels = pd.read_parquet(changed / "predictions.parquet").label
     change_predictions(changed, prediction=labels.where(labels.index >= 40, 1 - labels))
-    assert 0.9 in again().tables[0].rows[0].values
+    assert 0.9 in again().tables[0].rows[1].values
     make_run(tmp_path / "runs" / "a3", ALPHA, 3)
     assert len(again().tables[0].rows[0].seeds) == 4
 
