@@ -21,7 +21,7 @@ OF_CLASSES = frozenset({"accuracy", "matthews_correlation", "f1", "f1_macro", "f
 OF_VALUES = frozenset({"pearson", "spearmanr", "mse", "mae"})
 # What rounding leaves between two ways to compute a metric, relative to values above 1; the values of a regression are
 # kept in single precision.
-TOLERANCE = {**dict.fromkeys(OF_CLASSES, 1e-6), **dict.fromkeys(OF_VALUES, 1e-4)}
+TOLERANCE = {**dict.fromkeys(OF_CLASSES, 1e-6), **dict.fromkeys(OF_VALUES, 1e-5)}
 
 
 def verified(runs: Sequence[Run], store: Store | None = None) -> list[Run]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from src.runs.finding import Found, find_folders
 from src.runs.record import HISTORY, PREDICTIONS, RESULT
-from src.runs.schema import RecordError, check_line, check_record, parse_record
+from src.runs.schema import RecordError, check_comparable, check_line, check_record, parse_record
 from src.runs.store import Store
 from src.utils.errors import UserError, in_short
 from src.utils.files import open_regular, read_regular
@@ -164,14 +164,14 @@ def read_again(folders: Iterable[str]) -> dict[str, Run]:
 
 def _problem(record: dict[str, Any]) -> str | None:
     """Why a sound record cannot be compared."""
-    status = record["status"]
+    status = record.get("status")
     if status == "failed":
         return f"failed: {(record.get('error') or {}).get('message') or 'no reason given'}"
     if status != "ok":
         return f"status {status!r}: not finished"
     if (record.get("primary_metric") or {}).get("value") is None:
         return "no score: " + (", ".join(record.get("flags") or []) or "the metric is missing")
-    return None
+    return check_comparable(record)
 
 
 def read_history(folder: Path, strict: bool = False) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ LARGEST_NAME = 200
 COUNT, OPTIONAL_COUNT = "0 <= int <= 1e15", "0 <= int <= 1e15 | null"
 AMOUNT = "0 <= float <= 1e15 | null"
 OPTIONAL = "str | null"
-RATE = "0 <= float <= 1e15 | null"
+RATE = "float >= 0 | null"
 
 # By dotted key, a field before what it contains; ``*`` is any key.
 RECORD: dict[str, str] = {
@@ -61,7 +61,7 @@ RECORD: dict[str, str] = {
     "git": "map | null",
     "git.commit": OPTIONAL,
     "hardware": "map | null",
-    "params": "map",
+    "params": "map | null",
     "params.*": COUNT,
     "adapted_modules": "list[str] | null",
     "adapter_config": "map | null",
@@ -86,9 +86,9 @@ RECORD: dict[str, str] = {
     "packed.mode": OPTIONAL,
     "memory": "map | null",
     "memory.*": AMOUNT,
-    "time": "map",
+    "time": "map | null",
     "time.*": AMOUNT,
-    "metrics": "map",
+    "metrics": "map | null",
     "metrics.*": "map | null",
     "metrics.*.*": SCORE,
     "epochs": "map | null",
@@ -99,10 +99,11 @@ RECORD: dict[str, str] = {
     "primary_metric.value": SCORE,
     "flags": "list[str] | null",
 }
-ALWAYS = ("schema_version", "status")
-FINISHED = ("method", "backbone", "seed", *(f"params.{part}" for part in ("adapter", "router", "head", "trainable")),
-            "params.total")  # fmt: skip
-TRAINED = ("data", "metrics", "primary_metric", "primary_metric.name", "primary_metric.value", "time", "time.train_s")
+# What a comparison needs besides a score; others get by with less, as for an imported run.
+NEEDED = (
+    "schema_version", "method", "backbone", "data", "seed", "params.adapter", "params.router", "params.head",
+    "params.trainable", "params.total", "time.train_s", "metrics.selected", "primary_metric.name",
+)  # fmt: skip
 
 LINE: dict[str, str] = {"event": "str", "step": COUNT, "epoch": AMOUNT, "split": OPTIONAL, "*": "str | float | null"}
 NEEDED_OF_LINE = {
@@ -143,16 +144,24 @@ def parse_record(content: bytes) -> dict[str, Any]:
 
 
 def check_record(record: Any) -> None:
-    """Raise `RecordError` unless a value is a record by the table ``RECORD``, and its fields agree with each other."""
+    """Raise `RecordError` unless every field of a record that ``RECORD`` names is what it says."""
     if not isinstance(record, dict):
         raise RecordError("unreadable: not a record")
     status = record.get("status") if record.get("status") in STATUSES else None
     version = record.get("schema_version")
     if check_rule(version, f"int > {SCHEMA_VERSION}"):
         raise RecordError(f"schema version {version} is not {SCHEMA_VERSION}: made by a newer program", status)
-    problem = next(_problems(record), None)
-    if problem:
-        raise RecordError(f"unreadable: {problem}", status)
+    for key, rule in RECORD.items():
+        for path, value in _select(record, key.split(".")):
+            if problem := _broken(path, value, rule):
+                raise RecordError(f"unreadable: {problem}", status)
+
+
+def check_comparable(record: Mapping[str, Any]) -> str | None:
+    """What of a sound record keeps a finished run with a score out of a comparison; None if nothing does."""
+    missing = (f"{key} is missing" for key in NEEDED if not _is_there(record, key))
+    problem = next(missing, None) or next(_contradictions(record), None)
+    return problem and f"unreadable: {problem}"
 
 
 def check_line(line: Any) -> str | None:
@@ -165,18 +174,8 @@ def check_line(line: Any) -> str | None:
     return next((problem for problem in (*missing, *wrong) if problem), None)
 
 
-def _problems(record: Mapping[str, Any]) -> Iterator[str]:
-    for key, rule in RECORD.items():
-        for path, value in _select(record, key.split(".")):
-            if problem := _broken(path, value, rule):
-                yield problem
-    finished = record.get("status") == "ok"
-    trained = finished and record.get("imported_from") is None
-    for key in (*ALWAYS, *(FINISHED if finished else ()), *(TRAINED if trained else ())):
-        if not any(True for _ in _select(record, key.split("."))):
-            yield f"{key} is missing"
-    if finished:
-        yield from _contradictions(record)
+def _is_there(record: Mapping[str, Any], key: str) -> bool:
+    return any(value is not None for _, value in _select(record, key.split(".")))
 
 
 def _select(node: Any, keys: list[str], path: str = "") -> Iterator[tuple[str, Any]]:
