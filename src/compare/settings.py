@@ -86,21 +86,24 @@ def default_of(key: str, run: Run) -> Any:
 
 @functools.cache
 def _default_of(key: str, names: tuple[str | None, ...], target: str) -> Any:
+    try:
+        return _look_up(key, names, target)
+    except (OmegaConfBaseException, ValueError, TypeError, AttributeError):  # it refers to what is not known here
+        return MISSING
+
+
+def _look_up(key: str, names: tuple[str | None, ...], target: str) -> Any:
     group, _, field = key.partition(".")
     if group == "training":  # a key that was taken out of the config is the library's to decide
         ours: Any = OmegaConf.load(CONF / "training" / "default.yaml")
-        return training_defaults().get(field, ours.get(field, MISSING))
+        library = training_defaults()
+        return library[field] if field in library else ours.get(field, MISSING)
     if group == "model" and field.count(".") == 1:
         library = peft_defaults(target)
         if (name := field.partition(".")[2]) in library:
             return library[name]
-    try:
-        value = OmegaConf.select(_defaults(names), key, default=MISSING)
-    except (OmegaConfBaseException, ValueError, TypeError, AttributeError):  # unknown here, or no key at all
-        return MISSING
-    if OmegaConf.is_config(value):
-        value = _plain(OmegaConf.to_container(value))
-    return value
+    value = OmegaConf.select(_defaults(names), key, default=MISSING)
+    return _plain(OmegaConf.to_container(value)) if OmegaConf.is_config(value) else value
 
 
 @functools.cache

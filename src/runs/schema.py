@@ -153,7 +153,8 @@ def check_record(record: Any) -> None:
         raise RecordError(f"schema version {version} is not {SCHEMA_VERSION}: made by a newer program", status)
     for key, rule in RECORD.items():
         for path, value in _select(record, key.split(".")):
-            if problem := _broken(path, value, rule):
+            metric = record["primary_metric"].get("name") if path == "primary_metric.value" else None
+            if problem := _broken(path, value, rule, metric):
                 raise RecordError(f"unreadable: {problem}", status)
 
 
@@ -190,8 +191,8 @@ def _select(node: Any, keys: list[str], path: str = "") -> Iterator[tuple[str, A
         yield from _select(node[name], keys[1:], f"{path}.{name}")
 
 
-def _broken(path: str, value: Any, rule: str) -> str | None:
-    kept, said = _keeps(path.rpartition(".")[2], value, rule)
+def _broken(path: str, value: Any, rule: str, metric: str | None = None) -> str | None:
+    kept, said = _keeps(metric or path.rpartition(".")[2], value, rule)
     return None if kept else f"{path[:80]}={_short(value)} breaks the rule: {said}"
 
 
