@@ -13,7 +13,8 @@ ODD = (
     "null", "true", "false", "-1", "0", "1", "42", "1.5", "-5", "1e300", "-1e300", "1e-320", "NaN", "Infinity",
     "-Infinity", "1e400", "1" + "0" * 400, "9" * 5000, "9" * 18, '""', '"x"', '"0.99"', '"../../x"', '"a\\nb"',
     '"\\ud800"', '"\\u0000"', '"' + "x" * 10_000 + '"', "[]", "[1]", '["a", null]', "[[1]]", "{}", '{"a": 1}',
-    '{"": {"a.b": [1, {"c": null}]}}', '{"a": {"_target_": 3}}', DEEP, "[" * 45 + "]" * 45, '{"k": ' * 999 + "1" + "}" * 999,
+    '{"": {"a.b": [1, {"c": null}]}}', '{"a": {"_target_": 3}}', DEEP, "[" * 45 + "]" * 45,
+    '{"k": ' * 999 + "1" + "}" * 999,
 )  # fmt: skip
 NO_JSON = frozenset(("NaN", "Infinity", "-Infinity", "1e400", "1" + "0" * 400, "9" * 5000, '"\\ud800"', DEEP,
                      '{"k": ' * 999 + "1" + "}" * 999))  # fmt: skip
@@ -83,7 +84,7 @@ def value_at(node: Any, path: tuple[Any, ...]) -> Any:
 
 
 def is_wrong(path: tuple[Any, ...], old: Any, odd: str) -> bool:
-    """Whether a record with this value there cannot be a result: by what the field is, and not by the schema's words."""
+    """Whether a record with this value there cannot be a result: by what the field is, not by the schema."""
     if odd in NO_JSON:
         return True
     new = json.loads(odd)

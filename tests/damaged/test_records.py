@@ -115,9 +115,11 @@ def test_the_line_names_field_value_and_rule(place, path, odd, said):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "Expecting value"), (b"\xef\xbb\xbf{}", "BOM"), (b'{"status": "ok\xff"}', "utf-8"), (b"\x00" * 50, "Expecting"),
+        (b"", "Expecting value"), (b"\xef\xbb\xbf{}", "BOM"), (b'{"status": "ok\xff"}', "utf-8"),
+        (b"\x00" * 50, "Expecting"),
         (b'{"status": "ok", "status": "ok"}', "'status' stands there twice"), (b"null", "not a record"),
-        (b" " * (65 * 2**20), "at most 67,108,864 are read"), (b"[" + b"1," * 300_000 + b"1]", "more than 200,000 values"),
+        (b" " * (65 * 2**20), "at most 67,108,864 are read"),
+        (b"[" + b"1," * 300_000 + b"1]", "more than 200,000 values"),
     ],
 )  # fmt: skip
 def test_what_is_no_record_at_all(place, content, said):
