@@ -99,7 +99,7 @@ def find_runs(roots: Iterable[Path], store: Store | None = None) -> list[Run]:
     runs = [_read_found(entry, known, stamps) for entry in found]
     if store:
         store.keep_records({str(run.folder): (run.stamp, run.record) for run in runs
-                            if run.record and str(run.folder) not in known})  # fmt: skip
+                            if run.problem is None and str(run.folder) not in known})  # fmt: skip
     return runs
 
 
@@ -139,11 +139,10 @@ def load_record(folder: Path) -> dict[str, Any]:
 def read_run(folder: Path, record: dict[str, Any] | None = None, stamp: Stamp | None = None) -> Run:
     """Read one record, or take the one that is known; never raises for what a file may hold."""
     stamp = _stamp(folder) if stamp is None else stamp
+    if record is not None and _is_comparable(record):
+        return Run(folder, record, None, stamp)
     try:
-        if record is None:
-            record = load_record(folder)
-        else:
-            check_record(record)  # another program may have written the store
+        record = load_record(folder)
     except FileNotFoundError as error:
         return Run(folder, {}, f"unreadable: {error.strerror}", stamp)
     except RecordError as error:
@@ -151,6 +150,15 @@ def read_run(folder: Path, record: dict[str, Any] | None = None, stamp: Stamp | 
     except Exception as error:  # the last net: what no rule foresaw costs one run, and no comparison
         return Run(folder, {}, f"unreadable: {in_short(error)}", stamp)
     return Run(folder, record, _problem(record), stamp)
+
+
+def _is_comparable(record: dict[str, Any]) -> bool:
+    """Whether a kept record can be believed: what was kept may be damaged, and then the file is read."""
+    try:
+        check_record(record)
+        return _problem(record) is None
+    except RecordError:
+        return False
 
 
 def read_again(folders: Iterable[str]) -> dict[str, Run]:

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from src.compare.comparison import compare_runs
+from src.runs import predictions_reading
 from src.runs.predictions_reading import MOST_ROWS, PredictionsError, read_split
 from src.runs.reading import find_runs
 from tests.compare.factory import METHODS, make_run
@@ -23,6 +23,7 @@ from tests.damaged.readers import make_good, read_everything, said_of_good
 
 BUDGET = float(os.environ.get("PEFT_ARENA_FUZZ", "1"))
 ROWS = 400
+SAMPLE = 20
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def odd_columns() -> Iterator[tuple[str, pa.Array]]:
     yield "a dictionary of texts", pa.array(["validation"] * ROWS).dictionary_encode()
     yield "a dictionary of numbers", pa.array(numbers % 2).dictionary_encode()
     yield "another split's name", pa.array(["test"] * ROWS)
-    yield "names of a megabyte", pa.array(["x" * 2**20] * ROWS)
+    yield "long names", pa.array(["x" * 2**13] * ROWS)
     for kind in ("int8", "uint8", "int16", "int32", "uint64", "float16", "float32", "float64"):
         yield f"{kind} 0 and 1", pa.array((numbers % 2).astype(kind))
     yield "uint64 at its end", pa.array(np.full(ROWS, 2**64 - 1, dtype=np.uint64))
@@ -131,7 +132,7 @@ def try_files(place, name: str, contents: list[tuple[str, bytes]], batch: int = 
 
 
 def test_a_sample_of_all_predictions(place):
-    try_files(place, "predictions.parquet", random.Random(0).sample(list(changed_files(place[2])), 60))
+    try_files(place, "predictions.parquet", random.Random(0).sample(list(changed_files(place[2])), SAMPLE))
 
 
 @pytest.mark.slow
@@ -173,30 +174,25 @@ def test_the_line_says_what_is_wrong(place, name, values, said):
     assert said in in_line(lambda table: with_column(table, name, pa.array(values)), place)
 
 
-def test_a_file_that_claims_more_rows_than_are_read_is_not_unpacked(tmp_path):
+@pytest.mark.parametrize("rows", [1_001, pytest.param(MOST_ROWS + 1, marks=pytest.mark.slow)])
+def test_a_file_that_claims_more_rows_than_are_read_is_not_unpacked(rows, tmp_path, monkeypatch):
     """Constant columns: 300 million rows take some kilobytes."""
-    with pq.ParquetWriter(
-        tmp_path / "predictions.parquet",
-        pa.schema([("split", pa.string()), ("index", pa.int64()), ("label", pa.int64()), ("prediction", pa.int64())]),
-    ) as writer:
-        group = pa.table(
-            {
-                "split": pa.array(["validation"] * 10**6),
-                **{name: np.zeros(10**6, dtype=int) for name in ("index", "label", "prediction")},
-            }
-        )
-        for _ in range(MOST_ROWS // 10**6 + 1):
+    most = min(rows - 1, MOST_ROWS)
+    monkeypatch.setattr(predictions_reading, "MOST_ROWS", most)
+    monkeypatch.setattr(pq.ParquetFile, "read", lambda *_, **__: pytest.fail("it was unpacked"))
+    size = min(rows, 10**6)
+    group = pa.table({"split": ["validation"], "index": [0], "label": [0], "prediction": [0]}).take([0] * size)
+    with pq.ParquetWriter(tmp_path / "predictions.parquet", group.schema) as writer:
+        for _ in range(rows // size + 1):
             writer.write_table(group)
-    with pytest.raises(PredictionsError, match="claims 21,000,000 rows, and at most 20,000,000 are read"):
+    with pytest.raises(PredictionsError, match=f"rows, and at most {most:,} are read"):
         read_split(tmp_path, "validation")
 
 
 def test_a_million_rows_are_read(tmp_path):
     size = 10**6
-    frame = pd.DataFrame(
-        {"split": "validation", "index": np.arange(size)[::-1], "label": 1, "prediction": np.arange(size) % 2}
-    )
-    frame.to_parquet(tmp_path / "predictions.parquet", index=False)
+    columns = {"index": np.arange(size)[::-1], "label": np.ones(size, dtype=int), "prediction": np.arange(size) % 2}
+    pq.write_table(pa.table({"split": pa.repeat("validation", size), **columns}), tmp_path / "predictions.parquet")
     found = read_split(tmp_path, "validation")
     assert (found.index == np.arange(size)).all() and found.predictions[0] == 1
 
@@ -225,7 +221,7 @@ def changed_histories(folder: Path) -> list[tuple[str, bytes]]:
 
 
 def test_a_sample_of_all_histories(place):
-    try_files(place, "history.jsonl", random.Random(0).sample(changed_histories(place[2]), 60))
+    try_files(place, "history.jsonl", random.Random(0).sample(changed_histories(place[2]), SAMPLE))
 
 
 @pytest.mark.slow

@@ -99,8 +99,8 @@ def pipes_beside_a_record(root):
 
 CASES = [
     link_to_each_other, link_to_itself, link_upwards, link_to_nothing, stray_file_above, stray_list_above,
-    folder_as_record, pipe_as_record, endless_record, socket_as_record, record_that_is_gone, name_of_no_text, name_of_two_lines,
-    files_of_a_run, pipes_beside_a_record,
+    folder_as_record, pipe_as_record, endless_record, socket_as_record, record_that_is_gone, name_of_no_text,
+    name_of_two_lines, files_of_a_run, pipes_beside_a_record,
 ]  # fmt: skip
 
 
