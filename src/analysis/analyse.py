@@ -16,6 +16,7 @@ from src.runs.reading import Run, find_runs
 from src.runs.record import write_json
 from src.utils.errors import UserError
 from src.utils.files import filled
+from src.utils.printable import shown_path
 
 RESULT = "analysis.json"
 
@@ -103,7 +104,7 @@ def _finished(paths: list[Path]) -> list[Run]:
     )
     for run in found:
         if run.problem is not None:
-            print(f"not looked into: {run.folder}: {run.problem}")
+            print(f"not looked into: {shown_path(run.folder)}: {run.problem}")
     if not usable:
         raise UserError(f"no finished run below {', '.join(map(str, paths))}")
     return usable

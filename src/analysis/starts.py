@@ -36,7 +36,7 @@ def starts(runs: Sequence[Run], loss: float | None = None, score: float | None =
     comparable: dict[str, dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:
         adapter = run.record.get("adapter_config") or {}
-        if "init" in adapter:
+        if "init" in adapter and _rate(run) is not None and all(_curves(run).values()):
             comparable[_all_but_start(run)][str(adapter["init"])].append(run)
     found = [
         _comparison(arms, loss, score)
@@ -91,27 +91,30 @@ def _by_rate(runs: list[Run]) -> dict[float, list[Run]]:
     """Per learning rate, a run for every seed: of two with the same, the later one."""
     found: dict[float, dict[int, Run]] = defaultdict(dict)
     for run in sorted(runs, key=lambda run: str(run.record.get("started"))):
-        setting = settings_of(run)
-        found[float(next(setting[key] for key in RATES if setting.get(key) is not None))][run.seed] = run
+        found[_rate(run) or 0.0][run.seed] = run
     return {rate: [by_seed[seed] for seed in sorted(by_seed)] for rate, by_seed in found.items()}
+
+
+def _rate(run: Run) -> float | None:
+    setting = settings_of(run)
+    return next((float(setting[key]) for key in RATES if setting.get(key) is not None), None)
 
 
 def _picking_score(run: Run) -> float:
     name = run.record["primary_metric"]["name"]
     held_out = run.record["metrics"].get(HOLDOUT) or {}
-    return float(held_out.get(name, run.record["primary_metric"]["value"]))
+    score = held_out.get(name)
+    return float(run.record["primary_metric"]["value"] if score is None else score)
 
 
 def _curves(run: Run) -> dict[str, list[tuple[int, float]]]:
     """(step, training loss averaged over the last few logs) and (step, score on the evaluation split)."""
     history, primary = read_history(run.folder), run.record["primary_metric"]
     logged = [(line["step"], line.get("task_loss", line.get("loss"))) for line in history if line["event"] == "train"]
-    losses = [(step, value) for step, value in logged if value is not None]
-    scores = [
-        (line["step"], line[primary["name"]])
-        for line in history
-        if line["event"] == "eval" and line["split"] == primary["split"] and line.get(primary["name"]) is not None
-    ]
+    losses = [(step, value) for step, value in logged if isinstance(value, int | float)]
+    scored = [line for line in history if line["event"] == "eval" and line["split"] == primary.get("split")]
+    scores = [(line["step"], line[primary["name"]]) for line in scored
+              if isinstance(line.get(primary["name"]), int | float)]  # fmt: skip
     return {"loss": moving_mean(losses, WINDOW), "score": scores}
 
 

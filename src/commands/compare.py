@@ -8,12 +8,14 @@ from pathlib import Path
 from src.compare.comparison import Comparison, compare_runs
 from src.compare.present.formats import FORMATS, write_tidy
 from src.compare.present.table import print_comparison, print_published
+from src.compare.verified import verified
 from src.deploy.output import keep_inputs
 from src.runs.reading import find_runs
 from src.runs.store import Store
 from src.utils.cache import cache_dir
 from src.utils.errors import UserError
 from src.utils.places import UnwritableError
+from src.utils.printable import shown_path
 
 
 def main(arguments: list[str]) -> None:
@@ -28,8 +30,9 @@ def main(arguments: list[str]) -> None:
             raise UserError(f"{path}: no such folder")
     store = None if options.no_cache else open_store()
     runs = find_runs(options.paths, store)
+    runs = verified(runs, store)
     if not any(run.problem is None for run in runs):
-        reasons = "".join(f"\n  {run.folder}: {run.problem}" for run in runs[:20])
+        reasons = "".join(f"\n  {shown_path(run.folder)}: {run.problem}" for run in runs[:20])
         raise UserError(f"no run to compare below {', '.join(map(str, options.paths))}{reasons}")
     _keep_inputs(options, [run.folder for run in runs])
     comparison = compare_runs(runs, options.baseline, options.metric, options.resamples, store)
@@ -40,7 +43,7 @@ def main(arguments: list[str]) -> None:
     else:
         sys.stdout.write(FORMATS[options.format](comparison, options.pscp))
     if options.tidy:
-        write_tidy(runs, options.tidy)
+        write_tidy(runs, options.tidy, store)
     _write(comparison, options)
 
 

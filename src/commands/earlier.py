@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from src.runs.identity import identity, relevant
 from src.runs.lock import LockedError, owner
-from src.runs.record import RESULT, read_record, score
+from src.runs.record import RESULT, score, unchecked_record
 from src.training.run import resolve
 from src.utils import fence
 from src.utils.errors import UserError
@@ -35,7 +35,7 @@ def look(cfg: DictConfig, folder: Path, again: bool = False) -> str | None:
     """
     if not fence.mine(folder) and (holder := owner(folder)) is not None:
         raise LockedError(folder, holder)
-    record, on_conflict = read_record(folder), cfg.sweep.on_conflict
+    record, on_conflict = unchecked_record(folder), cfg.sweep.on_conflict
     finished = record.get("status") == "ok"
     if "status" not in record:
         if not os.path.lexists(folder / RESULT):

@@ -17,7 +17,7 @@ from src.commands.earlier import look
 from src.config import validate
 from src.runs.claim import HYDRA, claimed, refuse_places, refuse_strangers
 from src.runs.lock import PREFIX
-from src.runs.record import RESULT, SUMMARY, read_record, score
+from src.runs.record import RESULT, SUMMARY, score, unchecked_record
 from src.training.run import run_job
 from src.utils import fence
 from src.utils import resume_hint as resume
@@ -154,7 +154,7 @@ def run_alone(cfg: DictConfig, folder: str | Path) -> float:
     again = any(word.startswith("--e") for word in sys.argv)  # --experimental-rerun, which argparse lets be shortened
     if folder not in _claims and (done := claim(cfg, folder, again=again)) is not None:
         print(done)
-        return math.nan if (value := score(read_record(folder))) is None else value
+        return math.nan if (value := score(unchecked_record(folder))) is None else value
     before, lock = _claims.pop(folder)
     try:
         with lock:

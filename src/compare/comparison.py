@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from statistics import fmean, pstdev
 from typing import Any
 
@@ -25,10 +25,13 @@ from src.compare.statistics.crossed import (
     seeds_only,
 )
 from src.compare.statistics.panel import Array, Panel
+from src.compare.verified import verified
+from src.config import check_rule
 from src.metrics.names import LOWER_IS_BETTER
 from src.runs.reading import Run
 from src.runs.store import VERSION, Store
 from src.utils.errors import UserError
+from src.utils.printable import shown_path
 
 RESAMPLES = 10_000
 MANY = 20  # configurations beyond which there are fewer resamples, so that large comparisons stay quick
@@ -116,8 +119,19 @@ class Comparison:
     left_out: list[tuple[str, str]]
     runs: int
 
+    @property
+    def folders(self) -> int:
+        """What was found: run folders, and entries that could not be looked into."""
+        return self.runs + len(self.left_out)
+
+    @property
+    def total(self) -> str:
+        """How many folders there are and what became of them, as in "7 folders: 6 runs, 1 left out"."""
+        folders = f"{self.folders:,} folder{'s' * (self.folders != 1)}"
+        return f"{folders}: {self.runs:,} run{'s' * (self.runs != 1)}, {len(self.left_out):,} left out"
+
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return asdict(self) | {"folders": self.folders, "total": self.total}
 
 
 def compare_runs(
@@ -141,13 +155,14 @@ def compare_runs(
     Raises:
         UserError: if no group has the baseline, or no run the metric.
     """
-    left_out = [(str(run.folder), run.problem) for run in runs if run.problem]
+    runs = verified(runs, store)
+    left_out = [(shown_path(run.folder), run.problem) for run in runs if run.problem]
     comparable = [run for run in runs if not run.problem]
     if metric:
         comparable, without = _with_metric(comparable, metric)
-        left_out += [(str(run.folder), f"has no metric {metric}") for run in without]
+        left_out += [(shown_path(run.folder), f"has no metric {metric}") for run in without]
     groups, older = group_runs(comparable, metric)
-    left_out += [(str(run.folder), reason) for run, reason in older]
+    left_out += [(shown_path(run.folder), reason) for run, reason in older]
     if baseline:
         _check_baseline(groups, baseline)
     size = sum(len(group.configurations) for group in groups)
@@ -159,7 +174,7 @@ def compare_runs(
 def _with_metric(runs: Sequence[Run], metric: str) -> tuple[list[Run], list[Run]]:
     having = [run for run in runs if run.score(metric) is not None]
     if runs and not having:
-        names = sorted({name for run in runs for name in run.record["metrics"].get("selected", {})})
+        names = sorted({name for run in runs for name in run.record["metrics"].get("selected") or {}})
         raise UserError(f"--metric {metric}: no run has it; choices: {', '.join(names)}")
     return having, [run for run in runs if run not in having]
 
@@ -179,7 +194,7 @@ def _table(group: Group, baseline: str | None, resamples: int, store: Store | No
     reference = _baseline(group, baseline, scores, lower)
     keys = {entry.label: _key(entry, reference, group.metric, resamples) for entry in group.configurations}
     known = store.results(list(keys.values())) if store else {}
-    computed = {label: known[key] for label, key in keys.items() if key in known}
+    computed = {label: known[key] for label, key in keys.items() if key in known and _is_sound(known[key])}
     if len(computed) < len(keys):
         missing = [entry for entry in group.configurations if entry.label not in computed]
         fresh = _statistics(group, missing, reference, resamples)
@@ -214,11 +229,12 @@ def _baseline(group: Group, wanted: str | None, scores: Mapping[str, float], low
 
 
 def _values(entry: Configuration, metric: str) -> list[float]:
-    primary = entry.runs[0].record["primary_metric"]["name"] == metric
-    return [
-        float(run.record["primary_metric"]["value"] if primary else run.score(metric))  # type: ignore[arg-type]
-        for run in entry.runs
-    ]
+    return [_value(run, metric) for run in entry.runs]
+
+
+def _value(run: Run, metric: str) -> float:
+    primary = run.record["primary_metric"]
+    return float(primary["value"] if primary["name"] == metric else run.score(metric))  # type: ignore[arg-type]
 
 
 def _key(entry: Configuration, reference: Configuration | None, metric: str, resamples: int) -> str:
@@ -344,8 +360,27 @@ def mean_or_none(values: Sequence[Any]) -> float | None:
     return fmean(map(float, values)) if all(isinstance(value, int | float) for value in values) else None
 
 
-def _estimate(fields: Mapping[str, Any] | None) -> Estimate | None:
-    return Estimate(**fields) if fields else None
+def _is_sound(computed: Mapping[str, Any]) -> bool:
+    """Whether a kept result is what ``_Evidence.of`` gives: a store that was damaged costs time, and no comparison."""
+    estimates = [computed.get("interval"), computed.get("difference")]
+    return (
+        computed.keys() == {"interval", "difference", "consistency", "collapsed", "notes"}
+        and all(found is None or _is_estimate(found) for found in estimates)
+        and check_rule(computed["consistency"], "0 <= float <= 1 | null")
+        and check_rule(computed["collapsed"], "int >= 0 | null")
+        and check_rule(computed["notes"], "list[str]")
+    )
+
+
+def _is_estimate(found: Any) -> bool:
+    if not isinstance(found, dict) or found.keys() != {entry.name for entry in fields(Estimate)}:
+        return False
+    optional = ("p", "detectable")
+    return all(isinstance(value, float | int) or (value is None and key in optional) for key, value in found.items())
+
+
+def _estimate(kept: Mapping[str, Any] | None) -> Estimate | None:
+    return Estimate(**kept) if kept else None
 
 
 def _adjusted(rows: list[Row]) -> list[Row]:

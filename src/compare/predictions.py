@@ -1,46 +1,27 @@
 """Reading ``predictions.parquet`` of many runs into panels."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from src.compare.grouping import Group
 from src.compare.statistics.panel import Array, Panel, make_panel
+from src.compare.verified import OF_CLASSES, as_classes
+from src.runs.predictions_reading import Predictions, PredictionsError, read_split
 from src.runs.reading import Run
-from src.runs.record import PREDICTIONS
+from src.utils.errors import in_short
+
+MOST_BYTES = 8 * 2**30  # of a table of label against prediction for every example of a run
 
 
-@dataclass(frozen=True)
-class Predictions:
-    """Labels and predictions of one run on one split, in the order of the examples' index."""
-
-    index: Array
-    labels: Array
-    predictions: Array
-
-
-def read_predictions(run: Run, split: str) -> Predictions | str:
-    """One run's predictions on a split, or why there are none."""
-    path = run.folder / PREDICTIONS
+def read_predictions(run: Run, split: str, metric: str) -> Predictions | str:
+    """One run's predictions on a split, as classes where the metric takes them; or why there are none."""
     try:
-        with pq.ParquetFile(path) as file:  # much quicker to open than a data set of one file
-            table = file.read(columns=["split", "index", "label", "prediction"], use_threads=False)
-        rows = pc.equal(table["split"], split)
-        index, labels, predictions = (table[name].filter(rows).to_numpy() for name in ("index", "label", "prediction"))
-    except FileNotFoundError:
-        return f"{PREDICTIONS} is missing"
-    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        return f"{PREDICTIONS} is unreadable: {(str(error).splitlines() or [''])[0]}"
-    if not len(index):
-        return f"{PREDICTIONS} holds no row of {split}"
-    if not (np.isfinite(labels).all() and np.isfinite(predictions).all()):
-        return f"{PREDICTIONS} holds values that are not finite"
-    order = np.argsort(index, kind="stable")
-    return Predictions(index[order], labels[order], predictions[order])
+        found = read_split(run.folder, split)
+        return Predictions(found.index, *as_classes(found)) if metric in OF_CLASSES else found
+    except PredictionsError as error:
+        return str(error)
 
 
 def group_panel(group: Group, runs: Sequence[Run]) -> tuple[Panel | None, dict[str, int], dict[str, str]]:
@@ -50,7 +31,7 @@ def group_panel(group: Group, runs: Sequence[Run]) -> tuple[Panel | None, dict[s
         The panel; the row in it of each run by folder; and the runs that are not in it by folder, with the reason.
     """
     split = str(group.fixed["split"])
-    found = {str(run.folder): read_predictions(run, split) for run in runs}
+    found = {str(run.folder): read_predictions(run, split, group.metric) for run in runs}
     problems = {folder: item for folder, item in found.items() if isinstance(item, str)}
     good = {folder: item for folder, item in found.items() if isinstance(item, Predictions)}
     if not good:
@@ -61,10 +42,24 @@ def group_panel(group: Group, runs: Sequence[Run]) -> tuple[Panel | None, dict[s
             problems[folder] = "other examples or labels than the group's other runs"
             del good[folder]
     predictions = np.stack([item.predictions for item in good.values()])
-    panel = make_panel(group.metric, reference.labels, predictions, _num_classes(reference.labels, predictions))
+    try:
+        panel = _panel(group.metric, reference.labels, predictions)
+    except Exception as error:  # the last net: the scores of the records stand
+        return None, {}, problems | dict.fromkeys(good, f"no statistics from predictions: {in_short(error)}")
     if panel is None:
         return None, {}, problems | dict.fromkeys(good, f"{group.metric} cannot be recomputed from predictions")
     return panel, {folder: row for row, folder in enumerate(good)}, problems
+
+
+def _panel(metric: str, labels: Array, predictions: Array) -> Panel | None:
+    """The panel; classes that nothing is of and nobody predicts are left out, which changes no metric."""
+    if metric not in OF_CLASSES:
+        return make_panel(metric, labels, predictions, None)
+    known = np.unique(np.concatenate([[0, 1], labels, predictions.ravel()]))  # F1 of two classes is of class 1
+    if 8 * len(known) ** 2 * predictions.size > MOST_BYTES or 8 * len(known) ** 4 > MOST_BYTES:
+        raise MemoryError(f"{len(known)} classes are too many for {predictions.size:,} predictions")
+    places = (np.searchsorted(known, labels), np.searchsorted(known, predictions))
+    return make_panel(metric, *places, len(known))
 
 
 def agreement(predictions: Array) -> float | None:
@@ -83,10 +78,4 @@ def _same_examples(one: Predictions, other: Predictions) -> bool:
 
 def _most_common(found: Sequence[Predictions]) -> Predictions:
     keys = [(len(item.index), item.index.tobytes(), item.labels.tobytes()) for item in found]
-    return found[keys.index(max(set(keys), key=keys.count))]
-
-
-def _num_classes(labels: Array, predictions: Array) -> int | None:
-    """One more than the largest class, at least 2; None for regression, whose predictions are no integers."""
-    classes = np.issubdtype(predictions.dtype, np.integer)
-    return max(2, int(labels.max()) + 1, int(predictions.max()) + 1) if classes else None
+    return found[keys.index(Counter(keys).most_common(1)[0][0])]  # of equally common ones the first

@@ -25,6 +25,7 @@ NO_DIFFERENCE: dict[str, str] = {
     "data.metrics": "what else is computed from the same predictions; the metric that is compared splits the groups",
     "training.per_device_eval_batch_size": "predictions are made row by row",
 }
+GROUPS = ("model", "backbone", "data")
 MISSING = object()  # neither in the record nor known to have a default: equal to itself alone
 
 
@@ -78,36 +79,39 @@ def default_of(key: str, run: Run) -> Any:
     """
     config = run.record.get("config") or {}
     model = config.get("model") or {}
-    names = tuple((config.get(group) or {}).get("name") for group in ("model", "backbone", "data"))
+    names = tuple((config.get(group) or {}).get("name") for group in GROUPS)
     target = (model.get("adapter") or {}).get("_target_") if isinstance(model.get("adapter"), Mapping) else None
     return _default_of(key, names, str(target))
 
 
 @functools.cache
 def _default_of(key: str, names: tuple[str | None, ...], target: str) -> Any:
+    try:
+        return _look_up(key, names, target)
+    except (OmegaConfBaseException, ValueError, TypeError, AttributeError):  # it refers to what is not known here
+        return MISSING
+
+
+def _look_up(key: str, names: tuple[str | None, ...], target: str) -> Any:
     group, _, field = key.partition(".")
     if group == "training":  # a key that was taken out of the config is the library's to decide
         ours: Any = OmegaConf.load(CONF / "training" / "default.yaml")
-        return training_defaults().get(field, ours.get(field, MISSING))
+        library = training_defaults()
+        return library[field] if field in library else ours.get(field, MISSING)
     if group == "model" and field.count(".") == 1:
         library = peft_defaults(target)
         if (name := field.partition(".")[2]) in library:
             return library[name]
-    try:
-        value = OmegaConf.select(_defaults(names), key, default=MISSING)
-    except OmegaConfBaseException:  # it refers to what is not known here
-        return MISSING
-    if OmegaConf.is_config(value):
-        value = _plain(OmegaConf.to_container(value))
-    return value
+    value = OmegaConf.select(_defaults(names), key, default=MISSING)
+    return _plain(OmegaConf.to_container(value)) if OmegaConf.is_config(value) else value
 
 
 @functools.cache
 def _defaults(names: tuple[str | None, ...]) -> Any:
     """The primary config with the named choices of model, backbone and data over it, as far as they are our own."""
     parts = [OmegaConf.load(CONF / "config.yaml")]
-    for group, name in zip(("model", "backbone", "data"), names, strict=True):
+    for group, name in zip(GROUPS, names, strict=True):
         file = CONF / group / f"{name}.yaml"
-        if name and file.is_file():
+        if name and file in (CONF / group).iterdir():
             parts.append(OmegaConf.create({group: OmegaConf.load(file)}))
     return OmegaConf.merge(*parts)

@@ -4,7 +4,6 @@ Twice: first as it is written, so that a missing key or a wrong type is named be
 then with all interpolations resolved.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -235,11 +234,15 @@ def _check_search(search: Mapping[str, Any]) -> None:
 def _check_start(run: str | None) -> None:
     if run is None:
         return
-    path = Path(run).expanduser() / "result.json"
+    from src.runs.reading import load_record  # its tables are made of this room's rules
+
+    folder = Path(run).expanduser()
     try:
-        status = json.loads(path.read_text(encoding="utf-8"))["status"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"init_from={run} is not a run folder: {path} cannot be read ({error})") from error
+        status = load_record(folder).get("status")
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"init_from={run} is not a run folder: {folder / 'result.json'} cannot be read ({error})"
+        ) from error
     if status != "ok":
         raise UserError(f"init_from={run}: that run's status is {status!r}; only a finished run has an adapter")
 

@@ -12,7 +12,9 @@ from omegaconf.errors import OmegaConfBaseException
 from src.config import check_rule
 from src.config.known_names import TARGET, ForeignNameError, targets
 from src.utils.errors import UserError
+from src.utils.files import read_regular
 
+LARGEST = 4 * 2**20  # bytes
 FILE = Path(".hydra") / "config.yaml"
 # The one kind of interpolation that is followed: to another value of the same node. Resolvers are functions.
 WITHIN = re.compile(r"\$\{data(\.\w+)+\}")
@@ -46,7 +48,7 @@ def read_data(folder: Path) -> DictConfig:
     if not file.is_file():
         raise UserError(f"{folder} holds no {FILE}, so its data cannot be found")
     try:
-        raw: Any = OmegaConf.to_container(OmegaConf.load(file))
+        raw: Any = OmegaConf.to_container(OmegaConf.create(_text(file)))
     except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException, RecursionError) as error:
         raise UserError(f"{file} cannot be read: {error}") from error
     data = raw.get("data") if isinstance(raw, dict) else None
@@ -64,6 +66,14 @@ def read_data(folder: Path) -> DictConfig:
     _check_interpolations(file, resolved, None)  # two values may make a new one together
     _check_loaders(file, resolved)
     return found
+
+
+def _text(file: Path) -> str:
+    """The config's text, if it is none that grows when it is read: a few lines of aliases can fill any memory."""
+    text = read_regular(file, LARGEST).decode("utf-8")
+    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+        raise ValueError("it holds aliases (*), and Hydra writes none")
+    return text
 
 
 def _check_interpolations(file: Path, data: Any, allowed: re.Pattern[str] | None) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from src.runs.lock import PREFIX, locked, marked
-from src.runs.record import ADAPTER, CHECKPOINT, HISTORY, PREDICTIONS, PROFILE, RESULT, SUMMARY, read_record
+from src.runs.record import ADAPTER, CHECKPOINT, HISTORY, PREDICTIONS, PROFILE, RESULT, SUMMARY, unchecked_record
 from src.utils import fence
 from src.utils.errors import UserError
 from src.utils.paths import ROOT
@@ -43,7 +43,7 @@ def claimed(folder: Path, more: Sequence[str] = ()) -> Iterator[None]:
 
 def is_ours(folder: Path) -> bool:
     """Whether a record or a lock says that this program has worked in the folder."""
-    return {"status", "schema_version"} <= read_record(folder).keys() or marked(folder)
+    return {"status", "schema_version"} <= unchecked_record(folder).keys() or marked(folder)
 
 
 def own_files(folder: Path) -> Iterator[Path]:

@@ -6,6 +6,7 @@ from typing import Any
 from src.runs.reading import find_runs, read_run
 from src.runs.record import RESULT
 from src.utils.errors import UserError
+from src.utils.printable import shown_path
 
 
 def open_run(path: str | Path) -> tuple[Path, dict[str, Any]]:
@@ -13,13 +14,13 @@ def open_run(path: str | Path) -> tuple[Path, dict[str, Any]]:
     folder = Path(path).expanduser()
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder")
-    if not (folder / RESULT).is_file():
-        below = [str(run.folder) for run in find_runs([folder])]
+    if not (folder / RESULT).exists():
+        below = [shown_path(run.folder) for run in find_runs([folder]) if run.problem is None]
         hint = f"; runs below it: {', '.join(below[:5])}{' ...' if len(below) > 5 else ''}" if below else ""
         raise UserError(f"{folder} is not a run: it holds no {RESULT}{hint}")
     run = read_run(folder)
-    if run.record.get("status") != "ok":
-        raise UserError(f"{folder} cannot be used: {run.problem}")
+    if run.record.get("status") != "ok":  # none at all where the record breaks the schema
+        raise UserError(f"{shown_path(folder)} cannot be used: {run.problem}")
     if tasks := run.record.get("tasks"):
         raise UserError(
             f"{folder} has a head for each of {', '.join(tasks)}; only runs of one task can be deployed yet"

@@ -1,23 +1,35 @@
 """Finding and reading run records below any folders."""
 
-import json
-import os
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src.runs.record import HISTORY, PREDICTIONS, RESULT, SCHEMA_VERSION
+from src.runs.finding import Found, find_folders
+from src.runs.record import HISTORY, PREDICTIONS, RESULT
+from src.runs.schema import RecordError, check_comparable, check_line, check_record, parse_record
 from src.runs.store import Store
-from src.utils.errors import UserError
+from src.utils.errors import UserError, in_short
+from src.utils.files import open_regular, read_regular
+from src.utils.printable import printable, shown_path
+from src.utils.strict_json import read_json
+
+log = logging.getLogger(__name__)
 
 # A folder's state as far as a comparison goes: time of change and size of its record and its predictions.
 Stamp = tuple[int, ...]
+LARGEST_RECORD = 64 * 2**20  # bytes
+LARGEST_HISTORY = 256 * 2**20
+LARGEST_LINE = 2**20
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run folder and what its ``result.json`` says; ``problem`` is why it cannot be compared, or None."""
+    """One run folder and what its ``result.json`` says; ``problem`` is why it cannot be compared, or None.
+
+    A record that breaks the schema is not here at all: it is empty, and the problem says so.
+    """
 
     folder: Path
     record: dict[str, Any]
@@ -26,7 +38,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        return self.folder.name
+        return printable(self.folder.name)
 
     @property
     def method(self) -> str:
@@ -76,39 +88,26 @@ class Run:
 
 
 def find_runs(roots: Iterable[Path], store: Store | None = None) -> list[Run]:
-    """Every run below the roots, in the order of their paths, each once; unreadable ones with their problem.
+    """Every run below the roots, in the order of their paths, each once, and what could not be looked into.
 
-    Links are followed; a folder reached twice, also by a loop of links, is read once. Nothing below a run's own folder
-    is looked at.
+    Links are followed; a folder reached twice, also by a loop of links, is read once. Each run that cannot be read, and
+    each entry that cannot be followed, is in the list with its problem: nothing is left out without a word.
     """
-    seen: set[tuple[int, int]] = set()
-    folders = sorted(folder for root in roots for folder in _run_folders(Path(root).resolve(), seen))
-    stamps = {str(folder): _stamp(folder) for folder in folders}
+    found = sorted(find_folders(roots, RESULT), key=lambda entry: entry.folder)
+    stamps = {str(entry.folder): _stamp(entry.folder) for entry in found if entry.problem is None}
     known = store.records(stamps) if store else {}
-    runs = [read_run(folder, known.get(str(folder)), stamps[str(folder)]) for folder in folders]
+    runs = [_read_found(entry, known, stamps) for entry in found]
     if store:
         store.keep_records({str(run.folder): (run.stamp, run.record) for run in runs
-                            if run.record and str(run.folder) not in known})  # fmt: skip
+                            if run.problem is None and str(run.folder) not in known})  # fmt: skip
     return runs
 
 
-def _run_folders(root: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
-    waiting = [root]
-    while waiting:
-        folder = waiting.pop()
-        try:
-            status = folder.stat()
-            if (status.st_dev, status.st_ino) in seen:
-                continue
-            seen.add((status.st_dev, status.st_ino))
-            with os.scandir(folder) as entries:
-                names = list(entries)
-            if any(entry.name == RESULT for entry in names):
-                yield folder
-            else:
-                waiting += [folder / entry.name for entry in names if entry.is_dir()]
-        except OSError:  # no permission, or gone since it was listed
-            continue
+def _read_found(entry: Found, known: dict[str, dict[str, Any]], stamps: dict[str, Stamp]) -> Run:
+    if entry.problem is not None:
+        return Run(entry.folder, {}, entry.problem)
+    key = str(entry.folder)
+    return read_run(entry.folder, known.get(key), stamps[key])
 
 
 def _stamp(folder: Path) -> Stamp:
@@ -122,47 +121,65 @@ def _stamp(folder: Path) -> Stamp:
     return tuple(stamp)
 
 
+def load_record(folder: Path) -> dict[str, Any]:
+    """A run's record, in which every field is what the schema says.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        RecordError: if it cannot be read, or breaks the schema.
+    """
+    try:
+        return parse_record(read_regular(folder / RESULT, LARGEST_RECORD))
+    except (RecordError, FileNotFoundError):
+        raise
+    except OSError as error:
+        raise RecordError(f"unreadable: {error.strerror or in_short(error)}") from error
+
+
 def read_run(folder: Path, record: dict[str, Any] | None = None, stamp: Stamp | None = None) -> Run:
     """Read one record, or take the one that is known; never raises for what a file may hold."""
     stamp = _stamp(folder) if stamp is None else stamp
-    if record is None:
-        try:
-            record = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            return Run(folder, {}, f"unreadable: {error}", stamp)
-    if not isinstance(record, dict):
-        return Run(folder, {}, "unreadable: not a record", stamp)
+    if record is not None and _is_comparable(record):
+        return Run(folder, record, None, stamp)
     try:
-        problem = _problem(record)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        problem = f"unreadable: {type(error).__name__}: {error} where the record's field should be"
-    return Run(folder, record, problem, stamp)
+        record = load_record(folder)
+    except FileNotFoundError as error:
+        return Run(folder, {}, f"unreadable: {error.strerror}", stamp)
+    except RecordError as error:
+        return Run(folder, {}, str(error), stamp)
+    except Exception as error:  # the last net: what no rule foresaw costs one run, and no comparison
+        return Run(folder, {}, f"unreadable: {in_short(error)}", stamp)
+    return Run(folder, record, _problem(record), stamp)
+
+
+def _is_comparable(record: dict[str, Any]) -> bool:
+    """Whether a kept record can be believed: what was kept may be damaged, and then the file is read."""
+    try:
+        check_record(record)
+        return _problem(record) is None
+    except RecordError:
+        return False
+
+
+def read_again(folders: Iterable[str]) -> dict[str, Run]:
+    """The runs of a comparison once more, by folder; raises UserError if one has changed since, and is none now."""
+    runs = {folder: read_run(Path(folder)) for folder in folders}
+    for folder, run in runs.items():
+        if run.problem is not None:
+            raise UserError(f"{folder} has changed while it was compared: {run.problem}")
+    return runs
 
 
 def _problem(record: dict[str, Any]) -> str | None:
-    version = record.get("schema_version")
-    if not isinstance(version, int) or version > SCHEMA_VERSION:
-        return f"schema version {version!r} is not {SCHEMA_VERSION}: made by a newer program"
+    """Why a sound record cannot be compared."""
     status = record.get("status")
     if status == "failed":
-        return f"failed: {(record.get('error') or {}).get('message', 'no reason given')}"
+        return f"failed: {(record.get('error') or {}).get('message') or 'no reason given'}"
     if status != "ok":
         return f"status {status!r}: not finished"
     if (record.get("primary_metric") or {}).get("value") is None:
-        return "no score: " + ", ".join(record.get("flags") or ["the metric is missing"])
-    _check_types(record)
-    return None
-
-
-def _check_types(record: dict[str, Any]) -> None:
-    """Touch what a comparison will use, so that a record with holes is named before the table is drawn."""
-    float(record["primary_metric"]["value"]), str(record["primary_metric"]["name"]), int(record["seed"])
-    str(record["method"]), str(record["data"]), str(record["backbone"])
-    for key in ("adapter", "router", "head", "trainable", "total"):
-        int(record["params"][key])
-    float(record["time"]["train_s"])
-    for key in ("memory", "training", "metrics"):
-        dict(record.get(key) or {})
+        return "no score: " + (", ".join(record.get("flags") or []) or "the metric is missing")
+    return check_comparable(record)
 
 
 def read_history(folder: Path, strict: bool = False) -> list[dict[str, Any]]:
@@ -170,24 +187,43 @@ def read_history(folder: Path, strict: bool = False) -> list[dict[str, Any]]:
 
     Args:
         folder: the run's.
-        strict: refuse a line that is no JSON object, instead of leaving it out; a killed run leaves half of one.
+        strict: refuse a line that breaks the schema, instead of leaving it out with a warning. A last line without an
+            end is left out in silence: a killed run leaves half of one.
 
     Raises:
         UserError: where ``strict`` says so.
     """
     path = folder / HISTORY
+    found, problems = [], []
     try:
-        texts = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
+        for number, line in _lines(path):
+            problem = line if isinstance(line, str) else check_line(line)
+            if problem is None:
+                found.append(line)
+            else:
+                problems.append(f"line {number}: {problem}")
+    except FileNotFoundError:
         return []
-    found = []
-    for text in filter(str.strip, texts):
-        try:
-            line = json.loads(text)
-        except ValueError:
-            line = None
-        if isinstance(line, dict):
-            found.append(line)
-        elif strict:
-            raise UserError(f"{path} cannot be read: {text[:80]!r} is no JSON object")
+    except OSError as error:
+        problems.append(error.strerror or in_short(error))
+    if problems and strict:
+        raise UserError(f"{shown_path(path)} cannot be read: {problems[0]}")
+    if problems:
+        more = f" ({len(problems)} such lines)" if len(problems) > 1 else ""
+        log.warning("%s: left out: %s%s", shown_path(path), problems[0], more)
     return found
+
+
+def _lines(path: Path) -> Iterator[tuple[int, Any]]:
+    """The number of each line, and its value, or in its place what is wrong with it as a text."""
+    with open_regular(path, LARGEST_HISTORY) as file:
+        for number, text in enumerate(iter(lambda: file.readline(LARGEST_LINE), b""), start=1):
+            if not text.strip():
+                continue
+            try:
+                line = read_json(text)
+            except ValueError as error:
+                if text.endswith(b"\n") or len(text) == LARGEST_LINE:
+                    yield number, f"{printable(text[:80].decode(errors='replace').strip())!r} is no JSON: {error}"
+                continue
+            yield number, "no JSON object" if isinstance(line, str) else line

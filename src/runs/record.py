@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from src.models.description import DESCRIPTION, TENSORS
 from src.runs.identity import identity, relevant
+from src.runs.schema import SCHEMA_VERSION
 from src.utils import fence
 from src.utils.errors import UserError
 from src.utils.fence import LostLockError
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 1
 LONGEST = 2**26  # bytes of a record that are read; ours have some thousands
 RESULT, HISTORY, PREDICTIONS, SUMMARY = "result.json", "history.jsonl", "predictions.parquet", "model_summary.txt"
 ADAPTER, CHECKPOINT, PROFILE = "adapter", "checkpoint.pt", "profile"
@@ -150,8 +150,11 @@ def environment() -> dict[str, Any]:
     return {"versions": _versions(), "git": _git(), "hardware": _hardware()}
 
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """What ``result.json`` says; empty if there is none that can be read."""
+def unchecked_record(folder: Path) -> dict[str, Any]:
+    """What ``result.json`` says, whether it can be true or not: enough to see whose folder it is.
+
+    Empty if there is none that can be read; ``load_record`` checks it.
+    """
     path = folder / RESULT
     try:
         if not path.is_file() or path.stat().st_size > LONGEST:  # a pipe would be waited for

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-VERSION = 1  # raise it when the meaning of what is kept changes
+VERSION = 2  # raise it when the meaning of what is kept changes
 
 
 class Store:
@@ -36,7 +36,8 @@ class Store:
         """The kept records of those folders whose stamp has not changed."""
         texts = {path: _text(stamp) for path, stamp in stamps.items()}
         rows = self._query("SELECT path, stamp, body FROM records", ())
-        return {path: json.loads(body) for path, stamp, body in rows if texts.get(path) == stamp}
+        found = {path: _value(body) for path, stamp, body in rows if texts.get(path) == stamp}
+        return {path: record for path, record in found.items() if isinstance(record, dict)}
 
     def keep_records(self, records: Mapping[str, tuple[tuple[int, ...], dict[str, Any]]]) -> None:
         """Keep records by their folder, each with its stamp."""
@@ -50,8 +51,8 @@ class Store:
             part = keys[start : start + 500]
             marks = ",".join("?" * len(part))
             rows = self._query(f"SELECT key, body FROM results WHERE key IN ({marks})", part)
-            found |= {key: json.loads(body) for key, body in rows}
-        return found
+            found |= {key: _value(body) for key, body in rows}
+        return {key: value for key, value in found.items() if isinstance(value, dict)}
 
     def keep_results(self, results: dict[str, Any]) -> None:
         rows = [(key, json.dumps(value)) for key, value in results.items()]
@@ -74,6 +75,14 @@ class Store:
                 self._database.executemany(sql, rows)
         except sqlite3.Error:
             return
+
+
+def _value(body: Any) -> Any:
+    """What a kept text says; None if it is damaged."""
+    try:
+        return json.loads(body)
+    except (ValueError, TypeError, RecursionError):
+        return None
 
 
 def _text(stamp: tuple[int, ...]) -> str:

@@ -1,7 +1,7 @@
 """How long a job will take, from those that are finished."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from src.sweep.job import SweepJob
@@ -14,9 +14,10 @@ def estimate(job: SweepJob, finished: Sequence[tuple[SweepJob, dict[str, Any]]])
     this job's epochs (or steps).
     """
     alike = [
-        (len(set(job.given) & set(other.given)), record["time"]["total_s"] * _work(job) / _work(other))
+        (len(set(job.given) & set(other.given)), seconds * _work(job) / _work(other))
         for other, record in finished
-        if other.task.backbone == job.task.backbone
+        if (seconds := total_seconds(record)) is not None
+        and other.task.backbone == job.task.backbone
         and other.task.data.name == job.task.data.name
         and (_steps(job) is None) == (_steps(other) is None)
     ]
@@ -24,6 +25,11 @@ def estimate(job: SweepJob, finished: Sequence[tuple[SweepJob, dict[str, Any]]])
         return None
     most = max(shared for shared, _ in alike)
     return statistics.median(seconds for shared, seconds in alike if shared == most)
+
+
+def total_seconds(record: Mapping[str, Any]) -> float | None:
+    """What a finished job took in all; None where its record does not say so."""
+    return (record.get("time") or {}).get("total_s")
 
 
 def _steps(job: SweepJob) -> int | None:

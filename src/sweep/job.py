@@ -17,7 +17,9 @@ import src.cli  # noqa: F401  registers the resolvers that the config needs, als
 from src.runs.claim import claimed
 from src.runs.identity import identity
 from src.runs.lock import LockedError, owner
-from src.runs.record import read_record, score
+from src.runs.reading import load_record
+from src.runs.record import score
+from src.runs.schema import RecordError
 from src.sweep.compose import Composer
 from src.training.run import resolve, run_job
 from src.utils import reuse
@@ -121,6 +123,19 @@ class Outcome:
 def _logs_to_file(config: DictConfig) -> bool:
     """Whether the job's log goes to a file besides the terminal."""
     return {"console", "file"} <= set(OmegaConf.select(config, "hydra.job_logging.root.handlers") or ())
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """What ``result.json`` says; empty if there is none that can be read.
+
+    Of a record that breaks the schema its status alone, so that a finished run counts as another one, and not as none.
+    """
+    try:
+        return load_record(folder)
+    except FileNotFoundError:
+        return {}
+    except RecordError as error:
+        return {"status": error.status} if error.status else {}
 
 
 def identify(job: SweepJob) -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from src.sweep.estimate import estimate
+from src.sweep.estimate import estimate, total_seconds
 from src.sweep.job import SweepJob
 from src.utils.errors import UserError
 
@@ -27,7 +27,7 @@ def print_plan(jobs: Sequence[SweepJob], folder: Path, console: Console | None =
     total, unknown = 0.0, 0
     for job in jobs:
         state = job.state()
-        seconds = job.record()["time"]["total_s"] if state == "done" else estimate(job, finished)
+        seconds = total_seconds(job.record()) if state == "done" else estimate(job, finished)
         if state != "done":
             total, unknown = total + (seconds or 0), unknown + (seconds is None)
         own = [text for text in job.given if text not in common and not text.startswith(LEFT_OUT)]

@@ -3,7 +3,6 @@
 All of it is read from the jobs' folders, so it is the same for every launcher, also where jobs run on other machines.
 """
 
-import json
 import logging
 import math
 import shutil
@@ -20,8 +19,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from src.runs.reading import LARGEST_HISTORY
 from src.runs.record import HISTORY, RESULT
+from src.runs.schema import check_line
 from src.sweep.job import SweepJob
+from src.utils.files import open_regular
+from src.utils.strict_json import read_json
 
 PERIOD = 0.5  # seconds between two looks at the folders
 LINES = 16  # status lines at most; a pack may run more jobs than a terminal has lines
@@ -238,19 +241,19 @@ def _position(job: SweepJob) -> tuple[float, str]:
 def _tail(job: SweepJob) -> list[dict[str, Any]]:
     """The last lines of the history; one that is being written, or was cut, is left out."""
     try:
-        with (job.folder / HISTORY).open("rb") as file:
+        with open_regular(job.folder / HISTORY, LARGEST_HISTORY) as file:
             file.seek(0, 2)
             file.seek(max(0, file.tell() - TAIL))
-            texts = file.read().decode(errors="replace").splitlines()
+            texts = file.read().splitlines()
     except OSError:
         return []
     found = []
     for text in texts:
         try:
-            found.append(json.loads(text))
+            found.append(read_json(text))
         except ValueError:
             continue
-    return [line for line in found if isinstance(line, dict)]
+    return [line for line in found if check_line(line) is None]
 
 
 def _work(job: SweepJob) -> float:

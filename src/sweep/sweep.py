@@ -219,7 +219,7 @@ def _refuse_conflicts(jobs: list[SweepJob], states: Sequence[str], on_conflict: 
 def _seen(job: SweepJob) -> Outcome:
     """A job's outcome as its record tells it."""
     record, state = job.record(), job.state()
-    reason = (record.get("error") or {}).get("message", "").partition("\n")[0]
+    reason = str((record.get("error") or {}).get("message") or "").partition("\n")[0]
     match state:
         case "done" | "conflict":
             return Outcome("ok", value=score(record))

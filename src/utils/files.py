@@ -1,14 +1,16 @@
-"""Writing files whole or not at all."""
+"""Writing files whole or not at all, and reading those that others made."""
 
 import errno
 import os
 import re
 import shutil
+import stat
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from src.utils import fence
 from src.utils.places import make_folder, writing
@@ -102,6 +104,43 @@ def append_line(path: Path, line: str) -> None:
         except OSError:
             file.truncate(size)
             raise
+
+
+@contextmanager
+def open_regular(path: Path, limit: int) -> Iterator[BinaryIO]:
+    """A file to read, if it is one: a pipe, a device or a socket of that name is not even opened.
+
+    Args:
+        path: the file; links are followed.
+        limit: bytes that it may have at most.
+
+    Raises:
+        OSError: if there is none, it cannot be read, is none that lies on a disk, or is larger than that.
+    """
+    _check_regular(path, path.stat(), limit)
+    # It may have been replaced since the look; a pipe would otherwise wait for its writer.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        _check_regular(path, os.fstat(descriptor), limit)
+        yield file
+
+
+def read_regular(path: Path, limit: int) -> bytes:
+    """What a file holds; see ``open_regular``."""
+    with open_regular(path, limit) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(f"{path.name} grew beyond {limit:,} bytes")
+    return content
+
+
+def _check_regular(path: Path, status: os.stat_result, limit: int) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise OSError(f"{path.name} is a folder")
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(f"{path.name} is no regular file")
+    if status.st_size > limit:
+        raise OSError(f"{path.name} has {status.st_size:,} bytes, and at most {limit:,} are read")
 
 
 @contextmanager

@@ -105,6 +105,19 @@ def make_run(
     return folder
 
 
+def change_predictions(folder: Path, task: Task = PAIRS, **columns: Any) -> None:
+    """Replace columns of a run's predictions, and its record's scores by those that they give then."""
+    path = folder / "predictions.parquet"
+    table = pq.read_table(path).to_pandas().assign(**columns)
+    table.to_parquet(path, index=False)
+    record = json.loads((folder / "result.json").read_text())
+    labels, answers = table.label.to_numpy(), table.prediction.to_numpy()
+    scores = {name: _score(name, task, labels, answers) for name in (task.metric, *task.extra)}
+    record["metrics"] |= {"selected": scores}
+    record["primary_metric"] |= {"value": scores[task.metric]}
+    (folder / "result.json").write_text(json.dumps(record))
+
+
 def make_sweep(
     root: Path,
     methods: tuple[Method, ...] = METHODS,

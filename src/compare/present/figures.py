@@ -11,7 +11,7 @@ from src.compare.present.curves import TIME_TITLE, Curve, learning_curves
 from src.compare.sensitivity import Sweep, sweeps
 from src.plotting.axes import zero_log
 from src.plotting.palette import Style, styles
-from src.runs.reading import read_run
+from src.runs.reading import read_again
 from src.utils.files import whole
 from src.utils.places import make_folder
 
@@ -63,7 +63,8 @@ def _figures(table: Table) -> list[tuple[str, float, Any]]:
     if compared:
         height = 1.0 + 0.24 * len(compared)
         found.append(("differences", height, lambda axes, looks: _forest(axes, table, compared, looks)))
-    records = {folder: read_run(Path(folder)).record for row in table.rows for folder in row.folders}
+    runs = read_again(folder for row in table.rows for folder in row.folders)
+    records = {folder: run.record for folder, run in runs.items()}
     best = {curve.method: curve for curve in reversed(learning_curves(table, records))}  # rows come best first
     for name in ("steps", "seconds"):
         known = {method: curve for method, curve in best.items() if None not in getattr(curve, name)}

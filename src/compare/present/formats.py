@@ -13,8 +13,10 @@ from src.compare.grouping import held_fixed
 from src.compare.present.columns import columns, ranks, score_cells
 from src.compare.present.words import sentences
 from src.compare.settings import settings_of
+from src.compare.verified import verified
 from src.runs.reading import Run
 from src.runs.record import jsonable
+from src.runs.store import Store
 from src.utils.errors import UserError
 from src.utils.files import whole
 
@@ -86,7 +88,7 @@ FORMATS: dict[str, Callable[[Comparison, bool], str]] = {
 }
 
 
-def write_tidy(runs: Sequence[Run], path: Path) -> None:
+def write_tidy(runs: Sequence[Run], path: Path, store: Store | None = None) -> None:
     """One row per run that can be compared: what it is, every score, count, time and hyperparameter.
 
     Raises:
@@ -97,26 +99,34 @@ def write_tidy(runs: Sequence[Run], path: Path) -> None:
 
     if path.suffix not in (".csv", ".parquet"):
         raise UserError(f"--tidy {path}: the ending decides the format; choices: .csv, .parquet")
-    frame = pd.DataFrame([_tidy(run) for run in runs if run.problem is None])
+    frame = pd.DataFrame([_tidy(run) for run in verified(runs, store) if run.problem is None])
     with whole(path) as temporary:
         if path.suffix == ".csv":
             frame.to_csv(temporary, index=False)
         else:
-            frame.to_parquet(temporary, index=False)
+            frame.apply(_of_one_kind).to_parquet(temporary, index=False)
+
+
+def _of_one_kind(column: Any) -> Any:
+    """A hyperparameter whose values are of several kinds, as text: a column of Parquet has one."""
+    kinds = {type(value) for value in column.dropna()} if column.dtype == object else set()
+    return column.map(str, na_action="ignore") if len(kinds) > 1 else column
 
 
 def _tidy(run: Run) -> dict[str, Any]:
     record = run.record
-    scores = {f"{when}.{name}": value for when, found in record["metrics"].items() for name, value in found.items()}
+    scores = {f"{when}.{name}": value for when, found in record["metrics"].items()
+              for name, value in (found or {}).items()}  # fmt: skip
     chosen = {key: str(value) if isinstance(value, tuple) else value for key, value in settings_of(run).items()}
     counts = {f"params.{key}": value for key, value in run.params.items()}
-    return {
+    own = {
         "run": str(run.folder), "method": run.method, "seed": run.seed, **held_fixed(run),
         "score": record["primary_metric"]["value"], **scores, **counts,
         "adapter_bytes": record.get("adapter_bytes"), "peak_mb": run.peak_mb,
         **{f"time.{key}": value for key, value in record["time"].items()},
-        "flags": " ".join(record.get("flags") or []), "commit": (record.get("git") or {}).get("commit"), **chosen,
+        "flags": " ".join(record.get("flags") or []), "commit": (record.get("git") or {}).get("commit"),
     }  # fmt: skip
+    return own | {key: value for key, value in chosen.items() if key not in own}  # a setting takes no field's place
 
 
 def _plain_row(table: Table, index: int, with_pscp: bool) -> dict[str, Any]:

@@ -38,6 +38,7 @@ def print_comparison(
         console.print(_matrix(matrix, most))
     if comparison.tables:
         console.print(Text(EXPLANATION, style="dim"))
+    console.print(Text(comparison.total))
     for folder, reason in comparison.left_out[:MOST_LEFT_OUT]:
         console.print(Text(f"left out: {Path(folder).name}: {(reason.splitlines() or [''])[0]}"))
     if (more := len(comparison.left_out) - MOST_LEFT_OUT) > 0:

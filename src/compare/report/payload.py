@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from src.compare.comparison import Comparison, Row, Table
@@ -14,7 +13,7 @@ from src.compare.published import Published, published_rows
 from src.compare.sensitivity import sweeps
 from src.compare.settings import settings_of
 from src.plotting.axes import zero_log
-from src.runs.reading import Run, read_run
+from src.runs.reading import Run, read_again
 
 Record = Mapping[str, Any]
 ADAPTER = "model.adapter."  # the adapter's own hyperparameters come first in a tooltip, without this
@@ -26,9 +25,7 @@ FINGERPRINTS = ("started", "config_hash", "data_fingerprint", "backbone_fingerpr
 
 def payload(comparison: Comparison, with_published: bool) -> dict[str, Any]:
     """Points, curves and records of all tables. What many runs share is stored once, in ``parts``."""
-    runs = {
-        folder: read_run(Path(folder)) for table in comparison.tables for row in table.rows for folder in row.folders
-    }
+    runs = read_again(folder for table in comparison.tables for row in table.rows for folder in row.folders)
     parts = Parts()
     ids = {folder: index for index, folder in enumerate(runs)}
     return {

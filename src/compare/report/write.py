@@ -45,7 +45,7 @@ def write_report(
         groups=[_group(table, published) for table in comparison.tables],
         matrices=[_matrix(matrix) for matrix in comparison.matrices],
         left_out=comparison.left_out,
-        runs=comparison.runs,
+        total=comparison.total,
         styles=looks,
         css=Markup((FOLDER / "report.css").read_text(encoding="utf-8")),
         data=Markup(script_json(data)),
