@@ -4,6 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,8 @@ def run_sweep(jobs: list[SweepJob], launcher: Launcher, folder: Path, settings: 
         for job in todo:
             outcomes.setdefault(job.name, _seen(job))
         found = [outcomes[job.name] for job in jobs]
-        print_summary(jobs, found)
+        with suppress(OSError):  # a terminal or a pipe that is gone
+            print_summary(jobs, found)
         after_sweep(folder)
     if all(outcome.finished for outcome in found):
         resume.withdraw()

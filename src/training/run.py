@@ -1,6 +1,6 @@
 """One job: from a composed config to a finished run folder."""
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,7 +50,8 @@ def run_job(
         with isolated() if member is None else nullcontext():
             value = fit(resolved, record, member)
     if record.writes:  # the record says "ok" now
-        (folder / CHECKPOINT).unlink(missing_ok=True)
+        with suppress(OSError):  # a checkpoint that is left is not gone on with
+            (folder / CHECKPOINT).unlink(missing_ok=True)
     return value
 
 

@@ -16,6 +16,7 @@ from src.compare.after_sweep import after_sweep
 from src.runs.record import write_json
 from src.sweep.sweep import Compose, check_jobs, finish, make_jobs
 from src.tune.arm import Arm, check_arms, name_arms
+from src.tune.database import SQLITE, database
 from src.tune.expected import expected_best
 from src.tune.figure import plot_expected_best
 from src.tune.space import edges
@@ -39,9 +40,17 @@ def tune(batch: Sequence[Sequence[str]], compose: Compose, launcher: Launcher, f
 
     Raises:
         UserError: if an arm cannot be tuned, or a winner's run failed.
+        UnwritableError: if the folder, or the studies' database in it, cannot be written.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = f"sqlite:///{folder / 'study.sqlite'}"
+    storage = f"{SQLITE}{folder / 'study.sqlite'}"
+    with database(storage):
+        _tune(batch, compose, launcher, folder, cfg, storage)
+
+
+def _tune(
+    batch: Sequence[Sequence[str]], compose: Compose, launcher: Launcher, folder: Path, cfg: DictConfig, storage: str
+) -> None:
     configs = [compose(overrides) for overrides in batch]
     check_jobs(batch, configs)
     names = name_arms(batch, configs)
@@ -75,9 +84,11 @@ def _run_trials(arms: Sequence[Arm], compose: Compose, launcher: Launcher, folde
         (arm.name, trial.number): make_jobs([arm.trial_overrides(trial)], compose, folder / TRIALS)[0]
         for arm, trial in waiting
     }
-    finish(list({job.name: job for job in jobs.values()}.values()), launcher, cfg.sweep)
-    for arm, trial in waiting:
-        arm.judge(trial, jobs[arm.name, trial.number])
+    outcomes = finish(list({job.name: job for job in jobs.values()}.values()), launcher, cfg.sweep)
+    judged = [arm.judge(trial, jobs[arm.name, trial.number]) for arm, trial in waiting]
+    if not any(judged):  # another round would end like this one
+        reasons = (reason for key in jobs if (reason := outcomes[jobs[key].name].reason))
+        raise UserError(f"none of {len(waiting)} trials came to its end: {next(reasons, 'their records say no more')}")
     return True
 
 
