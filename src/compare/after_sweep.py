@@ -1,12 +1,30 @@
 """After a sweep: its comparison, printed and as a report in the sweep's folder."""
 
+import logging
 from pathlib import Path
+
+from src.utils.errors import in_short
+from src.utils.places import explain, place_error
+
+log = logging.getLogger(__name__)
 
 REPORT = "report.html"
 
 
 def after_sweep(folder: Path) -> None:
-    """Print the comparison of the sweep's runs and write its report; also when some jobs failed."""
+    """Print the comparison of the sweep's runs and write its report; also when some jobs failed.
+
+    Whatever fails here is one line of the log: the runs are what the sweep was for, and how they ended is its outcome.
+    """
+    try:
+        _compare(folder)
+    except Exception as error:
+        place = place_error(error)
+        why = explain(place) if place is not None else in_short(error)
+        log.error("the runs of %s are not compared, or without a report: %s", folder, why)
+
+
+def _compare(folder: Path) -> None:
     from src.commands.compare import open_store
     from src.compare.comparison import compare_runs
     from src.compare.present.table import print_comparison

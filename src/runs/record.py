@@ -9,6 +9,7 @@ import platform
 import subprocess
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -25,6 +26,7 @@ from src.utils.errors import UserError
 from src.utils.fence import LostLockError
 from src.utils.files import append_line, remove_unfinished, write_whole
 from src.utils.places import UnwritableError, make_folder
+from src.utils.reserve import Reserve
 
 if TYPE_CHECKING:
     from src.commands.run import Before
@@ -52,6 +54,7 @@ class Record:
 
     def __init__(self, folder: Path, cfg: DictConfig, before: "Before | None" = None) -> None:
         self.folder, self.before = folder, before
+        self.reserve = Reserve(folder)
         self.began = False  # whether training did
         self.writes = fence.writes()
         config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
@@ -72,29 +75,53 @@ class Record:
         make_folder(self.folder)
         if self.writes:
             remove_unfinished(self.folder)
-        self.update()
+            self.reserve.take()
+        try:
+            self.update()
+        except BaseException:
+            self.reserve.free()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.reserve.free()  # the last word may need it
         if error is None:
-            self.update(status="ok")
+            try:
+                self.update(status="ok")
+            except UnwritableError as refused:
+                self._end_badly(refused)
+                raise
             if self.writes:
-                (self.folder / CHECKPOINT).unlink(missing_ok=True)
+                with suppress(OSError):  # a checkpoint that is left is not gone on with
+                    (self.folder / CHECKPOINT).unlink(missing_ok=True)
         elif isinstance(error, LostLockError):
             return  # what the folder's new owner writes there stays
         elif isinstance(error, UserError) and not self.began and self.before is not None:
             if self.writes:
                 self.before.restore()
+                if self._is_left():
+                    self._end_badly(error)
         else:
-            message = str(error) or type(error).__name__
-            text = "".join(traceback.format_exception(error))
-            status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-            try:
-                self.update(status=status, error={"type": type(error).__name__, "message": message, "traceback": text})
-            except (UnwritableError, LostLockError) as refused:  # what ended the run is said, not what came after it
-                log.error("%s", refused)
+            self._end_badly(error)
+
+    def _is_left(self) -> bool:
+        """Whether this run's record, which should be gone, still is in the folder: the disk refused that, too."""
+        try:
+            found = json.loads((self.folder / RESULT).read_text(encoding="utf-8"))
+            return bool(found["status"] == "running" and found["started"] == self.fields["started"])
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            return False
+
+    def _end_badly(self, error: BaseException) -> None:
+        message = str(error) or type(error).__name__
+        text = "".join(traceback.format_exception(error))
+        status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        try:
+            self.update(status=status, error={"type": type(error).__name__, "message": message, "traceback": text})
+        except (UnwritableError, LostLockError) as refused:  # what ended the run is said, not what came after it
+            log.error("the record cannot say that the run is %s: %s", status, refused)
 
     def identify(self, cfg: DictConfig) -> None:
         """Record the identity of the config as it is run, and the budget that it keeps."""

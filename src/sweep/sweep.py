@@ -5,6 +5,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,8 @@ def run_sweep(jobs: list[SweepJob], launcher: Launcher, folder: Path, settings: 
             if not outcomes[job.name].finished and job.state() == "done":  # by now
                 outcomes[job.name] = Outcome("skipped", BY_ANOTHER, _seen(job).value)
         found = [outcomes[job.name] for job in jobs]
-        print_summary(jobs, found)
+        with suppress(OSError):  # a terminal or a pipe that is gone
+            print_summary(jobs, found)
         after_sweep(folder)
     if all(outcome.finished for outcome in found):
         resume.withdraw()

@@ -37,8 +37,8 @@ def _run(task: Any) -> Outcome:
     try:
         return run_composed(task, execute) if isinstance(task, DictConfig) else task.run()
     except Exception as error:  # what comes up before the job itself does, as a folder that cannot be made
-        traceback.print_exc()
-        place = place_error(error)
+        if (place := place_error(error)) is None:
+            traceback.print_exc()
         return Outcome("failed", explain(place) if place else str(error).partition("\n")[0] or type(error).__name__)
 
 

@@ -25,6 +25,7 @@ from src.tune.space import as_overrides, make_space
 from src.tune.watch import PrunedError, make_pruner, trial_id
 from src.utils.errors import UserError
 from src.utils.paths import CONF
+from src.utils.places import UnwritableError
 
 LONGEST = 100  # characters of a name
 SPENT = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -103,15 +104,19 @@ class Arm:
         """The overrides that set what the trial drew."""
         return as_overrides(trial.params, trial.distributions)
 
-    def judge(self, trial: FrozenTrial, job: SweepJob) -> None:
-        """Tell the study how a trial's run ended; one that did not end stays open."""
+    def judge(self, trial: FrozenTrial, job: SweepJob) -> bool:
+        """Tell the study how a trial's run ended; one that did not end, or for want of a disk, stays open.
+
+        Returns:
+            Whether the trial is closed now.
+        """
         record, state = job.record(), job.state()
-        if state not in ("done", "failed"):
-            return
+        error = record.get("error") or {}
+        if state not in ("done", "failed") or error.get("type") == UnwritableError.__name__:
+            return False
         study = self._load()
         storage = get_storage(self.storage)
         storage.set_trial_user_attr(trial_id(self.storage, self.name, trial.number), "folder", job.name)
-        error = record.get("error") or {}
         score = ((record.get("metrics") or {}).get(HOLDOUT) or {}).get(self.metric)
         if error.get("type") == PrunedError.__name__:
             study.tell(trial.number, state=TrialState.PRUNED)
@@ -119,6 +124,7 @@ class Arm:
             study.tell(trial.number, score)
         else:  # a NaN is a failed trial, and no end of the study
             study.tell(trial.number, state=TrialState.FAIL)
+        return True
 
     def winner(self) -> FrozenTrial:
         """The best finished trial.

@@ -17,6 +17,7 @@ from src.runs.record import write_json
 from src.sweep.compose import Composer, task_config
 from src.sweep.sweep import check_jobs, finish, make_jobs, raise_unless_finished
 from src.tune.arm import Arm, check_arms, name_arms
+from src.tune.database import SQLITE, database
 from src.tune.expected import expected_best
 from src.tune.figure import plot_expected_best
 from src.tune.space import edges
@@ -40,9 +41,17 @@ def tune(batch: Sequence[Sequence[str]], compose: Composer, launcher: Launcher, 
 
     Raises:
         UserError: if an arm cannot be tuned, or a winner's run failed.
+        UnwritableError: if the folder, or the studies' database in it, cannot be written.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = f"sqlite:///{folder / 'study.sqlite'}"
+    storage = f"{SQLITE}{folder / 'study.sqlite'}"
+    with database(storage):
+        _tune(batch, compose, launcher, folder, cfg, storage)
+
+
+def _tune(
+    batch: Sequence[Sequence[str]], compose: Composer, launcher: Launcher, folder: Path, cfg: DictConfig, storage: str
+) -> None:
     configs = [compose(overrides) for overrides in batch]
     check_jobs(batch, [task_config(config) for config in configs])
     names = name_arms(batch, configs)
@@ -78,10 +87,12 @@ def _run_trials(arms: Sequence[Arm], compose: Composer, launcher: Launcher, fold
         for arm, trial in waiting
     }
     outcomes = finish(list({job.name: job for job in jobs.values()}.values()), launcher, cfg.sweep)
-    for arm, trial in waiting:
-        arm.judge(trial, jobs[arm.name, trial.number])
+    judged = [arm.judge(trial, jobs[arm.name, trial.number]) for arm, trial in waiting]
     if held := {name: outcome for name, outcome in outcomes.items() if outcome.status == "skipped"}:
         raise_unless_finished(list(held), list(held.values()), "trials")
+    if not any(judged):  # another round would end like this one
+        reasons = (reason for key in jobs if (reason := outcomes[jobs[key].name].reason))
+        raise UserError(f"none of {len(waiting)} trials came to its end: {next(reasons, 'their records say no more')}")
     return True
 
 

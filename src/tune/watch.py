@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from src.tune.database import database
 from src.utils.errors import UserError
 
 WATCH = "src.tune.watch.Watch"  # the only one that there is
@@ -26,13 +27,17 @@ class Watch:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        loaded = optuna.load_study(study_name=study, storage=storage, pruner=make_pruner(pruner))
-        self.trial = optuna.Trial(loaded, trial_id(storage, study, trial))
+        self.storage = storage
+        with database(storage):
+            loaded = optuna.load_study(study_name=study, storage=storage, pruner=make_pruner(pruner))
+            self.trial = optuna.Trial(loaded, trial_id(storage, study, trial))
 
     def __call__(self, epoch: float, score: float) -> None:
         """Raise `PrunedError` if a trial with this score after this epoch is not worth going on with."""
-        self.trial.report(score, round(epoch))
-        if self.trial.should_prune():
+        with database(self.storage):
+            self.trial.report(score, round(epoch))
+            prune = self.trial.should_prune()
+        if prune:
             raise PrunedError(f"pruned after epoch {epoch:g} with a held-out score of {score:.4f}")
 
 

@@ -5,7 +5,7 @@ import itertools
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,9 +22,13 @@ PLACE_ERRORS = frozenset({
 })  # fmt: skip
 WORDS = {errno.EEXIST: "a file is in the folder's place", errno.ENOTDIR: "a file is in a folder's place"}
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-# Libraries turn the system's error into a text of their own: safetensors and pyarrow keep its words, torch does not.
+OF_DISKS = FULL | {errno.EIO, errno.EROFS}  # what nobody raises and catches in passing
+# Libraries turn the system's error into a text of their own: those in Rust (safetensors) keep its number, pyarrow its
+# words, torch neither.
+OF_RUST = re.compile(r"\(os error (\d+)\)")
 OF_TORCH = ("PytorchStreamWriter", "unexpected pos", "iostream error")
-HIDDEN = re.compile("|".join([*(re.escape(os.strerror(code)) for code in sorted(PLACE_ERRORS)), *OF_TORCH]))
+WORDS_OF_PLACES = [re.escape(os.strerror(code)) for code in sorted(PLACE_ERRORS)]
+HIDDEN = re.compile("|".join([*WORDS_OF_PLACES, OF_RUST.pattern, *OF_TORCH]))
 
 
 _outputs: dict[str, str] = {}  # folders that this process was told to write to, and what names them
@@ -69,12 +73,20 @@ def make_folder(folder: Path) -> Path:
 
 
 def place_error(error: BaseException) -> OSError | None:
-    """The system's word on a place among the causes of an error, None if there is none."""
+    """The system's word on a place among the causes of an error, None if there is none.
+
+    Such a word is of ``PLACE_ERRORS``, or it is about a file in a folder that the user chose: one that is gone, or what
+    a file system of another kind refuses.
+    """
     found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, OSError) and (found.errno in PLACE_ERRORS or _no_temporary(found)):
+    seen: set[int] = set()
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        if isinstance(found, OSError) and (found.errno in PLACE_ERRORS or _no_temporary(found) or _is_chosen(found)):
             return found
-        found = found.__cause__
+        # A library that tidies up after an error, or raises one of its own, keeps the first one as context.
+        later = found.__context__
+        found = found.__cause__ or (later if isinstance(later, OSError) and later.errno in OF_DISKS else None)
     return None
 
 
@@ -84,7 +96,7 @@ def explain(error: BaseException, path: Path | None = None) -> str:
     Args:
         error: of the system, or of a library that hides one.
         path: what was written; by default what the error names. Where it names nothing, as with a full disk, every
-            folder without space is named.
+            folder without space is named, or else those that the command was told to write to.
     """
     code = error.errno if isinstance(error, OSError) else None
     named = getattr(error, "filename2", None) or getattr(error, "filename", None)
@@ -95,11 +107,18 @@ def explain(error: BaseException, path: Path | None = None) -> str:
     reason = WORDS.get(code) or os.strerror(code) if code else _reason(error, path)
     if path is None:
         full = [folder for folder in roots() if code in FULL and _is_full(_existing(Path(folder)))]
-        where = "; ".join(f"{folder} ({helps})" for folder, helps in roots().items() if folder in full)
-        return f"{where}: {reason}; make room there, or name another folder" if where else str(error)
+        if where := _with_help(folder for folder in roots() if folder in full):
+            return f"{where}: {reason}; make room there, or name another folder"
+        written = _with_help(_outputs)
+        return f"{reason}, in what is written to: {written}" if code and written else str(error)
     if code in FULL or reason == os.strerror(errno.ENOSPC):
         return f"{path}: {reason}; make room there, or {what_helps(path)} names another folder"
     return f"{path}: {reason}; {what_helps(path)} names another folder"
+
+
+def _with_help(folders: Iterable[str]) -> str:
+    known = roots()
+    return "; ".join(f"{folder} ({known[folder]})" for folder in folders)
 
 
 def what_helps(path: Path) -> str:
@@ -147,6 +166,13 @@ def _arguments() -> Iterator[tuple[str, str]]:
             yield f"{text} ", following
 
 
+def _is_chosen(error: OSError) -> bool:
+    """Whether an error of the system names a file below a folder that the user chose, by a key or a variable."""
+    names = [name for name in (error.filename, error.filename2) if isinstance(name, str | bytes | os.PathLike)]
+    chosen = [Path(folder) for folder, helps in roots().items() if not helps.startswith("HOME=")]
+    return any(_within(Path(os.fsdecode(name)).absolute(), folder) for name in names for folder in chosen)
+
+
 def _within(path: Path, folder: Path) -> bool:
     return path.is_relative_to(folder.expanduser().absolute())
 
@@ -158,6 +184,8 @@ def _no_temporary(error: OSError) -> bool:
 def _reason(error: BaseException, path: Path | None) -> str:
     """The system's words from a library's error; torch keeps none of them."""
     text = f"{error}\n{error.__context__}"
+    if number := OF_RUST.search(text):
+        return os.strerror(int(number[1]))
     for code in PLACE_ERRORS:
         if (words := os.strerror(code)) in text:
             return words
