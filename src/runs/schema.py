@@ -165,12 +165,12 @@ def check_comparable(record: Mapping[str, Any]) -> str | None:
     return problem and f"unreadable: {problem}"
 
 
-def check_line(line: Any) -> str | None:
-    """What is wrong with a line of a history; None if nothing is."""
+def check_line(line: Any, whole: bool = True) -> str | None:
+    """What is wrong with a line of a history; None if nothing is. Unless ``whole`` is asked for, a field may lack."""
     if not isinstance(line, dict):
         return "no JSON object"
     needed = NEEDED_OF_LINE.get(line["event"], ()) if isinstance(line.get("event"), str) else ("event",)
-    missing = (f"{key} is missing" for key in needed if line.get(key) is None)
+    missing = (f"{key} is missing" for key in needed if whole and line.get(key) is None)
     wrong = (_broken(key, value, LINE.get(key, LINE["*"])) for key, value in line.items())
     return next((problem for problem in (*missing, *wrong) if problem), None)
 

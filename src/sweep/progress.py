@@ -253,7 +253,7 @@ def _tail(job: SweepJob) -> list[dict[str, Any]]:
             found.append(read_json(text))
         except ValueError:
             continue
-    return [line for line in found if check_line(line) is None]
+    return [line for line in found if check_line(line, whole=False) is None]
 
 
 def _work(job: SweepJob) -> float:

@@ -170,6 +170,7 @@ def test_all_mutants(place, tmp_path, kind):
 @pytest.mark.parametrize(
     "overrides", [(), ("model=roberta_hydralora",), ("data=mix", "data.tasks=[synth_entailment,synth_similarity]")]
 )
-def test_all_mutants_of_trained_runs(place, train, overrides):
+def test_mutants_of_trained_runs(place, train, overrides):
     base = train(*overrides)
-    try_all(place, base, list(mutants(record_of(base))))
+    found = list(mutants(record_of(base)))
+    try_all(place, base, random.Random(0).sample(found, min(len(found), int(450 * BUDGET))))

@@ -11,8 +11,8 @@ from tests.damaged.mutants import ODD
 from tests.damaged.readers import make_good
 
 BODIES = [
-    *(odd for odd in ODD[::4] if len(odd) < 20_000), "", "half {", '{"interval": 3}',
-    '{"problem": 3}', b"\xff\xfe", 3, None,
+    *(odd for odd in ODD[::4] if len(odd) < 20_000),
+    "", "half {", '{"interval": 3}', '{"problem": 3}', b"\xff\xfe", 3, None,
     '{"interval": {"mean": "x"}, "difference": null, "consistency": null, "collapsed": null, "notes": []}',
     '{"interval": null, "difference": null, "consistency": 42, "collapsed": true, "notes": "x"}',
     '{"schema_version": 1, "status": "ok", "seed": "x"}',
