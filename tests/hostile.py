@@ -464,8 +464,8 @@ def harmless_run(folder: Path) -> Path:
         "metrics": ["accuracy"], "primary_metric": "accuracy", "evaluation_splits": ["validation"], "rows": {},
         "source": "synthetic", "dir": None, "max_length": 64, "max_train_samples": None, "max_eval_samples": None,
         "holdout_fraction": 0.1, "holdout_max": 100,
-        "sources": {"synthetic": {"_target_": "src.data.sources.synthetic.load_synthetic", "task": "paraphrase",
-                                  "seed": 0, "train": 16, "validation": 8, "test": 8}},
+        "sources": {"synthetic": {"_target_": "src.data.sources.synthetic.load_synthetic", "task": "paraphrase", "seed": 0,
+                                  "train": 16, "validation": 8, "test": 8}},
     }  # fmt: skip
     model = {"name": "roberta_lora", "adapter": LORA, "train_parameters": [], "head": {"train": True}}
     backbone = {"name": "nano", "path": str(NANO), "attention": "sdpa", "shortcuts": False}

@@ -2,8 +2,8 @@
 
     python -m assets.nano.pretrain --out assets/nano
 
-The text is the synthetic suite's, from templates that none of its tasks uses (`src.data.sources.synthetic.corpus`), and
-no label of a task is seen. Two objectives share it:
+The text is the synthetic suite's, from templates that none of its tasks uses (`src.data.sources.synthetic.corpus`), and no
+label of a task is seen. Two objectives share it:
 
 masked-language modelling   as RoBERTa's, read from the last layer and from the one below
 replaced-token detection    as ELECTRA's, read from the layer below the last: which words have been tampered with?

@@ -36,7 +36,9 @@ class ResumingSweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         from src.config.launchers import check_launcher
         from src.sweep.job import execute
+        from src.utils.redact import hide
 
+        hide(config)
         check_launcher(OmegaConf.to_container(config.hydra.launcher, resolve=True))  # type: ignore[arg-type]
         with read_write(config), open_dict(config):
             # A relative folder would be looked for in the working folder of each worker.
@@ -83,7 +85,11 @@ class ResumingSweeper(Sweeper):
         return batch
 
     def _compose(self, overrides: Sequence[str]) -> DictConfig:
-        return self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+        from src.utils.redact import hide
+
+        config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+        hide(config)
+        return config
 
 
 def _spellings(override: Override) -> list[str]:

@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from src.cli import answered
 from src.config import validate
 from src.runs.record import RESULT, SUMMARY
 from src.training.run import run_job
 from src.utils import resume_hint as resume
-from src.utils.files import whole
+from src.utils.files import whole, write_whole
 from src.utils.places import UnwritableError, note_output
+from src.utils.redact import hide
 
 HYDRA, LOGS = ".hydra", "*.log"
 
@@ -62,9 +63,19 @@ class CheckedFirst(Callback):
 
         with answered(begun=False):  # Hydra makes a warning of what leaves a callback, but lets an exit pass
             validate(task_config(config))
+            hide(config)  # Hydra writes it down before the run begins
             folder = Path(os.path.abspath(config.hydra.run.dir))  # noqa: PTH100  as Hydra makes it absolute
             _before[folder] = Before(folder)
             note_output(folder, "hydra.run.dir")
+
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """A launcher that composes the job anew has the secrets of config files in it, and Hydra has saved them."""
+        if config.hydra.output_subdir is None or not hide(config):
+            return
+        for file in (Path(config.hydra.runtime.output_dir) / config.hydra.output_subdir).glob("*.yaml"):
+            saved: Any = OmegaConf.load(file)
+            if isinstance(saved, DictConfig) and hide(saved):
+                write_whole(file, OmegaConf.to_yaml(saved))
 
 
 def undo() -> None:

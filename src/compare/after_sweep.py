@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from src.utils.terminal import say
+
 REPORT = "report.html"
 
 
@@ -18,4 +20,4 @@ def after_sweep(folder: Path) -> None:
     print_comparison(comparison, where=folder)
     if comparison.tables:
         write_report(comparison, folder / REPORT)
-        print(f"The report is in {folder / REPORT}")
+        say(f"The report is in {folder / REPORT}")

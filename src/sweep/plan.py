@@ -7,12 +7,12 @@ from omegaconf import OmegaConf
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from src.sweep.estimate import estimate
 from src.sweep.job import SweepJob, task_config
 from src.training.run import resolve
 from src.utils.errors import UserError
+from src.utils.rich_text import Text
 
 LEFT_OUT = ("hydra.",)
 

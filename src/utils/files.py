@@ -1,12 +1,14 @@
-"""Writing files whole or not at all."""
+"""Writing files whole or not at all, and reading those that are files."""
 
 import os
 import shutil
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from src.utils.errors import UserError
 from src.utils.places import make_folder, writing
 
 
@@ -49,6 +51,32 @@ def append_line(path: Path, line: str) -> None:
         except OSError:
             file.truncate(size)
             raise
+
+
+def read_regular(path: Path, limit: int) -> bytes:
+    """A regular file's content; a pipe would be waited for, a device has no end.
+
+    Args:
+        path: the file; a link is followed.
+        limit: bytes that the file may have.
+
+    Raises:
+        UserError: if there is no such file, it is another thing, it is larger, or it cannot be read.
+    """
+    waits_for_nobody = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | waits_for_nobody), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise UserError(f"{path} is no regular file")
+            content = file.read(limit + 1) if status.st_size <= limit else b""
+    except UserError:
+        raise
+    except (OSError, ValueError) as error:  # a null character in the name
+        raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if (size := max(status.st_size, len(content))) > limit:
+        raise UserError(f"{path} has {size:,} bytes, more than the {limit:,} of such a file")
+    return content
 
 
 @contextmanager
