@@ -6,6 +6,7 @@ from pathlib import Path
 
 from src.utils.errors import UserError
 from src.utils.paths import ROOT
+from src.utils.terminal import prepare_process, say
 
 COMMANDS = {
     "tune": ("src.commands.tune:main", "tune every method with the same number of trials, then compare the winners"),
@@ -21,27 +22,28 @@ COMMANDS = {
 
 
 def main() -> int:
+    prepare_process()
     command, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("--help", [])
     if command in ("-h", "--help"):
         print("usage: python -m src COMMAND [ARGUMENTS]; python -m src COMMAND --help\n")
         print("\n".join(f"  {name:<10} {text}" for name, (_, text) in COMMANDS.items()))
         return 0
     if command not in COMMANDS:
-        print(f"error: {command}: no such command; choices: {', '.join(COMMANDS)}", file=sys.stderr)
+        say(f"error: {command}: no such command; choices: {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
     _leave_working_folder()
     try:
         module, _, function = COMMANDS[command][0].partition(":")
         return getattr(importlib.import_module(module), function)(arguments) or 0
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}", file=sys.stderr)
         return 2
     except Exception as error:
         from src.utils.places import explain, place_error
 
         if (place := place_error(error)) is None:
             raise
-        print(f"error: {explain(place)}", file=sys.stderr)
+        say(f"error: {explain(place)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -33,12 +33,15 @@ from src.utils import resume_hint as resume
 from src.utils.errors import UserError
 from src.utils.paths import CONF, ROOT
 from src.utils.places import explain, place_error
+from src.utils.redact import hide_word
+from src.utils.terminal import prepare_log, prepare_process, say
 
 __all__ = ["CONF", "ROOT", "answered", "open_training", "run_app"]
 
 USER_ERROR = 2  # exit status
 _ANSWERED = (UserError, HydraException, OmegaConfBaseException)  # what has a message for people
 
+prepare_log()  # of every process that runs jobs
 setup_globals()  # Hydra's own, which --experimental-rerun leaves out
 # One token a process keeps two runs that start in the same second apart.
 OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
@@ -77,16 +80,17 @@ def run_app(main: Callable[[], Any], command: Sequence[str] | None = None) -> No
         command: what the user called; by default this process's program and arguments.
     """
     global _begun
+    prepare_process()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing, so that the message can be ours
     logging.raiseExceptions = False  # on a full disk every line of the log would be a traceback
     resume.called(command or resume.python(*sys.argv))
     _given[:], _begun = sys.argv[1:], False
     try:
         with answered(begun=False):
-            sys.argv[1:] = prepare([*_given, *_own_folder()])
+            sys.argv[1:] = map(_hidden, prepare([*_given, *_own_folder()]))
             _start(main)
     except Exception:
-        traceback.print_exc()
+        say(traceback.format_exc().rstrip("\n"), file=sys.stderr)
         sys.exit(1)
     finally:
         from src.commands.run import undo
@@ -130,16 +134,21 @@ def answered(begun: bool = True) -> Iterator[None]:
     try:
         yield
     except _ANSWERED as error:
-        print(f"error: {_explain(error)}", file=sys.stderr)
+        say(f"error: {_explain(error)}", file=sys.stderr)
         sys.exit(USER_ERROR)
     except Exception as error:
         if (place := place_error(error)) is None:
             raise
-        print(f"error: {explain(place)}", file=sys.stderr)
+        say(f"error: {explain(place)}", file=sys.stderr)
         sys.exit(USER_ERROR)
     except KeyboardInterrupt as error:
-        print(str(error) or "interrupted", file=sys.stderr)
+        say(str(error) or "interrupted", file=sys.stderr)
         sys.exit(128 + getattr(error, "signum", signal.SIGINT))
+
+
+def _hidden(word: str) -> str:
+    """A word of the command without its secret, which Hydra would write into three files; flags stay as they are."""
+    return word if word.startswith("-") else hide_word(word)
 
 
 def _own_folder() -> list[str]:

@@ -38,7 +38,9 @@ class ResumingSweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         from src.config.launchers import check_launcher
         from src.sweep.job import execute
+        from src.utils.redact import hide
 
+        hide(config)
         check_launcher(OmegaConf.to_container(config.hydra.launcher, resolve=True))  # type: ignore[arg-type]
         with read_write(config), open_dict(config):
             # A relative folder would be looked for in the working folder of each worker.
@@ -89,9 +91,14 @@ class ResumingSweeper(Sweeper):
     @functools.cached_property
     def _compose(self) -> "Composer":
         from src.sweep.compose import Composer
+        from src.utils.redact import hide
 
-        loader = self.hydra_context.config_loader
-        return Composer(lambda overrides: loader.load_sweep_config(self.config, list(overrides)))
+        def composed(overrides: Sequence[str]) -> DictConfig:
+            config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+            hide(config)
+            return config
+
+        return Composer(composed)
 
 
 def _spellings(override: Override) -> list[str]:

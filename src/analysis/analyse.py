@@ -17,6 +17,7 @@ from src.runs.record import write_json
 from src.utils.errors import UserError
 from src.utils.files import filled
 from src.utils.printable import shown_path
+from src.utils.terminal import say
 
 RESULT = "analysis.json"
 
@@ -37,13 +38,13 @@ def analyse_runs(paths: list[Path], out: Path, loss: float | None, score: float 
         result["without_adapters"] = unread
         write_json(out / RESULT, result)
     for name in [*drawn, RESULT]:
-        print(out / name)
+        say(out / name)
     for part in result["breakdown"]:
-        print(f"{part['method']}: {part['verdict']}")
+        say(f"{part['method']}: {part['verdict']}")
     for label, reason in unread.items():
-        print(f"not looked into: {label}: {reason}")
+        say(f"not looked into: {label}: {reason}")
     for part, reason in result["left_out"].items():
-        print(f"left out: {part}: {reason}")
+        say(f"left out: {part}: {reason}")
 
 
 def analyse(
@@ -104,7 +105,7 @@ def _finished(paths: list[Path]) -> list[Run]:
     )
     for run in found:
         if run.problem is not None:
-            print(f"not looked into: {shown_path(run.folder)}: {run.problem}")
+            say(f"not looked into: {shown_path(run.folder)}: {run.problem}")
     if not usable:
         raise UserError(f"no finished run below {', '.join(map(str, paths))}")
     return usable

@@ -22,6 +22,7 @@ from transformers.utils import CONFIG_NAME
 from transformers.utils import logging as transformers_logging
 
 from src.backbones.attention_choice import usable_attention
+from src.backbones.bounds import check_folder, check_size
 from src.backbones.head_start import (
     NEW,
     NO_HEAD,
@@ -104,6 +105,7 @@ def _load(
         theirs = class_names(config)
         _set_labels(config, label_names)
         kind = usable_attention(config, attention)
+        check_size(config, source)
         with seeded(0, "head"), quiet():  # what is drawn here is drawn anew
             model, info = AutoModelForSequenceClassification.from_pretrained(
                 source,
@@ -143,6 +145,8 @@ def _load(
 
 def read_config(source: str, **options: Any) -> Any:
     """A backbone's config; raises UserError if it is of a kind that classifies no text, or an adapter's."""
+    if Path(source).is_dir():
+        check_folder(Path(source))
     refuse_adapter(source, **options)
     config = AutoConfig.from_pretrained(source, **options)
     if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:

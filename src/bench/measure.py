@@ -21,6 +21,7 @@ from src.bench.steps import Settings, measure_latency, measure_memory, measure_s
 from src.runs.record import environment, write_json
 from src.training.arguments import resolve_precision
 from src.utils.errors import UserError
+from src.utils.terminal import say
 
 DTYPES = {"fp32": None, "bf16": torch.bfloat16}
 COLUMNS: dict[str, Callable[[Any], str]] = {
@@ -58,7 +59,7 @@ def measure(options: argparse.Namespace, arguments: list[str]) -> None:
         console.print(table(part, rows))
     if options.plots:
         for path in plot(result["parts"], options.plots):
-            console.print(str(path))
+            say(path)
 
 
 def table(title: str, rows: Sequence[dict[str, Any]]) -> Table:

@@ -16,6 +16,7 @@ from src.utils.cache import cache_dir
 from src.utils.errors import UserError
 from src.utils.places import UnwritableError
 from src.utils.printable import shown_path
+from src.utils.terminal import say
 
 
 def main(arguments: list[str]) -> None:
@@ -52,7 +53,7 @@ def open_store() -> Store | None:
     try:
         return Store(cache_dir("compare") / "index.sqlite")
     except UnwritableError as error:
-        print(f"nothing is kept for the next comparison: {error}", file=sys.stderr)
+        say(f"nothing is kept for the next comparison: {error}", file=sys.stderr)
         return None
 
 
@@ -94,12 +95,12 @@ def _write(comparison: Comparison, options: argparse.Namespace) -> None:
             from src.compare.report import write_report
 
             write_report(comparison, options.html, published=options.published)
-            print(f"The report is in {options.html}", file=sys.stderr)
+            say(f"The report is in {options.html}", file=sys.stderr)
         if options.figures:
             from src.compare.present.figures import write_figures
 
             written = write_figures(comparison, options.figures)
-            print(f"{len(written)} figures are in {options.figures}", file=sys.stderr)
+            say(f"{len(written)} figures are in {options.figures}", file=sys.stderr)
     except OSError as error:
         raise UserError(f"{error.filename or options.html or options.figures}: {error.strerror or error}") from error
 

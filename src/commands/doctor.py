@@ -19,6 +19,7 @@ from src.utils.cache import cache_dir
 from src.utils.errors import UserError
 from src.utils.hub_access import why_unreachable
 from src.utils.paths import CONF, ROOT
+from src.utils.terminal import say
 
 HUB_TIMEOUT = 2.0  # seconds
 GIB = 2**30
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
         print(title)
         for finding in findings:
             bad += finding.bad
-            print(f"  {'!' if finding.bad else ' '} {finding.name:<24} {finding.text}")
+            say(f"  {'!' if finding.bad else ' '} {finding.name:<24} {finding.text}")
         print()
     print(f"{bad} to mend, marked with !" if bad else "Nothing to mend.")
     return int(bad > 0)

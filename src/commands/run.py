@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from src.cli import HiddenByHydraError, answered
 from src.commands.earlier import look
@@ -22,8 +22,10 @@ from src.training.run import run_job
 from src.utils import fence
 from src.utils import resume_hint as resume
 from src.utils.errors import UserError
-from src.utils.files import whole
+from src.utils.files import whole, write_whole
 from src.utils.places import UnwritableError, note_output
+from src.utils.redact import hide
+from src.utils.terminal import say
 
 LOGS, LOCKS = "*.log", f"{PREFIX}*"
 
@@ -86,6 +88,7 @@ class CheckedFirst(Callback):
 
         cfg = task_config(config)
         validate(cfg)
+        hide(config)  # Hydra writes it down before the run begins
         folder = _absolute(config.hydra.run.dir)
         with read_write(config), open_dict(config):
             config.hydra.run.dir = str(folder)
@@ -94,8 +97,17 @@ class CheckedFirst(Callback):
             return
         names = [str(config.hydra.output_subdir or HYDRA), f"{config.hydra.job.name}.log"]
         if (done := claim(cfg, folder, names)) is not None:
-            print(done)
+            say(done)
             sys.exit(0)
+
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """A launcher that composes the job anew has the secrets of config files in it, and Hydra has saved them."""
+        if config.hydra.output_subdir is None or not hide(config):
+            return
+        for file in (Path(config.hydra.runtime.output_dir) / config.hydra.output_subdir).glob("*.yaml"):
+            saved: Any = OmegaConf.load(file)
+            if isinstance(saved, DictConfig) and hide(saved):
+                write_whole(file, OmegaConf.to_yaml(saved))
 
 
 def claim(cfg: DictConfig, folder: Path, names: Sequence[str] = (), again: bool = False) -> str | None:
@@ -153,7 +165,7 @@ def run_alone(cfg: DictConfig, folder: str | Path) -> float:
     # Hydra runs a pickled config without its callbacks, and a command may take them out of the config.
     again = any(word.startswith("--e") for word in sys.argv)  # --experimental-rerun, which argparse lets be shortened
     if folder not in _claims and (done := claim(cfg, folder, again=again)) is not None:
-        print(done)
+        say(done)
         return math.nan if (value := score(unchecked_record(folder))) is None else value
     before, lock = _claims.pop(folder)
     try:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from src.utils.errors import in_short
 from src.utils.places import explain, place_error
+from src.utils.terminal import say
 
 log = logging.getLogger(__name__)
 
@@ -36,4 +37,4 @@ def _compare(folder: Path) -> None:
     print_comparison(comparison, where=folder)
     if comparison.tables:
         write_report(comparison, folder / REPORT)
-        print(f"The report is in {folder / REPORT}")
+        say(f"The report is in {folder / REPORT}")

@@ -13,6 +13,7 @@ from src.runs.identity import NO_PART, NOT_IDENTITY
 from src.runs.reading import Run
 from src.utils.keys import leaves
 from src.utils.paths import CONF
+from src.utils.redact import hides
 
 # Keys of a record's config that cannot make two runs of one seed differ, with the reason; those without a part in a
 # run's identity (NOT_IDENTITY, NO_PART) come first. What is not listed is told apart, a key of tomorrow too.
@@ -37,7 +38,11 @@ def settings_of(run: Run) -> dict[str, Any]:
         "training": record.get("training"),
     }
     # An empty map says as much as one that is missing.
-    found = {key: _plain(value) for key, value in leaves(config) if value != {} and not _makes_no_difference(key)}
+    found = {
+        key: _plain(value)
+        for key, value in leaves(config)
+        if value != {} and not _makes_no_difference(key) and not hides(key, value)
+    }
     if (found.get("training.max_steps") or -1) > 0:
         found.pop("training.num_train_epochs", None)  # steps decide
     if precision := (record.get("training") or {}).get("precision"):

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from src.config.rules import show
 from src.utils.errors import UserError
 from src.utils.paths import CONF
 
@@ -23,8 +24,8 @@ class ForeignNameError(UserError):
 
     def __init__(self, file: Path, key: str, value: Any, choices: str) -> None:
         super().__init__(
-            f"{file}: {key}={value!r} is refused: a saved folder is data, and only the project's own names are looked "
-            f"up; choices: {choices} (see docs/safety.md)"
+            f"{file}: {key[:200]}={show(value)} is refused: a saved folder is data, and only the project's own names "
+            f"are looked up; choices: {choices} (see docs/safety.md)"
         )
 
 
@@ -33,6 +34,16 @@ def targets(group: str) -> frozenset[str]:
     """Every ``_target_`` in a folder of conf: the adapters' classes of ``model``, the loaders of ``data``."""
     found = (value for record in _records(group) for key, value in _leaves(record) if key == TARGET)
     return frozenset(value for value in found if isinstance(value, str))
+
+
+@functools.cache
+def adapter_rules(target: str) -> dict[str, str]:
+    """The rules of a method's keys, of the ``conf/model`` that names its class; of several, those of the first."""
+    for record in _records("model"):
+        for node in record.values():
+            if isinstance(node, dict) and node.get(TARGET) == target:
+                return dict(record.get("rules") or {})
+    return {}
 
 
 @functools.cache

@@ -7,17 +7,19 @@ from typing import Any
 
 import yaml
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from src.config import check_rule
 from src.config.known_names import TARGET, ForeignNameError, targets
+from src.config.rules import show
 from src.utils.errors import UserError
-from src.utils.files import read_regular
+from src.utils.foreign import opened, read_text
+from src.utils.redact import MASK, STANDS_IN
 
 LARGEST = 4 * 2**20  # bytes
 FILE = Path(".hydra") / "config.yaml"
 # The one kind of interpolation that is followed: to another value of the same node. Resolvers are functions.
 WITHIN = re.compile(r"\$\{data(\.\w+)+\}")
+LARGEST, DEEPEST, MOST_ROWS = 2**22, 32, 10**8  # bytes of the file, nodes within nodes, any number of the node
 RULES = {
     "name": "str",
     "text": "list[str]",
@@ -27,7 +29,14 @@ RULES = {
     "primary_metric": "str",
     "evaluation_splits": "list[str]",
     "source": "str",
-    "sources": "map",
+    "sources": "map[map]",
+    "dir": "str | null",
+    "max_length": "int >= 4 | null",
+    "max_train_samples": "int >= 1 | null",
+    "max_eval_samples": "int >= 1 | null",
+    "holdout_fraction": "0 < float < 1 | null",
+    "holdout_max": "int >= 1 | null",
+    "rows": "map[int] | null",
 }
 
 
@@ -45,35 +54,45 @@ def read_data(folder: Path) -> DictConfig:
             a loader that is none of this project's.
     """
     file = folder / FILE
-    if not file.is_file():
+    if not file.exists():
         raise UserError(f"{folder} holds no {FILE}, so its data cannot be found")
-    try:
-        raw: Any = OmegaConf.to_container(OmegaConf.create(_text(file)))
-    except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException, RecursionError) as error:
-        raise UserError(f"{file} cannot be read: {error}") from error
+    with opened(file):
+        text = read_text(file, LARGEST)
+        _check_form(text)
+        raw: Any = OmegaConf.to_container(OmegaConf.create(STANDS_IN.sub(MASK, text)))
     data = raw.get("data") if isinstance(raw, dict) else None
     if not isinstance(data, dict):
         raise UserError(f"{file} names no data")
     _check_interpolations(file, data, WITHIN)
-    found = OmegaConf.create({"data": data})
-    try:
+    with opened(file):
+        found = OmegaConf.create({"data": data})
         resolved: Any = OmegaConf.to_container(found.data, resolve=True)
-    except (ValueError, OmegaConfBaseException, RecursionError) as error:
-        raise UserError(f"{file}: {error}") from error
     for key, rule in RULES.items():
         if not check_rule(resolved.get(key), rule):
-            raise UserError(f"{file}: data.{key}={resolved.get(key)!r} breaks the rule: {rule}")
+            raise UserError(f"{file}: data.{key}={show(resolved.get(key))} breaks the rule: {rule}")
     _check_interpolations(file, resolved, None)  # two values may make a new one together
     _check_loaders(file, resolved)
+    _check_sizes(file, resolved)
     return found
 
 
-def _text(file: Path) -> str:
-    """The config's text, if it is none that grows when it is read: a few lines of aliases can fill any memory."""
-    text = read_regular(file, LARGEST).decode("utf-8")
-    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-        raise ValueError("it holds aliases (*), and Hydra writes none")
-    return text
+def _check_form(text: str) -> None:
+    """Refuse what Hydra never writes: anchors, which can make gigabytes of a few lines, and nodes without end."""
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    depth = 0
+    for event in yaml.parse(text, loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise UserError(f"its nodes are nested more than {DEEPEST} deep")
+        if isinstance(event, yaml.AliasEvent):
+            raise UserError(f"it refers to the anchor &{event.anchor}, which no saved config has")
+
+
+def _check_sizes(file: Path, data: Any) -> None:
+    """Refuse a number that no source of rows can mean: a loader may make that many of them."""
+    for key, value in _leaves(data, "data"):
+        if isinstance(value, int | float) and not abs(value) <= MOST_ROWS:
+            raise UserError(f"{file}: {key}={show(value)} is more than any source has: at most {MOST_ROWS:,}")
 
 
 def _check_interpolations(file: Path, data: Any, allowed: re.Pattern[str] | None) -> None:

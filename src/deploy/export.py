@@ -22,6 +22,8 @@ from src.runs.record import ADAPTER, RESULT, write_json
 from src.runs.schema import SCHEMA_VERSION
 from src.utils.errors import UserError, in_short
 from src.utils.files import filled
+from src.utils.foreign import opened
+from src.utils.terminal import say
 
 LIKE_PEFT = 1e-4  # of the largest logit: two ways to the same sums
 
@@ -38,12 +40,12 @@ def export_run(path: Path, out: Path) -> None:
         rank = write_peft(run.classifier, out)
         run.classifier.backbone.tokenizer.save_pretrained(out)
     model: Any = run.classifier.model
-    print(f"written as a LoRA of rank {rank}; to open it:")
-    print(f"  base = AutoModelForSequenceClassification.from_pretrained({base_model(run.classifier)!r}, ", end="")
-    print(f"num_labels={model.config.num_labels}, ignore_mismatched_sizes=True)")
-    print(f"  model = PeftModel.from_pretrained(base, {str(out)!r})")
+    base = f"{base_model(run.classifier)!r}, num_labels={model.config.num_labels}, ignore_mismatched_sizes=True"
+    say(f"written as a LoRA of rank {rank}; to open it:")
+    say(f"  base = AutoModelForSequenceClassification.from_pretrained({base})")
+    say(f"  model = PeftModel.from_pretrained(base, {str(out)!r})")
     if run.label_names:
-        print(f"  its classes are, in this order: {', '.join(run.label_names)}")
+        say(f"  its classes are, in this order: {', '.join(run.label_names)}")
 
 
 def import_peft(folder: Path, out: Path, backbone: str | None = None, label_names: list[str] | None = None) -> None:
@@ -69,7 +71,8 @@ def import_peft(folder: Path, out: Path, backbone: str | None = None, label_name
     source: dict[str, Any] = {"name": Path(path).name, "path": path}
     if lora.revision and backbone is None:
         source["revision"] = lora.revision
-    names = _label_names(folder, lora, source, label_names)
+    with opened(folder):
+        names = _label_names(folder, lora, source, label_names)
     loaded = load_backbone(source, label_names=names, seed=0)
     model: Any = loaded.model
     encoder = f"{model.base_model_prefix}."
@@ -84,9 +87,9 @@ def import_peft(folder: Path, out: Path, backbone: str | None = None, label_name
         "target_modules": [name.removeprefix(encoder) for name in lora.layers],
     }
     model_cfg = {"name": "peft_lora", "adapter": adapter, "train_parameters": [], "head": {"train": True}}
-    classifier = build_classifier(model_cfg, source, label_names=names, seed=0)
     state = {f"{name}.{part}": t for name, pair in lora.layers.items() for part, t in zip("AB", pair, strict=True)}
-    with torch.no_grad():
+    with opened(folder), torch.no_grad():
+        classifier = build_classifier(model_cfg, source, label_names=names, seed=0)
         classifier.load_state(state | lora.head)
     compared = _compare_with_peft(classifier, folder, source, len(names) or 1)
     record = {
@@ -112,8 +115,8 @@ def import_peft(folder: Path, out: Path, backbone: str | None = None, label_name
         size = save_classifier(classifier, out / ADAPTER)
         write_json(out / RESULT, record | {"adapter_bytes": size})
     if compared is None:
-        print("not compared with the peft library's own load: it is not installed (requirements-peft.txt)")
-    print(f"{len(lora.layers)} adapters of rank {lora.r} and a head for {', '.join(names) or 'a regression'} in {out}")
+        say("not compared with the peft library's own load: it is not installed (requirements-peft.txt)")
+    say(f"{len(lora.layers)} adapters of rank {lora.r} and a head for {', '.join(names) or 'a regression'} in {out}")
 
 
 def _compare_with_peft(classifier: Classifier, folder: Path, source: Mapping[str, Any], outputs: int) -> float | None:

@@ -21,7 +21,10 @@ from src.deploy.trained_run import TrainedRun, load_run
 from src.runs.finished import open_run
 from src.utils.errors import UserError
 from src.utils.files import write_whole
+from src.utils.foreign import opened
 from src.utils.places import make_folder
+from src.utils.terminal import say
+from src.utils.text import line
 
 OFFICIAL = ("CoLA", "SST-2", "MRPC", "STS-B", "MNLI-m", "MNLI-mm", "QNLI", "QQP", "RTE", "WNLI", "AX")
 SUFFIXES = {"test": "", "test_matched": "-m", "test_mismatched": "-mm"}
@@ -60,14 +63,14 @@ def write_submission(
     for path in by_task.values():
         run = load_run(path)
         cfg = _data_config(run, glue_data)
-        for name, rows in _test_sets(run, cfg):
-            print(f"{name}.tsv: {len(rows)} rows from {run.folder}")
+        for name, rows in _opened_sets(run, cfg):
+            say(f"{name}.tsv: {len(rows)} rows from {run.folder}")
             keep_inputs("--glue-submission", out / f"{name}.tsv", _glue_files(cfg), runs)
             make_folder(out)
             write_whole(out / f"{name}.tsv", _answers(run, cfg, rows, batch_size))
             written[name] = len(rows)
     if missing := [name for name in OFFICIAL if not (out / f"{name}.tsv").is_file()]:
-        print(f"The server wants these files as well: {', '.join(f'{name}.tsv' for name in missing)}")
+        say(f"The server wants these files as well: {', '.join(f'{name}.tsv' for name in missing)}")
     return written
 
 
@@ -87,6 +90,11 @@ def _data_config(run: TrainedRun, glue_data: Path | None) -> Any:
     return cfg.data
 
 
+def _opened_sets(run: TrainedRun, cfg: Any) -> list[tuple[str, Dataset]]:
+    with opened(run.folder):
+        return list(_test_sets(run, cfg))
+
+
 def _test_sets(run: TrainedRun, cfg: Any) -> Iterator[tuple[str, Dataset]]:
     """Name of the file and rows, for every test set that the task's model answers."""
     folder = cfg.sources.tsv.folder
@@ -104,7 +112,7 @@ def _test_sets(run: TrainedRun, cfg: Any) -> Iterator[tuple[str, Dataset]]:
         try:
             yield DIAGNOSTIC, _diagnostic(run, cfg)
         except UserError as error:
-            print(f"{DIAGNOSTIC}.tsv is not written: {error}")
+            say(f"{DIAGNOSTIC}.tsv is not written: {error}")
 
 
 def _diagnostic(run: TrainedRun, cfg: Any) -> Dataset:
@@ -131,8 +139,12 @@ def _answers(run: TrainedRun, cfg: Any, rows: Dataset, batch_size: int) -> str:
     logits = run.logits(rows["text"][:], pairs, batch_size=batch_size, progress=True)
     if run.label_names:
         spelling = list(cfg.sources.tsv.get("spelling") or run.label_names)
+        if len(spelling) != len(run.label_names):
+            raise UserError(
+                f"{run.folder}: data.sources.tsv.spelling has {len(spelling)} of {len(run.label_names)} classes"
+            )
         answers = [spelling[number] for number in logits.argmax(-1).tolist()]
     else:
         answers = [f"{value:.3f}" for value in logits[:, 0].clamp(LOWEST, HIGHEST).tolist()]
-    lines = [f"{index}\t{answer}" for index, answer in zip(rows["idx"][:], answers, strict=True)]
+    lines = [f"{index}\t{line(answer)}" for index, answer in zip(rows["idx"][:], answers, strict=True)]
     return "\n".join(["index\tprediction", *lines]) + "\n"

@@ -14,6 +14,7 @@ from src.deploy.trained_run import TrainedRun, load_run
 from src.models.inject import adapters, merge_all
 from src.utils.errors import UserError
 from src.utils.files import filled, write_whole
+from src.utils.terminal import say
 
 REPORT = "merge.json"
 # What adding the update to the weight may change, as a share of the largest logit (at least of 1). The sum is rounded
@@ -71,7 +72,7 @@ def merge_run(path: Path, out: Path, *, rows: int = 256, tolerance: float | None
         for name, logits in before.items()
     }
     for name, found in compared.items():
-        print(
+        say(
             f"{name}: logits differ by at most {found.max_difference:.3g} (allowed {found.tolerance:.3g}), "
             f"{found.label_flips} of {found.rows} labels flip ({probe.source})"
         )
@@ -82,7 +83,7 @@ def merge_run(path: Path, out: Path, *, rows: int = 256, tolerance: float | None
     with filled(out):
         write_plain(run, out)
         write_whole(out / REPORT, json.dumps(report, indent=2) + "\n")
-    print(f"AutoModelForSequenceClassification.from_pretrained({str(out)!r}) opens the merged model")
+    say(f"AutoModelForSequenceClassification.from_pretrained({str(out)!r}) opens the merged model")
     return compared
 
 

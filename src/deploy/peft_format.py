@@ -7,18 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
+from src.config import check_rule
+from src.config.rules import show
 from src.models.adapter import AdapterLinear, LowRankAdapter
 from src.models.classifier import Classifier
 from src.models.inject import adapter_state, adapters, some
+from src.models.tensors import read_tensors
 from src.utils.errors import UserError
 from src.utils.files import whole, write_whole
+from src.utils.foreign import opened, read_json
 from src.utils.places import make_folder
+from src.utils.text import line
 
 CONFIG, TENSORS = "adapter_config.json", "adapter_model.safetensors"
+LARGEST = 2**24  # bytes of the config
 PREFIX = "base_model.model."
 
 # The fields of peft.LoraConfig. A field that is in neither list has to be empty (its default), or the checkpoint is
@@ -51,6 +56,22 @@ NO_MATTER = (
     "runtime_config",
     "eva_config",
 )
+# What the fields that are read may be; one that is absent or null has the library's default.
+FIELDS = {
+    "base_model_name_or_path": "str | null",
+    "revision": "str | null",
+    "r": "int >= 1 | null",
+    "lora_alpha": "float > 0 | null",
+    "lora_dropout": "0 <= float < 1 | null",
+    "use_rslora": "bool | null",
+    "bias": "str | null",
+    "init_lora_weights": "bool | str | null",
+    "target_modules": "str | list[str] | null",
+    "exclude_modules": "str | list[str] | null",
+    "layers_to_transform": "int | list[int] | null",
+    "layers_pattern": "str | list[str] | null",
+    "modules_to_save": "list[str] | null",
+}
 PLAIN = (*READ[1:], "target_modules", "exclude_modules", "layers_to_transform", "layers_pattern", "modules_to_save")
 # Starts that leave the base's weights as they are. Others (pissa, olora, corda, loftq, lora_ga) take the adapter's
 # start out of them, which the checkpoint does not hold.
@@ -169,21 +190,14 @@ def read_peft(folder: Path) -> PeftLora:
     Raises:
         UserError: if the folder holds no such thing, or a LoRA with parts that ours has not.
     """
-    if not (folder / CONFIG).is_file():
+    if not (folder / CONFIG).exists():
         raise UserError(f"{folder} holds no peft checkpoint: {CONFIG} is missing")
-    if not (folder / TENSORS).is_file():
+    if not (folder / TENSORS).exists():
         raise UserError(f"{folder}: {TENSORS} is missing (a pickled adapter_model.bin is not read: save it anew)")
-    try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{folder / CONFIG} is not JSON: {error}") from error
-    if not isinstance(config, dict):
-        raise UserError(f"{folder / CONFIG} holds no JSON object")
-    r, alpha = _check_fields(folder, config)
-    try:
-        tensors = {name.removeprefix(PREFIX): tensor for name, tensor in load_file(folder / TENSORS).items()}
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{folder / TENSORS} cannot be read: {error}") from error
+    config = read_json(folder / CONFIG, LARGEST)
+    with opened(folder / CONFIG):
+        r, alpha = _check_fields(folder, config)
+    tensors = {name.removeprefix(PREFIX): tensor for name, tensor in read_tensors(folder / TENSORS).items()}
     ends = (".lora_A.weight", ".lora_B.weight")
     names = [name.removesuffix(ends[0]) for name in tensors if name.endswith(ends[0])]
     layers = {
@@ -192,22 +206,27 @@ def read_peft(folder: Path) -> PeftLora:
     if unknown := [name for name in tensors if "lora_" in name]:
         raise UserError(f"{folder}: tensors without a counterpart here: {some(unknown)}")
     base, revision = config.get("base_model_name_or_path"), config.get("revision")
-    return PeftLora(base, revision, r, alpha, config.get("lora_dropout", 0.0), layers, tensors)
+    return PeftLora(base, revision, r, alpha, config.get("lora_dropout") or 0.0, layers, tensors)
 
 
 def plain_fields(folder: Path) -> dict[str, Any]:
     """The fields of a checkpoint that ``read_peft`` has taken, without those that could name code."""
-    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    config = read_json(folder / CONFIG, LARGEST)
     return {key: config[key] for key in PLAIN if key in config}
 
 
 def _check_fields(folder: Path, config: Mapping[str, Any]) -> tuple[int, float]:
     """See that each field is understood, or of no matter, or not in use; return rank and alpha."""
+    for key, rule in FIELDS.items():
+        if not check_rule(config.get(key), rule):
+            raise UserError(f"{folder / CONFIG}: {key}={show(config[key])} breaks the rule: {rule}")
     if config.get("peft_type") != "LORA":
         raise UserError(f"{folder} holds a {config.get('peft_type')} adapter; only LORA can be read")
-    if strange := [key for key, value in config.items() if value and key not in (*READ, *NO_MATTER)]:
-        raise UserError(f"{folder}: {', '.join(f'{key}={config[key]}' for key in strange)} has no counterpart here")
-    if config.get("bias", "none") != "none":
+    if strange := [
+        line(f"{key}={value}")[:200] for key, value in config.items() if value and key not in (*READ, *NO_MATTER)
+    ]:
+        raise UserError(f"{folder}: {', '.join(strange)} has no counterpart here")
+    if (config.get("bias") or "none") != "none":
         raise UserError(f"{folder}: bias={config['bias']} trains the encoder's biases; only bias=none can be read")
     start = config.get("init_lora_weights")
     if (start.lower() if isinstance(start, str) else start) not in PLAIN_STARTS:
@@ -219,10 +238,5 @@ def _check_fields(folder: Path, config: Mapping[str, Any]) -> tuple[int, float]:
             f"{folder}: init_lora_weights={start} may change the weights of the base model, which the checkpoint does "
             f"not hold{way_out if str(start).startswith(CONVERTIBLE) else ''}"
         )
-    r, alpha, dropout = (
-        config.get(key, default) for key, default in (("r", 8), ("lora_alpha", 8), ("lora_dropout", 0.0))
-    )
-    numbers = isinstance(r, int) and all(isinstance(x, int | float) for x in (alpha, dropout))
-    if not numbers or r < 1 or alpha <= 0 or not 0 <= dropout < 1:
-        raise UserError(f"{folder}: r={r}, lora_alpha={alpha}, lora_dropout={dropout} are no LoRA's")
+    r, alpha = config.get("r") or 8, config.get("lora_alpha") or 8
     return r, alpha * (math.sqrt(r) if config.get("use_rslora") else 1)

@@ -10,12 +10,14 @@ from src.deploy.trained_run import Prediction, TrainedRun, load_run
 from src.utils.errors import UserError
 from src.utils.files import write_whole
 from src.utils.places import make_folder
+from src.utils.terminal import say
+from src.utils.text import cell
 
 
 def predict_text(folder: Path, text: str, text2: str | None) -> None:
     """Print what the run says about one text, as a line of JSON."""
     answer = load_run(folder).predict([text], None if text2 is None else [text2])[0]
-    print(json.dumps({"label": answer.label} | ({"scores": answer.scores} if answer.scores else {})))
+    say(json.dumps({"label": answer.label} | ({"scores": answer.scores} if answer.scores else {})))
 
 
 def predict_file(folder: Path, path: Path, columns: list[str] | None, out: Path, batch_size: int) -> None:
@@ -28,7 +30,7 @@ def predict_file(folder: Path, path: Path, columns: list[str] | None, out: Path,
     keep_inputs("--out", out, [path, Path(locate(run.classifier.description["backbone"]))], [folder])
     texts, pairs = _read(run, path, columns)
     _write(out, run, run.predict(texts, pairs, batch_size=batch_size, progress=True))
-    print(f"{len(texts)} rows in {out}")
+    say(f"{len(texts)} rows in {out}")
 
 
 def _read(run: TrainedRun, path: Path, columns: list[str] | None) -> tuple[list[str], list[str] | None]:
@@ -53,9 +55,9 @@ def _read(run: TrainedRun, path: Path, columns: list[str] | None) -> tuple[list[
 
 def _write(path: Path, run: TrainedRun, answers: list[Prediction]) -> None:
     """Columns ``index``, ``prediction`` and, of a classification, each class's probability."""
-    lines = ["\t".join(["index", "prediction", *run.label_names])]
+    lines = ["\t".join(map(cell, ["index", "prediction", *run.label_names]))]
     for index, answer in enumerate(answers):
-        label = answer.label if isinstance(answer.label, str) else f"{answer.label:.6g}"
+        label = cell(answer.label) if isinstance(answer.label, str) else f"{answer.label:.6g}"
         lines.append("\t".join([str(index), label, *(f"{score:.6f}" for score in answer.scores.values())]))
     make_folder(path.parent)
     write_whole(path, "\n".join(lines) + "\n")

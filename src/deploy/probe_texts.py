@@ -8,6 +8,7 @@ from src.data.load import load_data
 from src.data.sources.synthetic import load_synthetic
 from src.deploy.trained_run import TrainedRun
 from src.utils.errors import UserError
+from src.utils.foreign import opened
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +25,9 @@ class Probe:
 def probe_texts(run: TrainedRun, rows: int) -> Probe:
     """The first rows of the run's evaluation split; where its data is out of reach, sentences of the embedded suite."""
     try:
-        data = load_data(run.config().data, holdout=False)
-        split = data.task.evaluation_splits[0]
+        with opened(run.folder):
+            data = load_data(run.config().data, holdout=False)
+            split = data.task.evaluation_splits[0]
         chosen, source = data.splits[split], f"{data.task.name} {split}"
     except ForeignNameError:
         raise
@@ -36,5 +38,5 @@ def probe_texts(run: TrainedRun, rows: int) -> Probe:
     chosen = chosen.select(range(min(rows, len(chosen))))
     paired = "text_pair" in chosen.column_names and (run.text is None or len(run.text) == 2)
     if not paired and run.text is not None and len(run.text) == 2:
-        raise AssertionError("a task of pairs has rows without a second text")
+        raise UserError(f"{run.folder}: its record names two texts a row, and its data has one")
     return Probe(chosen["text"][:], chosen["text_pair"][:] if paired else None, source)

@@ -9,19 +9,21 @@ from typing import Any
 
 import torch
 from hydra.utils import get_method
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from src.backbones.fast_paths.choose import use_shortcuts
 from src.backbones.load import Backbone, load_backbone, with_heads
+from src.config.rules import show
 from src.models.description import DESCRIPTION, FORMAT_VERSION, TENSORS, read_description
 from src.models.inject import copy_state, count_parameters, endings
 from src.models.method import Adaptation, make_method
 from src.models.rank import check_rank
 from src.models.schedule import Schedule
+from src.models.tensors import read_tensors
 from src.utils.errors import UserError
 from src.utils.files import whole, write_whole
+from src.utils.foreign import opened
 from src.utils.places import make_folder
 from src.utils.seeding import seeded
 
@@ -197,30 +199,28 @@ def load_classifier(folder: Path, *, own: bool = False) -> Classifier:
             those of the training.
     """
     classifier = untrained_classifier(folder, own=own)
-    with torch.no_grad():
+    with opened(folder / TENSORS), torch.no_grad():
         classifier.load_state(load_tensors(folder))
     classifier.model.eval()
     return classifier
 
 
 def load_tensors(folder: Path) -> dict[str, Tensor]:
-    """A saved classifier's tensors; raises UserError if there is no such file, or it is no safetensors file."""
-    try:
-        return load_file(folder / TENSORS)
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{folder / TENSORS} cannot be read: {error}") from error
+    """A saved classifier's tensors; raises UserError like ``read_tensors``."""
+    return read_tensors(folder / TENSORS)
 
 
 def untrained_classifier(folder: Path, *, own: bool = False) -> Classifier:
     """A saved classifier as it was built from its seed, before training; raises like ``load_classifier``."""
     saved = read_description(folder, own=own)
     tasks = {name: tuple(labels) for name, labels in saved.get("tasks", {}).items()}
-    classifier = build_classifier(
-        saved["model"], saved["backbone"], label_names=tuple(saved["label_names"]), seed=saved["seed"], tasks=tasks
-    )
+    with opened(folder / DESCRIPTION):
+        classifier = build_classifier(
+            saved["model"], saved["backbone"], label_names=tuple(saved["label_names"]), seed=saved["seed"], tasks=tasks
+        )
     if classifier.backbone.fingerprint != saved["backbone_fingerprint"]:
         raise UserError(
-            f"{folder} was trained on a backbone with fingerprint {saved['backbone_fingerprint']}, but "
+            f"{folder} was trained on a backbone with fingerprint {show(saved['backbone_fingerprint'])}, but "
             f"{saved['backbone']['name']} now has {classifier.backbone.fingerprint}: its weights have changed"
         )
     return classifier

@@ -1,19 +1,22 @@
 """What ``adapter.json`` says of a saved classifier, checked before anything is built of it: it may be a stranger's."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from src.config import check_rule
-from src.config.known_names import TARGET, ForeignNameError, packages, targets
+from src.config.known_names import TARGET, ForeignNameError, adapter_rules, packages, targets
 from src.config.peft_fields import peft_fields
+from src.config.rules import show
+from src.config.tables import OPEN
 from src.config.tables import RULES as CONFIG
 from src.utils.errors import UserError
 from src.utils.extras import require_package
+from src.utils.foreign import opened, read_json
 
 DESCRIPTION, TENSORS = "adapter.json", "adapter.safetensors"
 FORMAT_VERSION = 1
+LARGEST = 2**24  # bytes of the file
 
 RULES: dict[str, dict[str, str]] = {
     "": {
@@ -23,9 +26,10 @@ RULES: dict[str, dict[str, str]] = {
         "backbone_fingerprint": "str",
         "label_names": "list[str]",
         "seed": "int >= 0",
-        "tasks": "map",
+        "tasks": "map[list[str]]",
     },
     "model": {"name": "str", "adapter": "map | null", "train_parameters": "str | list[str]", "head": "map"},
+    "backbone.package": OPEN["backbone.package"],
     **{node: CONFIG[node] for node in ("model.head", "backbone")},  # attention: transformers' own, no code on the hub
 }
 OPTIONAL = frozenset(RULES["model.head"]) | (frozenset(RULES["backbone"]) - {"name"}) | {
@@ -53,27 +57,47 @@ def read_description(folder: Path, *, own: bool = False) -> dict[str, Any]:
         UserError: if there is none, it is no such description, or it names what is none of this project's own.
     """
     file = folder / DESCRIPTION
-    if not file.is_file():
+    if not file.exists():
         raise UserError(f"{folder} holds no adapter: {DESCRIPTION} is missing")
-    try:
-        saved = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{file} cannot be read: {error}") from error
-    _check_map(file, "", saved)
-    if saved["format_version"] > FORMAT_VERSION:
-        raise UserError(f"{file}: format_version={saved['format_version']} is not {FORMAT_VERSION}: of a newer program")
-    _check_map(file, "model", saved["model"])
-    _check_map(file, "model.head", saved["model"].get("head", {}))
-    _check_map(file, "backbone", saved["backbone"])
-    for name, labels in saved.get("tasks", {}).items():
-        if not check_rule(labels, "list[str]"):
-            raise UserError(f"{file}: tasks.{name}={labels!r} breaks the rule: list[str]")
-    adapter = saved["model"].get("adapter")
-    if adapter is not None and not isinstance(adapter.get(TARGET), str):
-        raise UserError(f"{file}: model.adapter.{TARGET}={adapter.get(TARGET)!r} breaks the rule: str")
-    if not own:
-        _check_names(file, saved)
+    saved = read_json(file, LARGEST)
+    version = saved.get("format_version", FORMAT_VERSION)
+    if check_rule(version, "int >= 1") and version > FORMAT_VERSION:  # whose other fields may be any
+        raise UserError(f"{file}: format_version={version} is not {FORMAT_VERSION}: of a newer program")
+    with opened(file):
+        _check_map(file, "", saved)
+        _check_map(file, "model", saved["model"])
+        _check_map(file, "model.head", saved["model"].get("head", {}))
+        _check_map(file, "backbone", saved["backbone"])
+        if (package := saved["backbone"].get("package")) is not None:
+            _check_map(file, "backbone.package", package)
+        _check_labels(file, saved)
+        adapter = saved["model"].get("adapter")
+        if adapter is not None and not isinstance(adapter.get(TARGET), str):
+            raise UserError(f"{file}: model.adapter.{TARGET}={show(adapter.get(TARGET))} breaks the rule: str")
+        if not own:
+            _check_names(file, saved)
+            _check_fields(file, adapter or {TARGET: ""})
     return saved
+
+
+def _check_labels(file: Path, saved: Mapping[str, Any]) -> None:
+    """Refuse classes that are not one answer each."""
+    for key, labels in {"label_names": saved["label_names"], **saved.get("tasks", {})}.items():
+        if len(set(labels)) < len(labels):
+            raise UserError(f"{file}: {key}={show(labels)} breaks the rule: every class once")
+
+
+def _check_fields(file: Path, adapter: Mapping[str, Any]) -> None:
+    """Refuse a hyperparameter that no config could have, by the rules of the method's YAML and of peft's source."""
+    target = adapter[TARGET]
+    rules = (peft_fields(target) if target.startswith("peft.") else {}) | adapter_rules(target)
+    for key, value in adapter.items():
+        if key in (TARGET, "_partial_"):
+            continue
+        if rules and key not in rules:
+            raise UserError(f"{file}: model.adapter.{key} is no key of {target}; choices: {_listed(rules)}")
+        if not check_rule(value, rules.get(key, "any")):
+            raise UserError(f"{file}: model.adapter.{key}={show(value)} breaks the rule: {rules[key]}")
 
 
 def _check_map(file: Path, path: str, node: Any) -> None:
@@ -89,7 +113,7 @@ def _check_map(file: Path, path: str, node: Any) -> None:
         if key not in node and key not in OPTIONAL:
             raise UserError(f"{file}: {prefix}{key} is missing")
         if key in node and not check_rule(node[key], rule):
-            raise UserError(f"{file}: {prefix}{key}={node[key]!r} breaks the rule: {rule}")
+            raise UserError(f"{file}: {prefix}{key}={show(node[key])} breaks the rule: {rule}")
 
 
 def _check_names(file: Path, saved: Mapping[str, Any]) -> None:

@@ -3,10 +3,22 @@
 from pathlib import Path
 from typing import Any
 
+from src.config import check_rule
+from src.config.rules import show
 from src.runs.reading import find_runs, read_run
 from src.runs.record import RESULT
 from src.utils.errors import UserError
 from src.utils.printable import shown_path
+
+# What is used of a record here; of an imported run it says less.
+RULES = {
+    "data": "str | null",
+    "text": "list[str] | null",
+    "max_length": "int >= 1 | null",
+    "tasks": "list[str] | map | null",
+    "training": "map | null",
+    "training.precision": "fp32 | bf16 | fp16 | null",
+}
 
 
 def open_run(path: str | Path) -> tuple[Path, dict[str, Any]]:
@@ -21,8 +33,17 @@ def open_run(path: str | Path) -> tuple[Path, dict[str, Any]]:
     run = read_run(folder)
     if run.record.get("status") != "ok":  # none at all where the record breaks the schema
         raise UserError(f"{shown_path(folder)} cannot be used: {run.problem}")
+    _check(folder / RESULT, run.record)
     if tasks := run.record.get("tasks"):
         raise UserError(
             f"{folder} has a head for each of {', '.join(tasks)}; only runs of one task can be deployed yet"
         )
     return folder, run.record
+
+
+def _check(file: Path, record: dict[str, Any]) -> None:
+    for key, rule in RULES.items():
+        group, _, field = key.rpartition(".")
+        value = ((record.get(group) or {}) if group else record).get(field)
+        if not check_rule(value, rule) or (key == "text" and value is not None and not 1 <= len(value) <= 2):
+            raise UserError(f"{file}: {key}={show(value)} breaks the rule: {rule}")

@@ -11,6 +11,7 @@ from typing import Any
 from src.runs.content import content_hash
 from src.utils.code_version import code_hash
 from src.utils.paths import ROOT
+from src.utils.redact import without_secrets
 
 # Keys that change neither the data nor the weights, by their group, each with the reason: they have no part in a run's
 # identity, and no comparison tells runs apart by them.
@@ -59,12 +60,12 @@ def identity(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def relevant(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a config that determines a run's result."""
+    """The part of a config that determines a run's result; no secret is part of it."""
     return {
         group: {key: value for key, value in node.items() if key not in NOT_IDENTITY.get(group, ())}
         if isinstance(node, dict)
         else node
-        for group, node in config.items()
+        for group, node in without_secrets(config).items()
         if group not in NO_PART and node is not None  # a key that is not used leaves the hash as it was
     }
 
@@ -100,7 +101,7 @@ def _data_version(data: Mapping[str, Any]) -> str:
     texts = [str(Path.home()) + text[1:] if text.startswith("~/") else text for text in texts if text]
     files = {(folder / text).resolve() for folder in folders for text in texts}
     contents = sorted(content_hash(file) for file in files if file.is_file())
-    settings = {key: value for key, value in source.items() if key != "dir"}
+    settings = {key: value for key, value in without_secrets(source, "data").items() if key != "dir"}
     return _short(json.dumps([settings, contents], sort_keys=True, default=str))
 
 

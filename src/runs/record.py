@@ -26,6 +26,7 @@ from src.utils.errors import UserError
 from src.utils.fence import LostLockError
 from src.utils.files import append_line, remove_unfinished, write_whole
 from src.utils.places import UnwritableError, make_folder
+from src.utils.redact import redacted, scrubbed
 from src.utils.reserve import Reserve
 
 if TYPE_CHECKING:
@@ -164,12 +165,12 @@ class Record:
     def log(self, **line: Any) -> None:
         """Append one line to ``history.jsonl``."""
         if self.writes:
-            append_line(self.folder / HISTORY, json.dumps(jsonable(line)))
+            append_line(self.folder / HISTORY, json.dumps(redacted(jsonable(line))))
 
     def write_text(self, name: str, text: str) -> None:
         """Write a file of the run's folder, whole or not at all."""
         if self.writes:
-            write_whole(self.folder / name, text)
+            write_whole(self.folder / name, scrubbed(text))
 
 
 def environment() -> dict[str, Any]:
@@ -200,8 +201,8 @@ def score(record: Mapping[str, Any]) -> float | None:
 
 
 def write_json(path: Path, fields: Mapping[str, Any]) -> None:
-    """Write a record as JSON, whole or not at all."""
-    write_whole(path, json.dumps(jsonable(dict(fields)), indent=2) + "\n", durable=True)
+    """Write a record as JSON, whole or not at all; a secret is ``***``, also in a message or a traceback."""
+    write_whole(path, json.dumps(redacted(jsonable(dict(fields))), indent=2) + "\n", durable=True)
 
 
 def _identity(config: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from src.runs.identity import NO_PART, NOT_IDENTITY
 from src.utils.keys import short_name
 from src.utils.paths import CONF
+from src.utils.redact import is_secret, without_secrets
 
 MAX_LENGTH = 120
 HIDDEN = (
@@ -43,7 +44,7 @@ def job_name(overrides: Sequence[str], cfg: DictConfig) -> str:
         elif (CONF / key).is_dir():
             parts[key] = f"{key}={override.value()}"
         else:
-            parts[key] = f"{short_name(key, keys)}={_text(OmegaConf.select(cfg, key))}"
+            parts[key] = f"{short_name(key, keys)}={_text(key, OmegaConf.select(cfg, key))}"
     # Groups first: they say most. Sorted, because the order of overrides makes no other job.
     ordered = sorted(parts, key=lambda key: (not (CONF / key).is_dir(), key))
     return _file_name(",".join(parts[key] for key in ordered) or "default")
@@ -59,12 +60,13 @@ def _file_name(text: str) -> str:
 
 def _has_no_part(key: str) -> bool:
     group, _, rest = key.partition(".")
-    return (group in NO_PART and group != "budget") or rest in NOT_IDENTITY.get(group, ())
+    return (group in NO_PART and group != "budget") or rest in NOT_IDENTITY.get(group, ()) or is_secret(key)
 
 
-def _text(value: Any) -> str:
+def _text(key: str, value: Any) -> str:
     if OmegaConf.is_config(value):
         value = OmegaConf.to_container(value, resolve=True)
+    value = without_secrets(value, key)
     return value if isinstance(value, str) else json.dumps(value)
 
 

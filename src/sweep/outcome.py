@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.text import Text
 
 from src.sweep.job import Outcome, SweepJob
+from src.utils.rich_text import Text
 
 
 def print_summary(jobs: Sequence[SweepJob], outcomes: Sequence[Outcome]) -> None:

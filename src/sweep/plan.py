@@ -7,11 +7,11 @@ from omegaconf import OmegaConf
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from src.sweep.estimate import estimate, total_seconds
 from src.sweep.job import SweepJob
 from src.utils.errors import UserError
+from src.utils.rich_text import Text
 
 LEFT_OUT = ("hydra.",)
 

@@ -17,14 +17,15 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
-from rich.text import Text
 
 from src.runs.reading import LARGEST_HISTORY
 from src.runs.record import HISTORY, RESULT
 from src.runs.schema import check_line
 from src.sweep.job import SweepJob
 from src.utils.files import open_regular
+from src.utils.rich_text import Text
 from src.utils.strict_json import read_json
+from src.utils.terminal import say
 
 PERIOD = 0.5  # seconds between two looks at the folders
 LINES = 16  # status lines at most; a pack may run more jobs than a terminal has lines
@@ -184,7 +185,7 @@ def _in_pipe(progress: Progress, console: Console) -> Iterator[Any]:
     def update() -> None:
         for kind, line in progress.look():
             more = "" if kind == "started" else f" ({progress.summary()})"
-            print(f"{line}{more}", flush=True)
+            say(f"{line}{more}", flush=True)
 
     yield update
 

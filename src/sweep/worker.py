@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from src.sweep.job import Outcome, execute, run_composed
 from src.training.interrupt import Interrupted, interruptible
 from src.utils.places import explain, place_error
+from src.utils.terminal import say
 
 
 def main(connection: Connection) -> None:
@@ -38,7 +39,7 @@ def _run(task: Any) -> Outcome:
         return run_composed(task, execute) if isinstance(task, DictConfig) else task.run()
     except Exception as error:  # what comes up before the job itself does, as a folder that cannot be made
         if (place := place_error(error)) is None:
-            traceback.print_exc()
+            say(traceback.format_exc().rstrip("\n"), file=sys.stderr)
         return Outcome("failed", explain(place) if place else str(error).partition("\n")[0] or type(error).__name__)
 
 

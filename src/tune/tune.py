@@ -10,7 +10,6 @@ import optuna
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.text import Text
 
 from src.compare.after_sweep import after_sweep
 from src.runs.record import write_json
@@ -23,6 +22,7 @@ from src.tune.figure import plot_expected_best
 from src.tune.space import edges
 from src.tune.winner import check_writable, write_winner
 from src.utils.errors import UserError
+from src.utils.rich_text import Text
 
 log = logging.getLogger(__name__)
 

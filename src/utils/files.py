@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from src.utils import fence
+from src.utils.errors import UserError
 from src.utils.places import make_folder, writing
 
 # What a killed writer leaves, see ``whole``: a hidden name that ends in a process and a thread.
@@ -132,6 +133,19 @@ def read_regular(path: Path, limit: int) -> bytes:
     if len(content) > limit:
         raise OSError(f"{path.name} grew beyond {limit:,} bytes")
     return content
+
+
+def read_given(path: Path, limit: int) -> bytes:
+    """What a file holds that a user has named, or a stranger has sent.
+
+    Raises:
+        UserError: in place of what ``open_regular`` raises.
+    """
+    try:
+        return read_regular(path, limit)
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path} cannot be read: {reason}") from error
 
 
 def _check_regular(path: Path, status: os.stat_result, limit: int) -> None:

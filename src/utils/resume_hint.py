@@ -7,7 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from src.utils import terminal
 from src.utils.keys import quoted
+from src.utils.redact import MASK, shown_word
 
 PLAIN = re.compile(r"[\w./+-]+( [\w./+-]+)*")  # what Hydra takes as a value without quotes
 
@@ -34,7 +36,7 @@ def offer(key: str, folder: str | Path) -> None:
     path = Path(folder)
     name = str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
     value = name if PLAIN.fullmatch(name) else quoted(name)
-    _pending = shlex.join([*kept, f"{key}={value}"]) if _command else None
+    _pending = shlex.join([*map(shown_word, kept), f"{key}={value}"]) if _command else None
 
 
 def withdraw() -> None:
@@ -48,7 +50,8 @@ def say() -> None:
     if _pending is None or int(os.environ.get("RANK", "0")):
         return
     sys.stdout.flush()
-    print(f"To go on where it stopped:\n{_pending}", file=sys.stderr, flush=True)
+    again = f" (give what {MASK} stands for again)" if MASK in _pending else ""
+    terminal.say(f"To go on where it stopped{again}:\n{_pending}", file=sys.stderr, flush=True)
 
 
 def python(*arguments: str) -> list[str]:

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-import re
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,27 +17,21 @@ from src.compare.verified import verified
 from src.runs.reading import Run
 from src.runs.record import jsonable
 from src.runs.store import Store
+from src.utils import text
 from src.utils.errors import UserError
 from src.utils.files import whole
-
-LATEX = str.maketrans(
-    {
-        "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-        "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    }
-)  # fmt: skip
 
 
 def markdown(comparison: Comparison, with_pscp: bool = False) -> str:
     """GitHub-flavoured tables, each followed by its findings."""
     parts = []
     for table in comparison.tables:
-        shown = columns(table, with_pscp)
-        rows = [[column.text(row) for column in shown] for row in table.rows]
-        parts += [f"### {_md(table.title)}", _markdown_table([column.heading for column in shown], rows)]
-        parts += ["\n".join(f"- {_md(sentence)}" for sentence in sentences(table))]
+        drawn = columns(table, with_pscp)
+        rows = [[column.text(row) for column in drawn] for row in table.rows]
+        parts += [f"### {text.markdown(table.title)}", _markdown_table([column.heading for column in drawn], rows)]
+        parts += ["\n".join(f"- {text.markdown(sentence)}" for sentence in sentences(table))]
     for matrix in comparison.matrices:
-        parts += [f"### All tasks on {_md(matrix.backbone)}", _markdown_table(*_matrix_cells(matrix))]
+        parts += [f"### All tasks on {text.markdown(matrix.backbone)}", _markdown_table(*_matrix_cells(matrix))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -45,15 +39,15 @@ def latex(comparison: Comparison, with_pscp: bool = False) -> str:
     """Tables for the booktabs package; the best score is bold, the second underlined."""
     parts = [r"% \usepackage{booktabs}"]
     for table in comparison.tables:
-        shown = columns(table, with_pscp)
-        rows = [[_latex(column.text(row)) for column in shown] for row in table.rows]
-        score = next(i for i, column in enumerate(shown) if column.heading == table.metric)
+        drawn = columns(table, with_pscp)
+        rows = [[text.latex(column.text(row)) for column in drawn] for row in table.rows]
+        score = next(i for i, column in enumerate(drawn) if column.heading == table.metric)
         for cells, rank in zip(rows, ranks([row.mean for row in table.rows], table.lower_is_better), strict=True):
             cells[score] = _emphasised(cells[score], rank)
-        parts.append(_latex_table(table.title, [column.heading for column in shown], rows))
+        parts.append(_latex_table(table.title, [column.heading for column in drawn], rows))
     for matrix in comparison.matrices:
         headings, rows = _matrix_cells(matrix)
-        rows = [[_latex(cell) for cell in cells] for cells in rows]
+        rows = [[text.latex(cell) for cell in cells] for cells in rows]
         for column in range(len(matrix.tasks)):
             found = ranks([scores[column] for _, scores, _ in matrix.rows], matrix.lower_is_better[column])
             for cells, rank in zip(rows, found, strict=True):
@@ -66,9 +60,10 @@ def csv_text(comparison: Comparison, with_pscp: bool = False) -> str:
     """One line per configuration, numbers unrounded."""
     lines = [_plain_row(table, i, with_pscp) for table in comparison.tables for i in range(len(table.rows))]
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(dict.fromkeys(key for line in lines for key in line)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
+    names = list(dict.fromkeys(key for line in lines for key in line))
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(map(text.cell, names))
+    writer.writerows([text.cell(line.get(name)) for name in names] for line in lines)
     return stream.getvalue()
 
 
@@ -100,24 +95,41 @@ def write_tidy(runs: Sequence[Run], path: Path, store: Store | None = None) -> N
     if path.suffix not in (".csv", ".parquet"):
         raise UserError(f"--tidy {path}: the ending decides the format; choices: .csv, .parquet")
     frame = pd.DataFrame([_tidy(run) for run in verified(runs, store) if run.problem is None])
+    for place in range(frame.shape[1]):
+        column = frame.iloc[:, place]
+        if column.dtype == object:
+            frame.isetitem(place, one_type(column.tolist()))
     with whole(path) as temporary:
         if path.suffix == ".csv":
-            frame.to_csv(temporary, index=False)
+            frame.columns = [text.cell(str(name)) for name in frame.columns]
+            frame.map(text.cell).to_csv(temporary, index=False)
         else:
-            frame.apply(_of_one_kind).to_parquet(temporary, index=False)
+            frame.map(_writable).to_parquet(temporary, index=False)
 
 
-def _of_one_kind(column: Any) -> Any:
-    """A hyperparameter whose values are of several kinds, as text: a column of Parquet has one."""
-    kinds = {type(value) for value in column.dropna()} if column.dtype == object else set()
-    return column.map(str, na_action="ignore") if len(kinds) > 1 else column
+def _writable(value: Any) -> Any:
+    """A name of a file may hold bytes that no text can."""
+    return text.shown(value) if isinstance(value, str) else value
+
+
+def one_type(values: Sequence[Any]) -> list[Any]:
+    """A column's values as a file with one type a column takes them: lists as JSON, and all as text if types differ.
+
+    A missing value has no type, and a whole number may stand among others.
+    """
+    values = [None if isinstance(value, float) and math.isnan(value) else value for value in values]
+    kinds = {float if type(value) is int else type(value) for value in values if value is not None}
+    small = all(abs(value) < 2**63 for value in values if type(value) is int)
+    if len(kinds) <= 1 and kinds <= {str, bool, float} and small:
+        return [float(v) if type(v) is int and any(type(o) is float for o in values) else v for v in values]
+    return [value if value is None or isinstance(value, str) else json.dumps(value, default=str) for value in values]
 
 
 def _tidy(run: Run) -> dict[str, Any]:
     record = run.record
     scores = {f"{when}.{name}": value for when, found in record["metrics"].items()
               for name, value in (found or {}).items()}  # fmt: skip
-    chosen = {key: str(value) if isinstance(value, tuple) else value for key, value in settings_of(run).items()}
+    chosen = settings_of(run)
     counts = {f"params.{key}": value for key, value in run.params.items()}
     own = {
         "run": str(run.folder), "method": run.method, "seed": run.seed, **held_fixed(run),
@@ -153,29 +165,20 @@ def _matrix_cells(matrix: Matrix) -> tuple[list[str], list[list[str]]]:
 
 def _markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     align = ["---", *["---:"] * (len(headings) - 1)]
-    lines = [map(_md, headings), align, *(map(_md, row) for row in rows)]
+    lines = [map(text.markdown, headings), align, *(map(text.markdown, row) for row in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def _md(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", r"\|").replace("<", "&lt;").replace("\n", " ")
 
 
 def _emphasised(cell: str, rank: int | None) -> str:
     return rf"\textbf{{{cell}}}" if rank == 1 else rf"\underline{{{cell}}}" if rank == 2 else cell
 
 
-def _latex(text: str) -> str:
-    """Escaped, with a minus sign before digits."""
-    return re.sub(r"(?<![\w.])-(?=\d)", "$-$", text.translate(LATEX))
-
-
 def _latex_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(
         [
-            r"\begin{table}", r"\centering", rf"\caption{{{_latex(title)}}}",
+            r"\begin{table}", r"\centering", rf"\caption{{{text.latex(title)}}}",
             rf"\begin{{tabular}}{{l{'r' * (len(headings) - 1)}}}", r"\toprule",
-            " & ".join(map(_latex, headings)) + r" \\", r"\midrule",
+            " & ".join(map(text.latex, headings)) + r" \\", r"\midrule",
             *(" & ".join(cells) + r" \\" for cells in rows), r"\bottomrule", r"\end{tabular}", r"\end{table}",
         ]
     )  # fmt: skip

@@ -7,12 +7,12 @@ from typing import Literal
 from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
-from rich.text import Text
 
 from src.compare.comparison import Comparison, Matrix, Row, Table
 from src.compare.present.columns import EXPLANATION, Column, columns, score_cells
 from src.compare.present.words import sentences
 from src.compare.published import published_rows
+from src.utils.rich_text import Text
 
 MOST_LEFT_OUT = 20  # lines
 MOST_ROWS, FEWEST_ROWS = 120, 8  # of all tables together, of each at least

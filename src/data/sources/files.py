@@ -13,6 +13,9 @@ from typing import Any
 from src.data.columns import Place, check_characters, check_header, lines_of, rows_of
 from src.data.sources.tsv import parse_tsv
 from src.utils.errors import UserError
+from src.utils.foreign import memory
+
+OBJECTS = 4  # bytes that a byte of a table takes as Python's values, at least; a value takes 64
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ def read_table(path: Path) -> Columns:
         raise UserError(
             f"no data file {path.absolute()}; the tables in its folder are {', '.join(present) or '(none)'}"
         )
+    if (size := path.stat().st_size) > memory() // OBJECTS:
+        raise UserError(f"{path} has {size:,} bytes, more than a table that this machine's memory holds")
     return READERS[path.suffix](path)
 
 
@@ -111,6 +116,9 @@ def _read_parquet(path: Path) -> Columns:
 
     try:
         check_header(pyarrow.parquet.read_schema(path).names, path)
+        described = pyarrow.parquet.read_metadata(path)
+        if (values := described.num_rows * described.num_columns) * 64 > memory():
+            raise UserError(f"{path}: {values:,} values are more than this machine's memory holds")
         table = pyarrow.parquet.read_table(path)
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path}: not a readable Parquet file: {error}") from None

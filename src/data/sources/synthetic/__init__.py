@@ -26,6 +26,9 @@ TASKS = {
 }
 
 
+MOST = 1_000_000  # rows of a split: beyond, the writer repeats itself for minutes
+
+
 def load_synthetic(
     task: str, seed: int = 0, train: int = 4000, validation: int = 1000, test: int = 1000
 ) -> "dict[str, Dataset]":
@@ -47,8 +50,8 @@ def load_synthetic(
         raise UserError(f"seed={seed!r} breaks the rule: int")
     sizes = {"train": train, "validation": validation, "test": test}
     for split, size in sizes.items():
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise UserError(f"{split}={size!r} must be a number of rows, at least 1")
+        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MOST:
+            raise UserError(f"{split}={size!r} must be a number of rows, at least 1 and at most {MOST:,}")
     code = code_hash([Path(__file__).parent])  # other code may write other rows
     return {
         split: stored(

@@ -1,0 +1,41 @@
+"""Tensors of a safetensors file, checked: they may be a stranger's."""
+
+import stat
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from src.utils.errors import UserError
+from src.utils.foreign import memory, opened
+
+DTYPES = ("F16", "BF16", "F32", "F64")  # what weights are, as the format names it
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a file that holds the weights of an adapter.
+
+    Raises:
+        UserError: if it is no regular file, no safetensors file, larger than the memory, or holds a tensor of numbers
+            that are no weights: whole ones, ones of 8 bits, NaN, an infinity.
+    """
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
+        raise UserError(f"{path} cannot be read: it is no regular file")
+    if status.st_size > memory():
+        raise UserError(f"{path} has {status.st_size:,} bytes, more than this machine's memory")
+    with opened(path), safe_open(path, "pt") as file:
+        names = list(file.keys())
+        for name in names:
+            kind = file.get_slice(name).get_dtype()
+            if kind not in DTYPES:
+                raise UserError(f"{name} holds numbers of the type {kind}; weights are {', '.join(DTYPES)}")
+        tensors = {name: file.get_tensor(name) for name in names}
+        for name, tensor in tensors.items():
+            if not torch.isfinite(tensor).all():
+                raise UserError(f"{name} holds NaN or an infinity, so no answer of this model would mean anything")
+    return tensors
