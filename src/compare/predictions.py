@@ -12,8 +12,6 @@ from src.runs.predictions_reading import Predictions, PredictionsError, read_spl
 from src.runs.reading import Run
 from src.utils.errors import in_short
 
-MOST_BYTES = 8 * 2**30  # of a table of label against prediction for every example of a run
-
 
 def read_predictions(run: Run, split: str, metric: str) -> Predictions | str:
     """One run's predictions on a split, as classes where the metric takes them; or why there are none."""
@@ -56,8 +54,6 @@ def _panel(metric: str, labels: Array, predictions: Array) -> Panel | None:
     if metric not in OF_CLASSES:
         return make_panel(metric, labels, predictions, None)
     known = np.unique(np.concatenate([[0, 1], labels, predictions.ravel()]))  # F1 of two classes is of class 1
-    if 8 * len(known) ** 2 * predictions.size > MOST_BYTES or 8 * len(known) ** 4 > MOST_BYTES:
-        raise MemoryError(f"{len(known)} classes are too many for {predictions.size:,} predictions")
     places = (np.searchsorted(known, labels), np.searchsorted(known, predictions))
     return make_panel(metric, *places, len(known))
 

@@ -73,7 +73,7 @@ def crossed_error(table: Array) -> tuple[float, float]:
 
 
 def blocks(resamples: int, size: int) -> Iterator[int]:
-    """How many resamples of so many examples are made at a time, as often as it takes."""
+    """How many resamples of so many examples (and sums) are made at a time, as often as it takes."""
     most = max(1, min(CHUNK, BLOCK // (PER_WEIGHT * max(size, 1))))
     for start in range(0, resamples, most):
         yield min(most, resamples - start)
@@ -84,9 +84,9 @@ def affordable(resamples: int, examples: int) -> int:
     return min(resamples, max(1000, int(AFFORDABLE / max(examples, 1))))
 
 
-def draws(rng: np.random.Generator, resamples: int, size: int) -> Iterator[Array]:
+def draws(rng: np.random.Generator, resamples: int, size: int, beside: int = 0) -> Iterator[Array]:
     """Blocks of (R, size) counts of how often each of ``size`` things was drawn in ``size`` draws with replacement."""
-    for rows in blocks(resamples, size):
+    for rows in blocks(resamples, size + beside):
         drawn = rng.integers(0, size, (rows, size), dtype=np.int32)
         drawn += np.arange(rows, dtype=np.int32)[:, None] * size
         counts = np.bincount(drawn.ravel(), minlength=rows * size)
@@ -102,10 +102,10 @@ def resample_examples(panel: Panel, resamples: int, seed: int = 0) -> Array:
         panel = panel.at(examples, counts)
         share = counts / n
         weights: Iterator[Array] = (
-            rng.multinomial(n, share, size=rows).astype(np.float32) for rows in blocks(resamples, len(examples))
+            rng.multinomial(n, share, size=rows).astype(np.float32) for rows in blocks(resamples, len(examples) + panel.width)
         )
     else:
-        weights = draws(rng, resamples, n)
+        weights = draws(rng, resamples, n, panel.width)
     return np.concatenate([panel.resampled(block) for block in weights])
 
 
@@ -153,11 +153,11 @@ def permuted_differences(ours: Panel, theirs: Panel, resamples: int, seed: int =
     if size > MANY and (alike := kinds([ours, theirs])) is not None:
         examples, counts = alike
         ours, theirs = ours.at(examples, counts), theirs.at(examples, counts)
-        for rows in blocks(resamples, len(examples)):
+        for rows in blocks(resamples, len(examples) + ours.width):
             swapped = rng.binomial(counts, 0.5, size=(rows, len(counts))).astype(np.float32)
             found.append(ours.exchanged(theirs, swapped).mean(1))
         return np.concatenate(found)
-    for rows in blocks(resamples, size):
+    for rows in blocks(resamples, size + ours.width):
         swaps = np.unpackbits(rng.integers(0, 256, (rows, -(-size // 8)), dtype=np.uint8), axis=1)[:, :size]
         found.append(ours.exchanged(theirs, swaps.astype(np.float32)).mean(1))
     return np.concatenate(found)

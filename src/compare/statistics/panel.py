@@ -46,6 +46,11 @@ class Panel:
     def _sums(self) -> Array:
         return self.features.total() if self.counts is None else self.features.weighted(self.counts[None])[0]
 
+    @property
+    def width(self) -> int:
+        """How many sums a resample has, of all runs."""
+        return self.features.total().size
+
     def of(self, runs: Sequence[int]) -> Self:
         """The panel of some of the runs, by their rows."""
         panel = copy.copy(self)
