@@ -48,7 +48,7 @@ OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cach
 # Ours stand in place of the packages' launchers of the same name, and Hydra would say so in every process.
 warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema")
 
-OmegaConf.register_new_resolver("arena_root", lambda: str(ROOT), replace=True)
+OmegaConf.register_new_resolver("project_root", lambda: str(ROOT), replace=True)
 # ${peft_name:peft.LoraConfig} is lora: what a config of the peft library is called.
 OmegaConf.register_new_resolver(
     "peft_name", lambda target: target.rpartition(".")[2].removesuffix("Config").lower(), replace=True
@@ -155,7 +155,7 @@ def _own_folder() -> list[str]:
     """Under torchrun only the first process writes the run's folder; the others get one that is thrown away."""
     if int(os.environ.get("RANK", "0")) == 0:
         return []
-    folder = tempfile.mkdtemp(prefix="peft-arena-rank-")
+    folder = tempfile.mkdtemp(prefix="peft-verdict-rank-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return [f"hydra.run.dir={folder}", f"hydra.sweep.dir={folder}", "hydra.output_subdir=null"]
 

@@ -14,8 +14,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 if "PYTEST_XDIST_WORKER" in os.environ:  # processes that share the cores must not each start a thread on all of them
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 else:  # the workers inherit it
-    os.environ["PEFT_ARENA_CACHE"] = tempfile.mkdtemp(prefix="peft-arena-tests-")
-    atexit.register(shutil.rmtree, os.environ["PEFT_ARENA_CACHE"], ignore_errors=True)
+    os.environ["PEFT_VERDICT_CACHE"] = tempfile.mkdtemp(prefix="peft-verdict-tests-")
+    atexit.register(shutil.rmtree, os.environ["PEFT_VERDICT_CACHE"], ignore_errors=True)
 
 import pytest
 from hydra import compose, initialize_config_dir

@@ -19,7 +19,7 @@ from src.config.known_names import packages
 from src.utils.paths import ROOT
 
 NANO = ROOT / "assets" / "nano"
-SECRET = "PEFT_ARENA_TEST_SECRET"  # an environment variable that no output may hold
+SECRET = "PEFT_VERDICT_TEST_SECRET"  # an environment variable that no output may hold
 LORA = {"_target_": "src.models.lora.LoRALinear", "_partial_": True, "r": 2, "alpha": 2, "dropout": 0.0,
         "target_modules": ["encoder.layer.0.attention.self.query"]}  # fmt: skip
 
@@ -279,7 +279,7 @@ def _on_data() -> Iterator[Attack]:
     yield Attack("in_another_source", "data", lambda run: run.data(
         lambda data: data["sources"].update(other=written(run))
     ))  # fmt: skip
-    for value in (f"${{oc.env:{SECRET}}}", "${unique:}", "${arena_root:}", "${task_records:[mrpc,rte],own,null}",
+    for value in (f"${{oc.env:{SECRET}}}", "${unique:}", "${project_root:}", "${task_records:[mrpc,rte],own,null}",
                   "${now:%Y}", f"a${{oc.env:{SECRET}}}b", f"${{oc.decode:${{oc.env:{SECRET}}}}}", "${hydra:job.name}",
                   f"\\${{oc.env:{SECRET}}}", f"${{data.${{oc.env:{SECRET}}}}}", "${..training.hub_token}",
                   "${training.hub_token}", "${data.name}", "${", f"$${{data.label}}{{oc.env:{SECRET}}}"):  # fmt: skip

@@ -183,6 +183,6 @@ def tensors(path: Path) -> Iterator[tuple[str, Callable[[], None]]]:
 
 
 def sample(found: Iterator[Any] | list[Any], most: int, seed: int = 0) -> list[Any]:
-    """So many of them, always the same; with PEFT_ARENA_FUZZ=N of N times as many."""
+    """So many of them, always the same; with PEFT_VERDICT_FUZZ=N of N times as many."""
     found = list(found)
     return found if len(found) <= most else random.Random(seed).sample(found, most)

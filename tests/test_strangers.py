@@ -1,6 +1,6 @@
 """A damaged or odd run folder, adapter, backbone or table is one message: nothing else is raised, nothing hangs.
 
-The quick tests take a sample; ``PEFT_ARENA_FUZZ=N pytest -m slow`` takes N thousand mutants of every file.
+The quick tests take a sample; ``PEFT_VERDICT_FUZZ=N pytest -m slow`` takes N thousand mutants of every file.
 """
 
 import json
@@ -32,7 +32,7 @@ from src.utils.errors import UserError
 from tests import mutants
 from tests.hostile import LORA, NANO, harmless_run
 
-BUDGET = int(float(os.environ.get("PEFT_ARENA_FUZZ", "1")) * 1000)
+BUDGET = int(float(os.environ.get("PEFT_VERDICT_FUZZ", "1")) * 1000)
 QUICK = 15
 SMALL = {"name": "nano", "path": str(NANO), "attention": "sdpa", "shortcuts": False}
 PEFT = {"_target_": "peft.LoraConfig", "r": 2, "lora_alpha": 2, "lora_dropout": 0.0, "target_modules": ["query"]}
@@ -376,7 +376,7 @@ def test_a_bug_of_ours_can_be_seen(run, monkeypatch, tmp_path):
 
     monkeypatch.setattr("src.models.classifier.build_classifier", broken)
     assert "ours" in outcome(lambda: answer(own))
-    monkeypatch.setenv("PEFT_ARENA_DEBUG", "1")
+    monkeypatch.setenv("PEFT_VERDICT_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
         answer(own)
 

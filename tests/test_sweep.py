@@ -162,9 +162,9 @@ def test_ctrl_c_marks_the_job_and_a_second_start_goes_on(tmp_path, monkeypatch, 
     import os
     import signal
 
-    from src.training.trainer import ArenaTrainer
+    from src.training.trainer import VerdictTrainer
 
-    sweep, step = tmp_path / "sweep", ArenaTrainer.training_step
+    sweep, step = tmp_path / "sweep", VerdictTrainer.training_step
     swept = [*SHORT, "training.max_steps=3", "--multirun", HERE, "seed=0,1", f"sweep.dir={sweep}"]
 
     def signalled(self, *args, **kwargs):
@@ -173,7 +173,7 @@ def test_ctrl_c_marks_the_job_and_a_second_start_goes_on(tmp_path, monkeypatch, 
         return step(self, *args, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ArenaTrainer, "training_step", signalled)
+        patch.setattr(VerdictTrainer, "training_step", signalled)
         with pytest.raises(SystemExit) as stop:
             call(monkeypatch, *swept)
     assert stop.value.code == 130

@@ -8,7 +8,7 @@ import sys
 from typing import NoReturn
 
 MESSAGE = """\
-PEFT Arena is run from its clone and is not installed as a package: a wheel would lack conf/, assets/ and main.py.
+PEFT Verdict is run from its clone and is not installed as a package: a wheel would lack conf/, assets/ and main.py.
 In the clone:
   make demo                         set up a virtual environment, then a first comparison
   pip install -r requirements.txt   or only what it needs, into an environment of your own

@@ -141,7 +141,7 @@ def random_backbone(shape: Shape) -> Iterator[dict[str, Any]]:
         hidden_dropout_prob=shape.dropout, attention_probs_dropout_prob=shape.dropout,
     )  # fmt: skip
     transformers_logging.disable_progress_bar()
-    with tempfile.TemporaryDirectory(prefix="peft-arena-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="peft-verdict-bench-") as folder:
         torch.manual_seed(0)
         RobertaForSequenceClassification(config).save_pretrained(folder)
         for path in files:

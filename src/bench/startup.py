@@ -33,7 +33,7 @@ def measure_data(overrides: list[str], rounds: int) -> list[dict[str, Any]]:
         overrides: ``data=...`` and what it needs.
         rounds: repetitions of the second kind; the fastest counts.
     """
-    with tempfile.TemporaryDirectory(prefix="peft-arena-bench-") as cache:
+    with tempfile.TemporaryDirectory(prefix="peft-verdict-bench-") as cache:
         first = _prepare(overrides, cache)
         again = min((_prepare(overrides, cache) for _ in range(rounds)), key=lambda row: row["seconds"])
     return [{"arm": "data, first time", **first}, {"arm": "data, from the cache", **again}]
@@ -53,7 +53,7 @@ def _run(command: list[str], **options: Any) -> str:
 
 
 def _first_step() -> float:
-    with tempfile.TemporaryDirectory(prefix="peft-arena-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="peft-verdict-bench-") as folder:
         command = [sys.executable, "main.py", *FIRST_STEP, f"hydra.run.dir={folder}"]
         started = time.time()
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -67,7 +67,7 @@ def _first_step() -> float:
 
 
 def _prepare(overrides: list[str], cache: str) -> dict[str, Any]:
-    environment = os.environ | {"PEFT_ARENA_CACHE": cache}
+    environment = os.environ | {"PEFT_VERDICT_CACHE": cache}
     return json.loads(_run([sys.executable, "-m", "src.bench.startup", *overrides], env=environment).splitlines()[-1])
 
 

@@ -116,9 +116,9 @@ def places() -> Iterator[Finding]:
     try:
         cache = str(cache_dir())
     except (OSError, UserError) as error:
-        yield Finding("cache", f"{error}; PEFT_ARENA_CACHE=FOLDER names another", bad=True)
+        yield Finding("cache", f"{error}; PEFT_VERDICT_CACHE=FOLDER names another", bad=True)
     else:
-        yield _place("cache", Path(cache), "PEFT_ARENA_CACHE=FOLDER names another")
+        yield _place("cache", Path(cache), "PEFT_VERDICT_CACHE=FOLDER names another")
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     hub = Path(os.environ.get("HF_HOME") or Path(home, "huggingface")).expanduser()
     yield _place("Hugging Face cache", hub, "HF_HOME=FOLDER names another")

@@ -12,7 +12,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from src.models.classifier import Classifier
 from src.packed.coroutine import Coroutine
 from src.packed.layers import Tenant
-from src.training.trainer import ArenaTrainer
+from src.training.trainer import VerdictTrainer
 
 if TYPE_CHECKING:
     from src.packed.pack import Pack
@@ -98,7 +98,7 @@ class Member(Coroutine[Forward | Backward]):
         return self.pack.report() if self.shares else None
 
 
-class PackedTrainer(ArenaTrainer):
+class PackedTrainer(VerdictTrainer):
     """The shared trainer, over a model that is computed for many jobs at once."""
 
     def __init__(self, *, member: Member, **kwargs: Any) -> None:

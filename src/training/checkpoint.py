@@ -23,7 +23,7 @@ from src.utils.errors import in_short
 from src.utils.sealed import DamagedError, read_sealed, write_sealed
 
 if TYPE_CHECKING:
-    from src.training.trainer import ArenaTrainer
+    from src.training.trainer import VerdictTrainer
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Checkpoints:
                 transformers.__version__, ", ".join(lost),
             )  # fmt: skip
 
-    def save(self, trainer: "ArenaTrainer", pending: bool) -> None:
+    def save(self, trainer: "VerdictTrainer", pending: bool) -> None:
         """Write the checkpoint, whole or not at all. Every process of a distributed run has to call this."""
         rng = [rng_state()]
         rng = gather_object(rng) if trainer.args.world_size > 1 else rng
@@ -76,7 +76,7 @@ class Checkpoints:
         }
         write_sealed(self.path, lambda file: torch.save(state, file))
 
-    def load(self, trainer: "ArenaTrainer") -> dict[str, Any] | None:
+    def load(self, trainer: "VerdictTrainer") -> dict[str, Any] | None:
         """The checkpoint of this very run, or None. One that is damaged or another's counts as none, with one line."""
         if not self.possible:
             return None
@@ -116,7 +116,7 @@ def _shapes(tensors: Mapping[str, Any]) -> dict[str, Any]:
 class CheckpointCallback(TrainerCallback):
     """When the Trainer saves: every epoch or N steps, and before a signal ends the run."""
 
-    def __init__(self, trainer: "ArenaTrainer", every: str | int) -> None:
+    def __init__(self, trainer: "VerdictTrainer", every: str | int) -> None:
         self.trainer, self.every = trainer, every
         # Processes that stop at different steps would wait for each other for ever.
         self.stops = trainer.args.world_size == 1

@@ -35,7 +35,7 @@ from src.training.model_summary import model_summary
 from src.training.profile import ProfileCallback
 from src.training.progress import ProgressBar, one_of_many
 from src.training.selection import HOLDOUT, Selector
-from src.training.trainer import DIVERGED, ArenaTrainer, Evaluation
+from src.training.trainer import DIVERGED, Evaluation, VerdictTrainer
 from src.tune.watch import make_watch
 from src.utils.errors import UserError
 
@@ -150,7 +150,7 @@ def fit(cfg: DictConfig, record: Record, member: "Member | None" = None) -> floa
     checkpoints = Checkpoints(
         record.folder, job.config["checkpoint"]["every"], record.fields["identity"], collect, restore
     )
-    trainer = (ArenaTrainer if member is None else member.make_trainer)(
+    trainer = (VerdictTrainer if member is None else member.make_trainer)(
         model=classifier.model,
         args=job.args,
         head=classifier.backbone.head,

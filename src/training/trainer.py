@@ -78,7 +78,7 @@ class Meter:
         }
 
 
-class ArenaTrainer(Trainer):
+class VerdictTrainer(Trainer):
     """One trainer for every method.
 
     Args:

@@ -9,11 +9,11 @@ from src.utils.places import make_folder
 def cache_dir(*parts: str) -> Path:
     """Return (and create) a folder below the user's cache.
 
-    ``PEFT_ARENA_CACHE`` names the cache; without it, ``XDG_CACHE_HOME/peft-arena`` or ``~/.cache/peft-arena``.
+    ``PEFT_VERDICT_CACHE`` names the cache; without it, ``XDG_CACHE_HOME/peft-verdict`` or ``~/.cache/peft-verdict``.
 
     Raises:
         UnwritableError: if it cannot be made.
     """
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(os.environ.get("PEFT_ARENA_CACHE") or Path(home) / "peft-arena", *parts)
+    folder = Path(os.environ.get("PEFT_VERDICT_CACHE") or Path(home) / "peft-verdict", *parts)
     return make_folder(folder)

@@ -12,14 +12,14 @@ from src.utils.files import read_given
 
 LONGEST = 1000  # letters of a message
 WAYS_OUT = "Ways out: "  # a second line that helps; see src/utils/hub_access.py
-DEBUG = "PEFT_ARENA_DEBUG"  # an environment variable: every error is shown with where it comes from
+DEBUG = "PEFT_VERDICT_DEBUG"  # an environment variable: every error is shown with where it comes from
 
 
 @contextmanager
 def opened(what: object) -> Iterator[None]:
     """Within the block something is built of a stranger's file: whatever is raised is the file's fault.
 
-    A mistake of ours would look the same, so the error keeps its cause, and with ``PEFT_ARENA_DEBUG=1`` it is raised
+    A mistake of ours would look the same, so the error keeps its cause, and with ``PEFT_VERDICT_DEBUG=1`` it is raised
     as it is.
 
     Args:

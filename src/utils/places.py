@@ -146,7 +146,7 @@ def roots() -> dict[str, str]:
         user_cache: "XDG_CACHE_HOME=FOLDER",
         variables.get("TMPDIR") or "/tmp": "TMPDIR=FOLDER",
         hub: "HF_HOME=FOLDER",
-        variables.get("PEFT_ARENA_CACHE") or f"{user_cache}/peft-arena": "PEFT_ARENA_CACHE=FOLDER",
+        variables.get("PEFT_VERDICT_CACHE") or f"{user_cache}/peft-verdict": "PEFT_VERDICT_CACHE=FOLDER",
     }
     found |= {variables[name]: f"{name}=FOLDER" for name in finer if variables.get(name)}
     config = HydraConfig.instance().cfg

@@ -15,7 +15,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 MASK = "***"
-STORE = "PEFT_ARENA_SECRETS"  # the environment variable: JSON, value by name
+STORE = "PEFT_VERDICT_SECRETS"  # the environment variable: JSON, value by name
 STANDS_IN = re.compile(r"\$\{secret:[\w.]+\}")
 SECRET = frozenset({
     "password", "passwords", "passwd", "passphrase", "pwd", "secret", "secrets", "credential", "credentials", "apikey",

@@ -12,6 +12,8 @@ from typing import Any, TextIO
 from src.utils.redact import look_again, scrubbed
 from src.utils.text import shown
 
+VARIABLE, OLD = "PEFT_VERDICT_", "PEFT_ARENA_"  # how this project's environment variables begin, and began
+
 
 def say(text: object = "", *, file: TextIO | None = None, flush: bool = False) -> None:
     """Print a line, or several; what would act on the terminal is spelled out, a secret is ``***``."""
@@ -22,6 +24,10 @@ def prepare_process() -> None:
     """Let the standard streams outlive their readers, take every character, and every traceback be text."""
     look_again()
     prepare_log()
+    for name in sorted(os.environ):
+        if name.startswith(OLD):
+            new = VARIABLE + name.removeprefix(OLD)
+            say(f"{name} is not read any more: the variable is called {new} now", file=sys.stderr)
     sys.excepthook = _say_error
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)

@@ -13,7 +13,7 @@ from transformers import DataCollatorWithPadding, TrainingArguments
 from src.models.classifier import Classifier, build_classifier
 from src.models.meta_model import adapter_size, load_skeleton
 from src.training.checkpoint import Checkpoints
-from src.training.trainer import ArenaTrainer, Evaluation
+from src.training.trainer import Evaluation, VerdictTrainer
 from src.utils.errors import UserError
 from tests.backbones import zoo
 
@@ -55,7 +55,7 @@ def evaluate(classifier: Classifier, folder: Path) -> np.ndarray:
         [dict(tokenizer(*texts)) | {"labels": i % 3, "length": 4} for i, texts in enumerate(TEXTS)]
     )
     found: list[Evaluation] = []
-    trainer = ArenaTrainer(
+    trainer = VerdictTrainer(
         model=classifier.model,
         args=TrainingArguments(str(folder), use_cpu=True, data_seed=0, report_to=[], per_device_eval_batch_size=2),
         head=classifier.backbone.head,

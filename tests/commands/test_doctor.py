@@ -41,7 +41,7 @@ def test_a_version(version, text, bad, monkeypatch):
     assert (found.text, found.bad) == (text, bad)
 
 
-PLACES = {"cache": "PEFT_ARENA_CACHE", "Hugging Face cache": "HF_HOME", "temporary files": "TMPDIR"}
+PLACES = {"cache": "PEFT_VERDICT_CACHE", "Hugging Face cache": "HF_HOME", "temporary files": "TMPDIR"}
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -56,7 +56,7 @@ def test_a_place_that_cannot_be_written_names_the_variable(place, tmp_path, monk
 
 def test_places_that_do_not_exist_yet_are_looked_up_above(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PEFT_ARENA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PEFT_VERDICT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_HOME", str(tmp_path / "not" / "there"))
     found = by_name(doctor.places())
     assert not any(finding.bad for finding in found.values())

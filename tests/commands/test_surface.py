@@ -1,6 +1,7 @@
 """What a user sees first and last: help within a second, mistakes that leave nothing, the command that goes on."""
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -105,9 +106,9 @@ def test_an_interrupted_run_goes_on_with_its_last_line(tmp_path, monkeypatch, ca
     import os
     import signal
 
-    from src.training.trainer import ArenaTrainer
+    from src.training.trainer import VerdictTrainer
 
-    step, folder = ArenaTrainer.training_step, tmp_path / "a run, it's one"
+    step, folder = VerdictTrainer.training_step, tmp_path / "a run, it's one"
     given = [*SHORT, "training.max_steps=3", "model.lora.target_modules=[query, value]"]
 
     def signalled(self, *args, **kwargs):
@@ -116,7 +117,7 @@ def test_an_interrupted_run_goes_on_with_its_last_line(tmp_path, monkeypatch, ca
         return step(self, *args, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ArenaTrainer, "training_step", signalled)
+        patch.setattr(VerdictTrainer, "training_step", signalled)
         quoted = str(folder).replace("'", r"\'")
         assert call(monkeypatch, *given, f"hydra.run.dir='{quoted}'") == 128 + signal.SIGTERM
     last = capsys.readouterr().err.splitlines()[-1]
@@ -218,3 +219,11 @@ def test_skipped_jobs_are_a_line_a_reason(tmp_path, capsys):
         "5 jobs: 0 ok, 1 failed, 0 interrupted, 4 skipped", "  failed: 4: why", "  2 skipped: not started",
     ]  # fmt: skip
     assert [outcome.finished for outcome in outcomes] == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize("command", [["main.py", "--help"], ["-m", "src", "compare", "--help"]], ids=["run", "compare"])
+def test_an_old_variable_is_answered_with_its_new_name(command):
+    environment = os.environ | {"PEFT_ARENA_CACHE": "/somewhere"}
+    done = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "PEFT_ARENA_CACHE is not read any more: the variable is called PEFT_VERDICT_CACHE now" in done.stderr

@@ -21,7 +21,7 @@ from tests.compare.factory import METHODS, make_run
 from tests.damaged.mutants import ODD, mutants
 from tests.damaged.readers import make_good, read_everything, said_of_good
 
-BUDGET = float(os.environ.get("PEFT_ARENA_FUZZ", "1"))
+BUDGET = float(os.environ.get("PEFT_VERDICT_FUZZ", "1"))
 ROWS = 400
 SAMPLE = 20
 

@@ -15,7 +15,7 @@ from tests.compare.factory import METHODS, SIMILARITY, make_run
 from tests.damaged.mutants import Mutant, mutants, paths, replaced
 from tests.damaged.readers import make_good, read_everything, said_of_good
 
-BUDGET = float(os.environ.get("PEFT_ARENA_FUZZ", "1"))
+BUDGET = float(os.environ.get("PEFT_VERDICT_FUZZ", "1"))
 BATCH = 150  # mutants that lie side by side
 SAMPLE = 60
 

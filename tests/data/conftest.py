@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(autouse=True)
 def fresh_caches(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("PEFT_ARENA_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("PEFT_VERDICT_CACHE", str(tmp_path_factory.mktemp("cache")))
     forget()
     yield
     forget()
@@ -44,9 +44,9 @@ def data_config() -> Callable[..., DictConfig]:
 
 @pytest.fixture
 def glue_dir() -> Path:
-    folder = Path(os.environ.get("PEFT_ARENA_GLUE") or ROOT.parent / "shared" / "glue")
+    folder = Path(os.environ.get("PEFT_VERDICT_GLUE") or ROOT.parent / "shared" / "glue")
     if not folder.is_dir():
-        pytest.skip(f"GLUE's TSV files are not at {folder} (name their folder in PEFT_ARENA_GLUE)")
+        pytest.skip(f"GLUE's TSV files are not at {folder} (name their folder in PEFT_VERDICT_GLUE)")
     return folder
 
 

@@ -218,7 +218,7 @@ def test_load_gives_datasets():
 
 def test_rows_are_kept_until_the_code_changes(tmp_path, monkeypatch):
     """A second process reads what the first has written; code that may write other rows does not."""
-    monkeypatch.setenv("PEFT_ARENA_CACHE", str(tmp_path))
+    monkeypatch.setenv("PEFT_VERDICT_CACHE", str(tmp_path))
     written = load_synthetic("similarity", seed=3, train=5, validation=4, test=3)
     for split in ("train", "validation", "test"):
         assert written[split].to_list() == rows("similarity", split, 3, len(written[split]))

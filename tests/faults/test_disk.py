@@ -22,7 +22,7 @@ from tests.faults.harness import Faults, Result, Trial
 
 TINY = [*NANO, "training.max_steps=2", "data.max_train_samples=32", "data.max_eval_samples=16", "checkpoint.every=1"]
 ERRORS = (errno.EIO, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.ESTALE, errno.EACCES)
-FUZZ = float(os.environ.get("PEFT_ARENA_FUZZ", "1"))
+FUZZ = float(os.environ.get("PEFT_VERDICT_FUZZ", "1"))
 
 
 def record(run: Path) -> dict:

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module", autouse=True)
 def fresh_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PEFT_ARENA_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("PEFT_VERDICT_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
 
 

@@ -21,7 +21,7 @@ def settled(monkeypatch, tmp_path):
     monkeypatch.setattr(content, "BLOCK", 100)
     monkeypatch.setattr(content, "KEPT", 0)
     monkeypatch.setattr(content, "SETTLED", -1e9)
-    monkeypatch.setenv("PEFT_ARENA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PEFT_VERDICT_CACHE", str(tmp_path / "cache"))
     content._known.cache_clear()
     yield
     content._known.cache_clear()

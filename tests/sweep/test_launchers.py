@@ -85,7 +85,7 @@ def ray_cluster(folder: Path) -> Iterator[dict[str, str]]:
 
 # Serial is what the others are compared with, there is no Slurm here, and packed sums in another order (tests/packed).
 @pytest.mark.slow
-@pytest.mark.skipif("PEFT_ARENA_LONG" not in os.environ, reason="many minutes: set PEFT_ARENA_LONG=1 to run it")
+@pytest.mark.skipif("PEFT_VERDICT_LONG" not in os.environ, reason="many minutes: set PEFT_VERDICT_LONG=1 to run it")
 @pytest.mark.parametrize("launcher", [own for own in LAUNCHERS if own not in ("serial", "submitit_slurm", "packed")])
 def test_a_launcher_gives_the_serial_numbers(launcher, serial, tmp_path, monkeypatch):
     if reason := missing(launcher):

@@ -109,7 +109,7 @@ def test_a_killed_job_fails_and_the_next_one_runs(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("PEFT_ARENA_LONG" not in os.environ, reason="many minutes: set PEFT_ARENA_LONG=1 to run it")
+@pytest.mark.skipif("PEFT_VERDICT_LONG" not in os.environ, reason="many minutes: set PEFT_VERDICT_LONG=1 to run it")
 def test_a_sweep_killed_ten_times_ends_as_an_undisturbed_one(tmp_path):
     """Twelve jobs; kill -9 at random moments and the same command again."""
     swept = ["model=roberta_lora,roberta_hydralora,roberta_lsr,roberta_bitfit", "seed=range(3)"]

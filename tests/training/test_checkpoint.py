@@ -13,7 +13,7 @@ from src.runs.record import CHECKPOINT
 from src.training import checkpoint, interrupt
 from src.training.checkpoint import Checkpoints, rng_state, set_rng_state
 from src.training.run import run_job
-from src.training.trainer import ArenaTrainer
+from src.training.trainer import VerdictTrainer
 from src.utils.sealed import HEADER, MARK, read_sealed
 from tests.conftest import NANO, compose_config
 from tests.training.test_runs import history, record
@@ -51,7 +51,7 @@ def test_a_killed_training_goes_on_with_the_same_bits(at, options, train, tmp_pa
     options = [*DROPOUT, *options]
     undisturbed = train(*options)
     assert not (undisturbed / CHECKPOINT).exists()
-    step = ArenaTrainer.training_step
+    step = VerdictTrainer.training_step
 
     def killed(self, *args, **kwargs):
         if self.state.global_step >= at:
@@ -59,7 +59,7 @@ def test_a_killed_training_goes_on_with_the_same_bits(at, options, train, tmp_pa
         return step(self, *args, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ArenaTrainer, "training_step", killed)
+        patch.setattr(VerdictTrainer, "training_step", killed)
         with pytest.raises(KilledError):
             run_job(compose_config(*NANO, *options), tmp_path)
     assert record(tmp_path)["status"] == "failed" and (tmp_path / CHECKPOINT).exists()
@@ -74,7 +74,7 @@ def test_a_killed_training_goes_on_with_the_same_bits(at, options, train, tmp_pa
 def test_a_signal_saves_a_checkpoint_first(signum, where, train, tmp_path, monkeypatch):
     """In the middle of an epoch and in the middle of an evaluation, with checkpoint.every=never."""
     options = [*DROPOUT, "checkpoint.every=never"]
-    method, calls = getattr(ArenaTrainer, where), []
+    method, calls = getattr(VerdictTrainer, where), []
 
     def signalled(self, *args, **kwargs):
         calls.append(self.state.global_step)
@@ -83,7 +83,7 @@ def test_a_signal_saves_a_checkpoint_first(signum, where, train, tmp_path, monke
         return method(self, *args, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ArenaTrainer, where, signalled)
+        patch.setattr(VerdictTrainer, where, signalled)
         with pytest.raises(interrupt.Interrupted) as stop:
             run_job(compose_config(*NANO, *options), tmp_path)
     assert stop.value.signum == signum
@@ -97,7 +97,7 @@ SHORT = ["checkpoint.every=1", "training.max_steps=3"]
 
 
 def kill_after_two_steps(folder, monkeypatch) -> None:
-    step = ArenaTrainer.training_step
+    step = VerdictTrainer.training_step
 
     def killed(self, *args, **kwargs):
         if self.state.global_step >= 2:
@@ -105,7 +105,7 @@ def kill_after_two_steps(folder, monkeypatch) -> None:
         return step(self, *args, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ArenaTrainer, "training_step", killed)
+        patch.setattr(VerdictTrainer, "training_step", killed)
         with pytest.raises(KilledError):
             run_job(compose_config(*NANO, *SHORT), folder)
 
@@ -137,7 +137,7 @@ def test_a_damaged_or_foreign_checkpoint_counts_as_none(tmp_path, monkeypatch, c
     assert checkpoints._read()["identity"] == identity and not caplog.messages
     dice = random.Random(0)
     tried = [good[:size] for size in (0, 1, HEADER - 1, HEADER, HEADER + 1, len(good) // 2, len(good) - 1)]
-    for _ in range(int(100 * float(os.environ.get("PEFT_ARENA_FUZZ", "1")))):
+    for _ in range(int(100 * float(os.environ.get("PEFT_VERDICT_FUZZ", "1")))):
         position = dice.randrange(len(good))
         tried.append(good[:position] + bytes([good[position] ^ 1 << dice.randrange(8)]) + good[position + 1 :])
     tried += [good[HEADER:], b"\x00" * 100, save([1, 2]), save({}), save(None), save(7), MARK + good[len(MARK) :][::-1]]

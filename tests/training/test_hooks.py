@@ -14,7 +14,7 @@ from src.training import checkpoint, interrupt, trainer
 from src.training.hooks import ACCUMULATION, ORDER, RESUME, missing
 from src.training.interrupt import Interrupted
 from src.training.run import run_job
-from src.training.trainer import ArenaTrainer
+from src.training.trainer import VerdictTrainer
 from src.utils.errors import UserError
 from tests.conftest import NANO, compose_config
 from tests.training.test_runs import record
@@ -52,7 +52,7 @@ def test_a_method_with_other_parameters_is_missing(name):
 
 def test_the_parts_are_those_that_our_trainer_overrides():
     """A private method of the library that ours replaces stands in one of the tables."""
-    overridden = {name for name in vars(ArenaTrainer) if name in vars(Trainer) and name.startswith("_")}
+    overridden = {name for name in vars(VerdictTrainer) if name in vars(Trainer) and name.startswith("_")}
     assert overridden - {"__init__", "__doc__", "__module__", "__annotations__"} <= RESUME.keys() | ORDER.keys()
 
 
@@ -82,13 +82,13 @@ def test_without_the_resume_state_a_run_trains_as_ever_and_keeps_no_checkpoint(w
 
 def test_without_the_resume_state_a_signal_still_ends_the_run(without, tmp_path, monkeypatch):
     without(RESUME)
-    step = ArenaTrainer.training_step
+    step = VerdictTrainer.training_step
 
     def signalled(self, *args, **kwargs):
         interrupt._Request.signum = 15
         return step(self, *args, **kwargs)
 
-    monkeypatch.setattr(ArenaTrainer, "training_step", signalled)
+    monkeypatch.setattr(VerdictTrainer, "training_step", signalled)
     try:
         with pytest.raises(Interrupted):
             run_job(compose_config(*NANO, *SMALL), tmp_path)
@@ -119,7 +119,7 @@ def test_rows_evaluated_in_another_order_are_an_error(tmp_path, monkeypatch):
     def reversed_rows(self, dataset):
         return list(range(len(dataset)))[::-1]
 
-    monkeypatch.setattr(ArenaTrainer, "_get_eval_sampler", reversed_rows)
+    monkeypatch.setattr(VerdictTrainer, "_get_eval_sampler", reversed_rows)
     with pytest.raises(RuntimeError, match="were not evaluated in their order"):
         run_job(compose_config(*NANO, *SMALL), tmp_path)
 

@@ -59,14 +59,14 @@ def test_a_second_job_gives_the_numbers_that_it_gives_alone(train, tmp_path, kep
 
 
 def test_the_environment_and_torchs_switches_come_back():
-    os.environ["ARENA_TEST"] = "before"
+    os.environ["VERDICT_TEST"] = "before"
     precision = torch.get_float32_matmul_precision()
     with isolated():
-        os.environ["ARENA_TEST"] = "within"
+        os.environ["VERDICT_TEST"] = "within"
         os.environ["ACCELERATE_DYNAMO_BACKEND"] = "inductor"
         torch.use_deterministic_algorithms(True)
         torch.set_float32_matmul_precision("medium" if precision != "medium" else "high")
-    assert os.environ.pop("ARENA_TEST") == "before" and "ACCELERATE_DYNAMO_BACKEND" not in os.environ
+    assert os.environ.pop("VERDICT_TEST") == "before" and "ACCELERATE_DYNAMO_BACKEND" not in os.environ
     assert not torch.are_deterministic_algorithms_enabled() and torch.get_float32_matmul_precision() == precision
 
 

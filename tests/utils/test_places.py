@@ -121,9 +121,9 @@ def test_an_error_that_is_no_place_is_not_disguised(tmp_path):
 @pytest.mark.parametrize(
     ("variables", "named"),
     [
-        ({"PEFT_ARENA_CACHE": "file/x"}, "PEFT_ARENA_CACHE=FOLDER"),
-        ({"PEFT_ARENA_CACHE": "", "XDG_CACHE_HOME": "file"}, "PEFT_ARENA_CACHE=FOLDER"),
-        ({"PEFT_ARENA_CACHE": "", "XDG_CACHE_HOME": "", "HOME": "file"}, "PEFT_ARENA_CACHE=FOLDER"),
+        ({"PEFT_VERDICT_CACHE": "file/x"}, "PEFT_VERDICT_CACHE=FOLDER"),
+        ({"PEFT_VERDICT_CACHE": "", "XDG_CACHE_HOME": "file"}, "PEFT_VERDICT_CACHE=FOLDER"),
+        ({"PEFT_VERDICT_CACHE": "", "XDG_CACHE_HOME": "", "HOME": "file"}, "PEFT_VERDICT_CACHE=FOLDER"),
     ],
 )
 def test_a_cache_that_cannot_be_made_names_its_variable(tmp_path, monkeypatch, variables, named):
@@ -186,11 +186,11 @@ def test_a_run_that_cannot_write_ends_in_one_message(tmp_path, monkeypatch, caps
 def test_a_comparison_goes_on_without_its_cache(tmp_path, train, monkeypatch, capsys):
     (tmp_path / "file").touch()
     run = train("training.max_steps=1")
-    monkeypatch.setenv("PEFT_ARENA_CACHE", str(tmp_path / "file"))
+    monkeypatch.setenv("PEFT_VERDICT_CACHE", str(tmp_path / "file"))
     monkeypatch.setattr(sys, "argv", ["src", "compare", str(run)])
     assert command() == 0
     captured = capsys.readouterr()
-    assert "PEFT_ARENA_CACHE=FOLDER" in captured.err and len(captured.err.splitlines()) == 1
+    assert "PEFT_VERDICT_CACHE=FOLDER" in captured.err and len(captured.err.splitlines()) == 1
     assert "lora" in captured.out
 
 

@@ -22,7 +22,7 @@ SCRIPTS = ("page.js", "table.js", "plots.js")
 
 
 def write_report(
-    comparison: Comparison, path: Path, published: bool = False, title: str = "PEFT Arena: runs compared"
+    comparison: Comparison, path: Path, published: bool = False, title: str = "PEFT Verdict: runs compared"
 ) -> None:
     """Write a comparison as one HTML file that opens without a network.
 

@@ -102,7 +102,8 @@ def resample_examples(panel: Panel, resamples: int, seed: int = 0) -> Array:
         panel = panel.at(examples, counts)
         share = counts / n
         weights: Iterator[Array] = (
-            rng.multinomial(n, share, size=rows).astype(np.float32) for rows in blocks(resamples, len(examples) + panel.width)
+            rng.multinomial(n, share, size=rows).astype(np.float32)
+            for rows in blocks(resamples, len(examples) + panel.width)
         )
     else:
         weights = draws(rng, resamples, n, panel.width)

@@ -1,4 +1,4 @@
-"""The embedded arena tells methods apart: what the demo is for, in short."""
+"""The embedded task tells methods apart: what the demo is for, in short."""
 
 import json
 from pathlib import Path
