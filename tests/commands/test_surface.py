@@ -14,6 +14,7 @@ import main
 from src.__main__ import COMMANDS
 from src.cli import ROOT, run_app
 from src.config.choices import choices
+from src.sweep.compose import Composer
 from src.sweep.job import Outcome, SweepJob
 from src.sweep.outcome import print_summary
 from src.sweep.progress import Progress, clock
@@ -173,7 +174,8 @@ def test_a_sweep_without_a_terminal_prints_plain_lines(tmp_path, monkeypatch, ca
 
 
 def job(folder: Path, *overrides: str) -> SweepJob:
-    return SweepJob(list(overrides), compose_config(*NANO, "training.num_train_epochs=4"), folder)
+    config = compose_config(*NANO, "training.num_train_epochs=4")
+    return SweepJob(list(overrides), config, folder, 0, Composer(lambda _: config))
 
 
 def write(job: SweepJob, status: str, *lines: dict, **fields) -> None:

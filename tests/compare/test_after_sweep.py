@@ -46,6 +46,7 @@ def test_the_outcome_of_a_sweep_stays(tmp_path, monkeypatch, broken):
     """A sweep whose jobs failed says so also where its summary or its comparison cannot be printed."""
     from omegaconf import OmegaConf
 
+    from src.sweep.compose import Composer
     from src.sweep.job import SweepJob
     from src.utils.errors import UserError
 
@@ -57,7 +58,8 @@ def test_the_outcome_of_a_sweep_stays(tmp_path, monkeypatch, broken):
     else:
         monkeypatch.setattr(sweep, "print_summary", fail)
     config = OmegaConf.create({"training": {"num_train_epochs": 1}, "data": {}})
-    job = SweepJob(["seed=0"], config, tmp_path / "seed=0")
+    composed = OmegaConf.merge(config, {"hydra": {"sweep": {}, "job": {}}})
+    job = SweepJob(["seed=0"], config, tmp_path / "seed=0", 0, Composer(lambda _: composed))
     settings = OmegaConf.create({"on_conflict": "error", "fail_fast": False})
     with pytest.raises(UserError, match="1 of 1 jobs failed, the first with: a reason"):
         sweep.run_sweep([job], NoLauncher(), tmp_path, settings)  # type: ignore[arg-type]
