@@ -47,7 +47,7 @@ def main() -> None:
     import torch
     from omegaconf import OmegaConf
 
-    import src.cli  # noqa: F401  the resolvers
+    import src.config.resolvers  # noqa: F401  the resolvers
     from src.backbones.load import locate
     from src.runs.record import environment, write_json
     from src.training.arguments import cpu_computes_bf16

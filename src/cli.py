@@ -1,65 +1,41 @@
-"""What stands between the shell and Hydra: resolvers for folder names, and errors that a person can use."""
+"""What stands between the shell and Hydra: errors that a person can use, and secrets that no file gets."""
 
 import atexit
 import itertools
 import logging
 import os
 import re
-import secrets
 import shlex
 import shutil
 import signal
 import sys
 import tempfile
 import traceback
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.utils import setup_globals
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+import src.config.resolvers  # noqa: F401  what our configs refer to
 from src.config import unknown_key, validate
-from src.config.choices import described, listed
 from src.config.overrides import as_text, open_training, prepare
-from src.config.task_records import task_records
 from src.config.validate import explain_interpolation
 from src.utils import resume_hint as resume
 from src.utils.errors import UserError
 from src.utils.paths import CONF, ROOT
 from src.utils.places import explain, place_error
 from src.utils.redact import hide_word
-from src.utils.terminal import prepare_log, prepare_process, say
+from src.utils.terminal import prepare_process, say
 
 __all__ = ["CONF", "ROOT", "answered", "open_training", "run_app"]
 
 USER_ERROR = 2  # exit status
 _ANSWERED = (UserError, HydraException, OmegaConfBaseException)  # what has a message for people
-
-prepare_log()  # of every process that runs jobs
-setup_globals()  # Hydra's own, which --experimental-rerun leaves out
-# One token a process keeps two runs that start in the same second apart.
-OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
-# Ours stand in place of the packages' launchers of the same name, and Hydra would say so in every process.
-warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/\w+' is validated against ConfigStore schema")
-
-OmegaConf.register_new_resolver("project_root", lambda: str(ROOT), replace=True)
-# ${peft_name:peft.LoraConfig} is lora: what a config of the peft library is called.
-OmegaConf.register_new_resolver(
-    "peft_name", lambda target: target.rpartition(".")[2].removesuffix("Config").lower(), replace=True
-)
-# ${by_model:${model.name},{roberta_full:3e-4,default:3e-3}}: a recipe's value for each method, in one line.
-OmegaConf.register_new_resolver("by_model", lambda name, values: values.get(name, values["default"]), replace=True)
-# What --help lists.
-OmegaConf.register_new_resolver("described", described, replace=True)
-OmegaConf.register_new_resolver("listed", listed, replace=True)
-# The records of the tasks that data=mix names.
-OmegaConf.register_new_resolver("task_records", task_records, replace=True)
 
 
 class HiddenByHydraError(BaseException):

@@ -56,7 +56,7 @@ def test_a_multirun_gives_every_job_its_folder_and_ends_with_the_table(tmp_path,
 def test_two_single_runs_of_one_second_have_two_folders(tmp_path, monkeypatch):
     from omegaconf import OmegaConf
 
-    import src.cli  # noqa: F401  the resolver
+    import src.config.resolvers  # noqa: F401  the resolver
 
     tokens = set()
     for _ in range(2):

@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-import src.cli  # noqa: F401  the resolvers that configs need
+import src.config.resolvers  # noqa: F401  the resolvers that configs need
 from src.bench.arms import Shape
 from src.bench.figure import plot
 from src.bench.packed import measure_packed

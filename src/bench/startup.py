@@ -76,7 +76,7 @@ def prepare(overrides: list[str]) -> dict[str, Any]:
     from hydra import compose, initialize_config_dir
     from transformers import AutoTokenizer
 
-    import src.cli  # noqa: F401  the resolvers
+    import src.config.resolvers  # noqa: F401  the resolvers
     from src.backbones.load import locate
     from src.backbones.remote_code import NO_REMOTE_CODE
     from src.data.encode import encode

@@ -13,7 +13,7 @@ from hydra.core.utils import run_job as run_in_hydra
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-import src.cli  # noqa: F401  registers the resolvers that the config needs, also in a worker
+import src.config.resolvers  # noqa: F401  registers the resolvers that the config needs, also in a worker
 from src.runs.claim import claimed
 from src.runs.identity import identity
 from src.runs.lock import LockedError, owner
