@@ -42,6 +42,8 @@ class HiddenByHydraError(BaseException):
     """Carries an exception, its cause, out of a callback: of an ordinary one Hydra makes a warning, and goes on."""
 
 
+# What takes back what a run that could not be started has made of its folder.
+at_failure: list[Callable[[], None]] = []
 _given: list[str] = []  # the command's words as the user wrote them
 _begun = False  # whether the job, or the sweep, has begun: what fails before is the config's fault
 
@@ -69,9 +71,8 @@ def run_app(main: Callable[[], Any], command: Sequence[str] | None = None) -> No
         say(traceback.format_exc().rstrip("\n"), file=sys.stderr)
         sys.exit(1)
     finally:
-        from src.commands.run import undo
-
-        undo()  # nothing, if the run was begun
+        for undo in at_failure:  # nothing, if the run was begun
+            undo()
         resume.say()
 
 

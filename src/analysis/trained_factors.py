@@ -13,8 +13,8 @@ from src.models.adapter import AdapterLinear, LowRankAdapter
 from src.models.classifier import Classifier, load_classifier, untrained_classifier
 from src.models.inject import adapters
 from src.models.warm_start import start_from
+from src.runs.layout import ADAPTER
 from src.runs.reading import Run
-from src.runs.record import ADAPTER
 from src.utils.errors import UserError
 
 

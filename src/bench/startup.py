@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from src.runs.record import HISTORY
+from src.runs.layout import HISTORY
 from src.utils.errors import UserError
 from src.utils.paths import ROOT
 

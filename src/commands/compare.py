@@ -11,10 +11,8 @@ from src.compare.present.table import print_comparison, print_published
 from src.compare.verified import verified
 from src.deploy.output import keep_inputs
 from src.runs.reading import find_runs
-from src.runs.store import Store
-from src.utils.cache import cache_dir
+from src.runs.store import open_store
 from src.utils.errors import UserError
-from src.utils.places import UnwritableError
 from src.utils.printable import shown_path
 from src.utils.terminal import say
 
@@ -46,15 +44,6 @@ def main(arguments: list[str]) -> None:
     if options.tidy:
         write_tidy(runs, options.tidy, store)
     _write(comparison, options)
-
-
-def open_store() -> Store | None:
-    """What earlier comparisons of this user have read and computed; without a cache they cost their time again."""
-    try:
-        return Store(cache_dir("compare") / "index.sqlite")
-    except UnwritableError as error:
-        say(f"nothing is kept for the next comparison: {error}", file=sys.stderr)
-        return None
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,8 +8,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from src.runs.identity import identity, relevant
+from src.runs.layout import RESULT
 from src.runs.lock import LockedError, owner
-from src.runs.record import RESULT, score, unchecked_record
+from src.runs.record import score, unchecked_record
 from src.training.run import resolve
 from src.utils import fence
 from src.utils.errors import UserError

@@ -12,17 +12,19 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from src.cli import HiddenByHydraError, answered
+from src.cli import HiddenByHydraError, answered, at_failure
 from src.commands.earlier import look
-from src.config import validate
+from src.runs.before import Before
+from src.runs.checked import check_job
 from src.runs.claim import HYDRA, claimed, refuse_places, refuse_strangers
+from src.runs.layout import RESULT
 from src.runs.lock import PREFIX
-from src.runs.record import RESULT, SUMMARY, score, unchecked_record
+from src.runs.record import score, unchecked_record
 from src.training.run import run_job
 from src.utils import fence
 from src.utils import resume_hint as resume
 from src.utils.errors import UserError
-from src.utils.files import whole, write_whole
+from src.utils.files import write_whole
 from src.utils.places import UnwritableError, note_output
 from src.utils.redact import hide
 from src.utils.terminal import say
@@ -31,46 +33,6 @@ LOGS, LOCKS = "*.log", f"{PREFIX}*"
 
 # By the run's folder, from before Hydra's first byte until the job begins: how it was, and the lock that is held.
 _claims: dict[Path, tuple["Before", ExitStack]] = {}
-
-
-class Before:
-    """A run's folder as it was before the run, in all that a run writes before it trains.
-
-    Args:
-        folder: the run's, which need not exist.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        # The folders that making this one makes, the innermost first.
-        self.made = [path for path in (folder, *folder.parents) if not path.exists()]
-        self.locks = {path: path.read_bytes() for path in self._files(LOCKS)}
-        self.note()
-
-    def note(self) -> None:
-        """Take the folder as it is now, but for its locks: what another process has finished meanwhile is to stay."""
-        self.files = {path: path.read_bytes() for path in self._files(RESULT, SUMMARY, f"{HYDRA}/*.yaml")}
-        self.logs = {path: path.stat().st_size for path in self._files(LOGS)}
-
-    def restore(self) -> None:
-        """Take back what was written since, and the folders that are empty then. The folder's lock has to be held."""
-        with contextlib.suppress(OSError, UserError):
-            for path, content in (self.files | self.locks).items():
-                if not path.is_file() or path.read_bytes() != content:
-                    with whole(path) as temporary:
-                        temporary.write_bytes(content)
-            for path, size in self.logs.items():
-                if path.is_file() and path.stat().st_size > size:
-                    os.truncate(path, size)
-            for path in self._files(RESULT, SUMMARY, f"{HYDRA}/*.yaml", LOGS, LOCKS):  # the lock as the last
-                if path not in self.files and path not in self.locks and path not in self.logs:
-                    path.unlink()
-            for path in [self.folder / HYDRA, *self.made]:
-                if path.is_dir() and not any(path.iterdir()):
-                    path.rmdir()
-
-    def _files(self, *patterns: str) -> list[Path]:
-        return [path for pattern in patterns for path in self.folder.glob(pattern) if path.is_file()]
 
 
 class CheckedFirst(Callback):
@@ -87,7 +49,7 @@ class CheckedFirst(Callback):
         from src.sweep.compose import task_config
 
         cfg = task_config(config)
-        validate(cfg)
+        check_job(cfg)
         hide(config)  # Hydra writes it down before the run begins
         folder = _absolute(config.hydra.run.dir)
         with read_write(config), open_dict(config):
@@ -155,6 +117,9 @@ def undo() -> None:
         before, lock = _claims.popitem()[1]
         with lock:
             before.restore()
+
+
+at_failure.append(undo)
 
 
 def run_alone(cfg: DictConfig, folder: str | Path) -> float:

@@ -26,11 +26,11 @@ def after_sweep(folder: Path) -> None:
 
 
 def _compare(folder: Path) -> None:
-    from src.commands.compare import open_store
     from src.compare.comparison import compare_runs
     from src.compare.present.table import print_comparison
     from src.compare.report import write_report
     from src.runs.reading import find_runs
+    from src.runs.store import open_store
 
     store = open_store()
     comparison = compare_runs(find_runs([folder], store), store=store)

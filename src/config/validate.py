@@ -6,7 +6,6 @@ then with all interpolations resolved.
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -57,7 +56,6 @@ def validate(cfg: DictConfig) -> None:
             _check_node(path, node, table)
     _check_search(model["search"])
     check_training(config["training"])
-    _check_start(config["init_from"])
     if "tasks" in data:
         _check_mix(config)
     else:
@@ -229,22 +227,6 @@ def _check_search(search: Mapping[str, Any]) -> None:
         path, rules = f"model.search.{name}", SEARCH[0 if "choices" in entry else 1]
         _check_complete(path, entry, rules)
         _check_node(path, entry, rules)
-
-
-def _check_start(run: str | None) -> None:
-    if run is None:
-        return
-    from src.runs.reading import load_record  # its tables are made of this room's rules
-
-    folder = Path(run).expanduser()
-    try:
-        status = load_record(folder).get("status")
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"init_from={run} is not a run folder: {folder / 'result.json'} cannot be read ({error})"
-        ) from error
-    if status != "ok":
-        raise UserError(f"init_from={run}: that run's status is {status!r}; only a finished run has an adapter")
 
 
 def _check_data(config: Mapping[str, Any]) -> None:

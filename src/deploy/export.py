@@ -18,7 +18,8 @@ from src.deploy.peft_format import PeftLora, base_model, plain_fields, read_peft
 from src.deploy.trained_run import LONGEST, load_run
 from src.models.classifier import Classifier, build_classifier, save_classifier
 from src.models.inject import some
-from src.runs.record import ADAPTER, RESULT, write_json
+from src.runs.layout import ADAPTER, RESULT
+from src.runs.record import write_json
 from src.runs.schema import SCHEMA_VERSION
 from src.utils.errors import UserError, in_short
 from src.utils.files import filled

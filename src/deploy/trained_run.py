@@ -15,7 +15,7 @@ from src.data.columns import check_characters
 from src.data.saved import read_data
 from src.models.classifier import Classifier, load_classifier
 from src.runs.finished import open_run
-from src.runs.record import ADAPTER
+from src.runs.layout import ADAPTER
 from src.utils.errors import UserError
 
 LONGEST = 512  # tokens, where neither the record nor the model bounds an input

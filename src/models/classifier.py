@@ -15,12 +15,13 @@ from torch import Tensor, nn
 from src.backbones.fast_paths.choose import use_shortcuts
 from src.backbones.load import Backbone, load_backbone, with_heads
 from src.config.rules import show
-from src.models.description import DESCRIPTION, FORMAT_VERSION, TENSORS, read_description
+from src.models.description import FORMAT_VERSION, read_description
 from src.models.inject import copy_state, count_parameters, endings
 from src.models.method import Adaptation, make_method
 from src.models.rank import check_rank
 from src.models.schedule import Schedule
 from src.models.tensors import read_tensors
+from src.runs.layout import DESCRIPTION, TENSORS
 from src.utils.errors import UserError
 from src.utils.files import whole, write_whole
 from src.utils.foreign import opened

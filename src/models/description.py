@@ -10,11 +10,11 @@ from src.config.peft_fields import peft_fields
 from src.config.rules import show
 from src.config.tables import OPEN
 from src.config.tables import RULES as CONFIG
+from src.runs.layout import DESCRIPTION
 from src.utils.errors import UserError
 from src.utils.extras import require_package
 from src.utils.foreign import opened, read_json
 
-DESCRIPTION, TENSORS = "adapter.json", "adapter.safetensors"
 FORMAT_VERSION = 1
 LARGEST = 2**24  # bytes of the file
 

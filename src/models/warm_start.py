@@ -8,7 +8,7 @@ import torch
 from src.models.classifier import Classifier, load_tensors
 from src.models.description import read_description
 from src.models.inject import copy_state
-from src.runs.record import ADAPTER
+from src.runs.layout import ADAPTER
 from src.utils.errors import UserError
 
 

@@ -47,7 +47,7 @@ def run_pack(configs: Sequence[DictConfig], limits: Limits) -> PackOutcome:
 def _work(config: DictConfig, member: Member) -> Outcome:
     with _own_log(config):
         # The process's log stays its own: configured for each job, it would be the last one's.
-        return run_composed(config, functools.partial(execute, member=member), configure_logging=False)
+        return run_composed(config, functools.partial(execute, execution=member), configure_logging=False)
 
 
 def _outcome(member: Member) -> Outcome | None:

@@ -1,6 +1,7 @@
 """A job's side of the pack: its own trainer, record and everything, but the model's forward and backward."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,12 @@ class Member(Coroutine[Forward | Backward]):
         self.shares = False  # the frozen parameters
         self._waiting: Tensor | None = None  # the logits of the last forward
         self._accelerate: dict[str, Any] = {}
+
+    shows_progress = False  # the pack shows all of its jobs
+
+    def isolated(self) -> AbstractContextManager[None]:
+        """The pack is isolated as a whole: its jobs end in any order."""
+        return nullcontext()
 
     def join(self, classifier: Classifier) -> None:
         """Bring the job's model into the pack; one that cannot share its frozen parameters computes for itself."""

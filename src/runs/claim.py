@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from src.runs.layout import ADAPTER, CHECKPOINT, HISTORY, PREDICTIONS, PROFILE, RESULT, SUMMARY
 from src.runs.lock import PREFIX, locked, marked
-from src.runs.record import ADAPTER, CHECKPOINT, HISTORY, PREDICTIONS, PROFILE, RESULT, SUMMARY, unchecked_record
+from src.runs.record import unchecked_record
 from src.utils import fence
 from src.utils.errors import UserError
 from src.utils.paths import ROOT

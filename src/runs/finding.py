@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.runs.record import ADAPTER
+from src.runs.layout import ADAPTER
 from src.utils.errors import in_short
 
 # Folders of a run that hold none: what lies there came with an adapter or a config.

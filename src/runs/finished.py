@@ -5,8 +5,8 @@ from typing import Any
 
 from src.config import check_rule
 from src.config.rules import show
+from src.runs.layout import RESULT
 from src.runs.reading import find_runs, read_run
-from src.runs.record import RESULT
 from src.utils.errors import UserError
 from src.utils.printable import shown_path
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from src.runs.record import PREDICTIONS
+from src.runs.layout import PREDICTIONS
 from src.utils.errors import in_short
 from src.utils.files import open_regular
 

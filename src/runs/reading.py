@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from src.runs.finding import Found, find_folders
-from src.runs.record import HISTORY, PREDICTIONS, RESULT
+from src.runs.layout import HISTORY, PREDICTIONS, RESULT
 from src.runs.schema import RecordError, check_comparable, check_line, check_record, parse_record
 from src.runs.store import Store
 from src.utils.errors import UserError, in_short

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from omegaconf import DictConfig, OmegaConf
 
-from src.models.description import DESCRIPTION, TENSORS
 from src.runs.identity import identity, relevant
+from src.runs.layout import ADAPTER, CHECKPOINT, DESCRIPTION, HISTORY, PREDICTIONS, RESULT, TENSORS
 from src.runs.schema import SCHEMA_VERSION
 from src.utils import fence
 from src.utils.errors import UserError
@@ -30,13 +30,11 @@ from src.utils.redact import redacted, scrubbed
 from src.utils.reserve import Reserve
 
 if TYPE_CHECKING:
-    from src.commands.run import Before
+    from src.runs.before import Before
 
 log = logging.getLogger(__name__)
 
 LONGEST = 2**26  # bytes of a record that are read; ours have some thousands
-RESULT, HISTORY, PREDICTIONS, SUMMARY = "result.json", "history.jsonl", "predictions.parquet", "model_summary.txt"
-ADAPTER, CHECKPOINT, PROFILE = "adapter", "checkpoint.pt", "profile"
 PACKAGES = ("torch", "transformers", "datasets", "evaluate", "hydra-core", "accelerate", "numpy", "scikit-learn")
 
 

@@ -2,10 +2,15 @@
 
 import json
 import sqlite3
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+from src.utils.cache import cache_dir
+from src.utils.places import UnwritableError
+from src.utils.terminal import say
 
 VERSION = 2  # raise it when the meaning of what is kept changes
 
@@ -87,3 +92,12 @@ def _value(body: Any) -> Any:
 
 def _text(stamp: tuple[int, ...]) -> str:
     return f"{VERSION}:" + ":".join(map(str, stamp))
+
+
+def open_store() -> Store | None:
+    """What earlier comparisons of this user have read and computed; without a cache they cost their time again."""
+    try:
+        return Store(cache_dir("compare") / "index.sqlite")
+    except UnwritableError as error:
+        say(f"nothing is kept for the next comparison: {error}", file=sys.stderr)
+        return None

@@ -6,7 +6,7 @@ import logging
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import run_job as run_in_hydra
@@ -21,14 +21,12 @@ from src.runs.reading import load_record
 from src.runs.record import score
 from src.runs.schema import RecordError
 from src.sweep.compose import Composer
+from src.training.execution import ALONE, Execution
 from src.training.run import resolve, run_job
 from src.utils import reuse
 from src.utils.errors import UserError
 from src.utils.fence import LostLockError
 from src.utils.keys import quoted
-
-if TYPE_CHECKING:
-    from src.packed.member import Member
 
 log = logging.getLogger(__name__)
 
@@ -186,7 +184,7 @@ def _callbacks(config: DictConfig) -> Any:
         return _NoCallbacks()
 
 
-def execute(cfg: DictConfig, member: "Member | None" = None) -> Outcome:
+def execute(cfg: DictConfig, execution: Execution = ALONE) -> Outcome:
     """The task function of every job of a sweep, on whatever machine: never raises but for Ctrl-C and SIGTERM.
 
     The job is skipped if it was finished meanwhile or another process works on it.
@@ -201,7 +199,7 @@ def execute(cfg: DictConfig, member: "Member | None" = None) -> Outcome:
             done = read_record(folder)
             if done.get("status") == "ok" and _counts(done, cfg):
                 return Outcome("skipped", BY_ANOTHER, score(done))
-            return _run(cfg, folder, member)
+            return _run(cfg, folder, execution)
     except LockedError as error:
         return Outcome("skipped", f"running in {error.holder}")
     except LostLockError:  # another process took this one for dead
@@ -231,9 +229,9 @@ def _counts(record: dict[str, Any], cfg: DictConfig) -> bool:
     return record.get("identity") == identity(OmegaConf.to_container(resolve(cfg), resolve=True))  # type: ignore[arg-type]
 
 
-def _run(cfg: DictConfig, folder: Path, member: "Member | None") -> Outcome:
+def _run(cfg: DictConfig, folder: Path, execution: Execution) -> Outcome:
     try:
-        return Outcome("ok", value=run_job(cfg, folder, member))
+        return Outcome("ok", value=run_job(cfg, folder, execution))
     except (KeyboardInterrupt, LostLockError):
         raise
     except BaseException as error:  # SystemExit too: no job ends the sweep

@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from src.runs.layout import HISTORY, RESULT
 from src.runs.reading import LARGEST_HISTORY
-from src.runs.record import HISTORY, RESULT
 from src.runs.schema import check_line
 from src.sweep.job import SweepJob
 from src.utils.files import open_regular

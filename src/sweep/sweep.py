@@ -14,10 +14,11 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
 from src.compare.after_sweep import after_sweep
-from src.config import validate
+from src.runs.checked import check_job
 from src.runs.claim import refuse_strangers
+from src.runs.layout import RESULT
 from src.runs.lock import LockedError, locked, owner
-from src.runs.record import RESULT, score, write_json
+from src.runs.record import score, write_json
 from src.sweep.compose import Composer
 from src.sweep.folder_names import job_name
 from src.sweep.job import BY_ANOTHER, STOP, Outcome, SweepJob, identify, read_record
@@ -71,7 +72,7 @@ def check_jobs(batch: Sequence[Sequence[str]], tasks: Sequence[DictConfig]) -> N
     common = set.intersection(*map(set, batch))
     for overrides, task in zip(batch, tasks, strict=True):
         try:
-            validate(task)
+            check_job(task)
         except UserError as error:
             own = [override for override in overrides if override not in common]
             wrong.setdefault(str(error), []).append(" ".join(own))

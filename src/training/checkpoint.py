@@ -16,7 +16,7 @@ import transformers
 from accelerate.utils import broadcast_object_list, gather_object
 from transformers import TrainerCallback
 
-from src.runs.record import CHECKPOINT
+from src.runs.layout import CHECKPOINT
 from src.training import interrupt
 from src.training.hooks import RESUME, missing
 from src.utils.errors import in_short

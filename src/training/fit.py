@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,23 +24,22 @@ from src.data.task import Task
 from src.metrics import make_compute
 from src.models.classifier import Classifier, build_classifier, load_classifier, save_classifier
 from src.models.warm_start import start_from
+from src.runs.layout import ADAPTER, PREDICTIONS, SUMMARY
 from src.runs.predictions_writing import write_predictions
-from src.runs.record import ADAPTER, PREDICTIONS, SUMMARY, Record
+from src.runs.record import Record
 from src.training import interrupt
 from src.training import peak_memory as memory
 from src.training.arguments import training_arguments
 from src.training.checkpoint import Checkpoints
 from src.training.diagnostics import diagnose
+from src.training.execution import ALONE, Execution
 from src.training.model_summary import model_summary
 from src.training.profile import ProfileCallback
 from src.training.progress import ProgressBar, one_of_many
 from src.training.selection import HOLDOUT, Selector
-from src.training.trainer import DIVERGED, Evaluation, VerdictTrainer
-from src.tune.watch import make_watch
+from src.training.trainer import DIVERGED, Evaluation
+from src.training.watch import make_watch
 from src.utils.errors import UserError
-
-if TYPE_CHECKING:
-    from src.packed.member import Member
 
 log = logging.getLogger(__name__)
 
@@ -86,13 +85,13 @@ class Job:
         }
 
 
-def fit(cfg: DictConfig, record: Record, member: "Member | None" = None) -> float:
+def fit(cfg: DictConfig, record: Record, execution: Execution = ALONE) -> float:
     """Train, select, save, check and record.
 
     Args:
         cfg: the composed and validated config.
         record: the open record of the run.
-        member: the job's place in a pack, if it is trained together with others.
+        execution: how its steps are computed.
 
     Returns:
         The primary metric on the first evaluation split at the selected epoch.
@@ -103,9 +102,8 @@ def fit(cfg: DictConfig, record: Record, member: "Member | None" = None) -> floa
     """
     started = time.perf_counter()
     job = prepare(cfg, record)
-    if member is not None:
-        member.join(job.classifier)
-    job.args.disable_tqdm |= member is not None or one_of_many()  # the pack, the sweep shows all of its jobs
+    execution.join(job.classifier)
+    job.args.disable_tqdm |= not execution.shows_progress or one_of_many()  # the pack, the sweep shows all of its jobs
     _describe(record, job)
     task, classifier = job.task, job.classifier
     selector = Selector(job.config["training"]["selection"], task.primary_metric, task.evaluation_splits[0])
@@ -150,7 +148,7 @@ def fit(cfg: DictConfig, record: Record, member: "Member | None" = None) -> floa
     checkpoints = Checkpoints(
         record.folder, job.config["checkpoint"]["every"], record.fields["identity"], collect, restore
     )
-    trainer = (VerdictTrainer if member is None else member.make_trainer)(
+    trainer = execution.make_trainer(
         model=classifier.model,
         args=job.args,
         head=classifier.backbone.head,
@@ -177,7 +175,7 @@ def fit(cfg: DictConfig, record: Record, member: "Member | None" = None) -> floa
     with nullcontext() if job.args.disable_tqdm else logging_redirect_tqdm(), interrupt.deferred():
         trainer.train()
     record.update(
-        packed=None if member is None else member.report(),
+        packed=execution.report(),
         memory=memory.peak(),
         time=trainer.meter.times(),
         batches_fingerprint=trainer.meter.batches[:16],
@@ -313,7 +311,9 @@ def _save(record: Record, job: Job, selector: Selector, kept: dict[str, Tensor],
         raise UserError(f"the trained model's logits are not finite: {DIVERGED}")
     index = {split: job.evaluation_rows[split]["idx"][:] for split in job.reported}
     regression = {split: task.regression for split, task in job.reported.items()}
-    write_predictions(record.folder / PREDICTIONS, selector.selected, index, regression)
+    write_predictions(
+        record.folder / PREDICTIONS, selector.selected.logits, selector.selected.labels, index, regression
+    )
     folder = record.folder / ADAPTER
     size = save_classifier(job.classifier, folder, kept)
     job.classifier.load_state(kept)

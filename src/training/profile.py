@@ -9,7 +9,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile, schedule
 from transformers import TrainerCallback
 
-from src.runs.record import PROFILE
+from src.runs.layout import PROFILE
 from src.utils.files import write_whole
 from src.utils.places import make_folder, writing
 

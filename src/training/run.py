@@ -6,20 +6,18 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from src.config import validate
+from src.runs.checked import check_job
 from src.runs.claim import claimed
 from src.runs.record import Record
+from src.training.execution import ALONE, Execution
 from src.training.interrupt import interruptible
 from src.utils import fence
 
 if TYPE_CHECKING:
-    from src.commands.run import Before
-    from src.packed.member import Member
+    from src.runs.before import Before
 
 
-def run_job(
-    cfg: DictConfig, folder: str | Path, member: "Member | None" = None, before: "Before | None" = None
-) -> float:
+def run_job(cfg: DictConfig, folder: str | Path, execution: Execution = ALONE, before: "Before | None" = None) -> float:
     """Train what the config describes and leave the record in the folder.
 
     A training of the same config, data and code that was cut short in this folder goes on from its checkpoint.
@@ -27,7 +25,7 @@ def run_job(
     Args:
         cfg: the composed config, without Hydra's node.
         folder: the run's.
-        member: the job's place in a pack, if it is trained together with others.
+        execution: how its steps are computed.
         before: the folder as it was, which a mistake told before training leaves; None records the mistake.
 
     Returns:
@@ -40,7 +38,7 @@ def run_job(
         Interrupted: after Ctrl-C or SIGTERM; the status is then ``interrupted``.
     """
     folder = Path(folder)
-    validate(cfg)  # a config that is no config has no record
+    check_job(cfg)  # a config that is no config has no record
     claim = claimed(folder) if fence.writes() else nullcontext()
     with interruptible(), claim, Record(folder, cfg, before) as record:
         record.describe_environment()
@@ -48,11 +46,9 @@ def run_job(
         record.identify(resolved)
         # torch and transformers are imported only now: a wrong config is refused in a second.
         from src.training.fit import fit
-        from src.training.isolation import isolated
 
-        # A pack is isolated as a whole: its jobs end in any order.
-        with isolated() if member is None else nullcontext():
-            return fit(resolved, record, member)
+        with execution.isolated():
+            return fit(resolved, record, execution)
 
 
 def resolve(cfg: DictConfig) -> DictConfig:

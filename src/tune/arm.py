@@ -21,8 +21,8 @@ from src.sweep.compose import task_config
 from src.sweep.folder_names import job_name
 from src.sweep.job import SweepJob
 from src.training.selection import HOLDOUT
+from src.training.watch import PrunedError, make_pruner, trial_id
 from src.tune.space import as_overrides, make_space
-from src.tune.watch import PrunedError, make_pruner, trial_id
 from src.utils.errors import UserError
 from src.utils.paths import CONF
 from src.utils.places import UnwritableError
@@ -97,7 +97,7 @@ class Arm:
         watch = []
         if (pruner := self.config.tune.pruner) != "none":
             fields = f"storage:'{self.storage}',study:'{self.name}',trial:{trial.number},pruner:{pruner}"
-            watch = [f"watch={{_target_:src.tune.watch.Watch,{fields}}}"]
+            watch = [f"watch={{_target_:src.training.watch.Watch,{fields}}}"]
         return [*self.overrides, *self.chosen(trial), *watch]
 
     def chosen(self, trial: FrozenTrial) -> list[str]:

@@ -16,11 +16,11 @@ from src.runs.record import write_json
 from src.sweep.compose import Composer, task_config
 from src.sweep.sweep import check_jobs, finish, make_jobs, raise_unless_finished
 from src.tune.arm import Arm, check_arms, name_arms
-from src.tune.database import SQLITE, database
 from src.tune.expected import expected_best
 from src.tune.figure import plot_expected_best
 from src.tune.space import edges
 from src.tune.winner import check_writable, write_winner
+from src.utils.database import SQLITE, database
 from src.utils.errors import UserError
 from src.utils.rich_text import Text
 

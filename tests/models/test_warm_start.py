@@ -7,9 +7,9 @@ import torch
 from omegaconf import OmegaConf
 from safetensors.torch import load_file
 
-from src.config import validate
 from src.models.classifier import build_classifier
 from src.models.warm_start import start_from
+from src.runs.checked import check_job
 from src.runs.identity import config_hash
 from src.utils.errors import UserError
 from tests.conftest import NANO, compose_config
@@ -69,12 +69,12 @@ def test_what_does_not_fit_is_refused(train):
 
 def test_a_run_that_is_none_is_told_before_anything_is_loaded(tmp_path):
     with pytest.raises(UserError, match=r"init_from=.* is not a run folder: .*result.json cannot be read"):
-        validate(compose_config(*NANO, f"init_from={tmp_path}"))
+        check_job(compose_config(*NANO, f"init_from={tmp_path}"))
     (tmp_path / "result.json").write_text('{"status": "failed"}')
     with pytest.raises(UserError, match="that run's status is 'failed'"):
-        validate(compose_config(*NANO, f"init_from={tmp_path}"))
+        check_job(compose_config(*NANO, f"init_from={tmp_path}"))
     with pytest.raises(UserError, match="init_from=3 breaks the rule: str"):
-        validate(compose_config(*NANO, "init_from=3"))
+        check_job(compose_config(*NANO, "init_from=3"))
 
 
 def test_a_start_is_part_of_a_runs_identity_and_no_start_is_not():

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from src.runs.record import CHECKPOINT
+from src.runs.layout import CHECKPOINT
 from src.training import checkpoint, interrupt
 from src.training.checkpoint import Checkpoints, rng_state, set_rng_state
 from src.training.run import run_job

@@ -9,7 +9,7 @@ from transformers import Trainer
 from src.packed.jobs import run_pack
 from src.packed.limits import Limits
 from src.packed.member import shared_state
-from src.runs.record import CHECKPOINT
+from src.runs.layout import CHECKPOINT
 from src.training import checkpoint, interrupt, trainer
 from src.training.hooks import ACCUMULATION, ORDER, RESUME, missing
 from src.training.interrupt import Interrupted

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from src.models.kernels.low_rank import traced
+from src.utils.tracing import traced
 
 _STEPS = 2**16
 

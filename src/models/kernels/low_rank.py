@@ -22,6 +22,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from src.utils.tracing import traced
+
 
 class Gate(Protocol):
     """A function of the k-wide products z, ``(..., h, n) -> (..., k, n)``, that knows its own derivative."""
@@ -137,12 +139,3 @@ def fusable(base: nn.Linear) -> bool:
     """
     plain = type(base) is nn.Linear and not base._forward_hooks and not base._forward_pre_hooks
     return plain and not traced()
-
-
-# Private: in a torch without it every call counts as looked at, which is slower and right.
-_transformed: Callable[[], bool] = getattr(torch._C, "_are_functorch_transforms_active", lambda: True)
-
-
-def traced() -> bool:
-    """Whether ``torch.compile``, ``vmap`` or one of its kin looks at the operations that are called."""
-    return torch.compiler.is_compiling() or _transformed()

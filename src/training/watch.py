@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from src.tune.database import database
+from src.utils.database import database
 from src.utils.errors import UserError
 
-WATCH = "src.tune.watch.Watch"  # the only one that there is
+WATCH = "src.training.watch.Watch"  # the only one that there is
 
 
 class PrunedError(UserError):

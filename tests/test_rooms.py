@@ -1,0 +1,93 @@
+"""The house: which room of src may use which, that no modules use each other in a circle, and how full the hall is."""
+
+import ast
+from pathlib import Path
+
+from src.utils.paths import ROOT
+
+# From the ground up: a room uses its own floor's rooms not at all, and any floor below.
+FLOORS = [
+    ["utils"],
+    ["metrics"],
+    ["config"],
+    ["plotting"],
+    ["runs"],
+    ["backbones", "data"],
+    ["models"],
+    ["compare"],
+    ["training"],
+    ["sweep"],
+    ["packed", "tune"],
+    ["deploy"],
+    ["analysis", "bench"],
+    ["cli"],
+    ["commands"],
+    ["__main__"],
+]
+LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted((ROOT / "src").rglob("*.py"))
+}
+
+
+def imports(path: Path, types: bool = True) -> set[str]:
+    """The modules of src that a file imports, anywhere in it; with ``types`` also for type checks alone."""
+    found = set()
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    if not types:
+        tree.body = [
+            node for node in tree.body if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
+        ]
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            parts = name.split(".")
+            longest = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
+            found |= {module for module in [next((m for m in longest if m in MODULES), None)] if module}
+    return found - {"src"}
+
+
+IMPORTS = {module: imports(path) for module, path in MODULES.items()}
+
+
+def room(module: str) -> str:
+    return module.split(".")[1]
+
+
+def test_every_room_has_a_floor():
+    rooms = {room(module) for module in MODULES if module != "src"}
+    assert rooms == set(LEVEL)
+
+
+def test_no_room_uses_a_higher_one():
+    wrong = [
+        f"{module} uses {used}"
+        for module, found in IMPORTS.items()
+        if module != "src"
+        for used in sorted(found)
+        if room(used) != room(module) and LEVEL[room(used)] >= LEVEL[room(module)]
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_modules_use_each_other_in_a_circle():
+    done: set[str] = set()
+
+    def visit(module: str, above: tuple[str, ...]) -> None:
+        assert module not in above, " -> ".join([*above[above.index(module) :], module])
+        if module not in done:
+            for used in sorted(imports(MODULES[module], types=False)):
+                visit(used, (*above, module))
+            done.add(module)
+
+    for module in MODULES:
+        visit(module, ())
+
+
+def test_the_ground_floor_is_small():
+    assert len([module for module in MODULES if module.count(".") == 1 and MODULES[module].stem != "__init__"]) <= 10
