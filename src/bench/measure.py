@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.util
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -18,9 +19,10 @@ from src.bench.packed import measure_packed
 from src.bench.parts import SIZES, TARGETS, method_names
 from src.bench.startup import measure_data, measure_startup
 from src.bench.steps import Settings, measure_latency, measure_memory, measure_steps
-from src.runs.record import environment, write_json
+from src.runs.record import environment, jsonable
 from src.training.arguments import resolve_precision
 from src.utils.errors import UserError
+from src.utils.files import write_whole
 from src.utils.terminal import say
 
 DTYPES = {"fp32": None, "bf16": torch.bfloat16}
@@ -55,7 +57,7 @@ def measure(options: argparse.Namespace, arguments: list[str]) -> None:
         for own in settings if part in PER_TARGET else settings[:1]:
             rows += PARTS[part](own, options)
             if options.json:  # a long benchmark that is cut short keeps what it has
-                write_json(options.json, result)
+                write_whole(options.json, json.dumps(jsonable(result), indent=2) + "\n")
         console.print(table(part, rows))
     if options.plots:
         for path in plot(result["parts"], options.plots):

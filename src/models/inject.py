@@ -219,6 +219,11 @@ def copy_state(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
         for name in own.keys() & state.keys()
         if state[name].shape != own[name].shape
     }
+    shapes |= {
+        name: f"({state[name].dtype}) for one of {own[name].dtype}"
+        for name in own.keys() & state.keys()
+        if state[name].is_floating_point() != own[name].is_floating_point()
+    }
     if missing or unexpected or shapes:
         raise UserError(
             f"the saved tensors do not fit the model: missing {some(missing)}, unexpected {some(unexpected)}, "

@@ -10,7 +10,8 @@ from torch import Tensor
 from src.utils.errors import UserError
 from src.utils.foreign import memory, opened
 
-DTYPES = ("F16", "BF16", "F32", "F64")  # what weights are, as the format names it
+# What a method keeps, as the format names it: weights, and of some the places of rows and columns.
+DTYPES = ("F16", "BF16", "F32", "F64", "I16", "I32", "I64", "BOOL")
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -18,7 +19,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
     Raises:
         UserError: if it is no regular file, no safetensors file, larger than the memory, or holds a tensor of numbers
-            that are no weights: whole ones, ones of 8 bits, NaN, an infinity.
+            that no method keeps: ones of 8 bits, complex ones, NaN, an infinity.
     """
     try:
         status = path.stat()
@@ -33,7 +34,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         for name in names:
             kind = file.get_slice(name).get_dtype()
             if kind not in DTYPES:
-                raise UserError(f"{name} holds numbers of the type {kind}; weights are {', '.join(DTYPES)}")
+                raise UserError(f"{name} holds numbers of the type {kind}; choices: {', '.join(DTYPES)}")
         tensors = {name: file.get_tensor(name) for name in names}
         for name, tensor in tensors.items():
             if not torch.isfinite(tensor).all():

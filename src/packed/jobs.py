@@ -10,9 +10,9 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from src.packed.launch import PackOutcome
 from src.packed.limits import Limits
 from src.packed.member import Member, shared_state
+from src.packed.outcome import PackOutcome
 from src.packed.pack import Pack
 from src.sweep.job import Outcome, execute, run_composed
 from src.training.interrupt import Interrupted

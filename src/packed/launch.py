@@ -9,8 +9,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from src.models.method import make_method
 from src.packed.limits import Limits
+from src.packed.outcome import PackOutcome
 from src.sweep.compose import task_config
 from src.sweep.job import Outcome
 from src.sweep.pool import Pool
@@ -27,13 +27,6 @@ ALONE = (
     "gradient_checkpointing", "torch_compile", "label_smoothing_factor", "neftune_noise_alpha", "auto_find_batch_size",
     "use_liger_kernel", "deepspeed", "fsdp", "full_determinism", "profile",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class PackOutcome(Outcome):
-    """How a pack ended, and each of its jobs."""
-
-    outcomes: tuple[Outcome | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,6 +95,8 @@ def why_alone(config: dict[str, Any]) -> str | None:
     model, training = config["model"], config["training"]
     if model["train_parameters"]:
         return f"model={model['name']} trains parameters of the backbone itself"
+    from src.models.method import make_method  # needs torch
+
     if model["adapter"] and not (method := make_method(model["adapter"])).packable:
         return f"model={model['name']} {method.not_packable_because}"
     if "tasks" in config["data"]:

@@ -33,11 +33,11 @@ def open_run(path: str | Path) -> tuple[Path, dict[str, Any]]:
     run = read_run(folder)
     if run.record.get("status") != "ok":  # none at all where the record breaks the schema
         raise UserError(f"{shown_path(folder)} cannot be used: {run.problem}")
-    _check(folder / RESULT, run.record)
     if tasks := run.record.get("tasks"):
         raise UserError(
             f"{folder} has a head for each of {', '.join(tasks)}; only runs of one task can be deployed yet"
         )
+    _check(folder / RESULT, run.record)
     return folder, run.record
 
 

@@ -238,8 +238,7 @@ def test_names_are_data_and_no_markup(tmp_path):
     comparison = of(tmp_path)
     assert "[red]x[/red]&<b>|_%" in shown(comparison)
     assert r"&lt;b>\|_%" in FORMATS["markdown"](comparison, False)
-    assert r"{[}" not in FORMATS["latex"](comparison, False)
-    assert r"\&\textless{}b\textgreater{}|\_\%" in FORMATS["latex"](comparison, False)
+    assert r"{[}red]x[/red]\&\textless{}b\textgreater{}\textbar{}\_\%" in FORMATS["latex"](comparison, False)
 
 
 def test_a_narrow_terminal_gets_the_columns_in_blocks(sweep):

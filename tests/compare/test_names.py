@@ -62,13 +62,17 @@ def rename(file, name: str) -> None:
 @pytest.mark.parametrize("name", ODD, ids=ascii)
 def test_every_format_keeps_its_form(name, comparisons):
     comparison = comparisons[name]
-    assert len(comparison.tables) == 1 and len(comparison.tables[0].rows) == 2
+    if name.isprintable():
+        assert len(comparison.tables) == 1 and len(comparison.tables[0].rows) == 2
+    else:  # no record of ours has such a name: each is a line
+        assert not comparison.tables and len(comparison.left_out) == 5
     for format_, write in FORMATS.items():
         text = write(comparison, True)
         assert not ACTING.search(text.replace("\n", "")), format_
-    check_csv(FORMATS["csv"](comparison, True))
-    check_markdown(FORMATS["markdown"](comparison, True))
-    check_latex(FORMATS["latex"](comparison, True))
+    if comparison.tables:
+        check_csv(FORMATS["csv"](comparison, True))
+        check_markdown(FORMATS["markdown"](comparison, True))
+        check_latex(FORMATS["latex"](comparison, True))
     stream = io.StringIO()
     print_comparison(comparison, Console(file=stream, width=200, force_terminal=True, color_system=None))
     assert not ACTING.search(stream.getvalue()) and "\x1b" not in stream.getvalue()

@@ -237,8 +237,8 @@ def test_a_base_with_a_head_for_other_classes_is_imported_and_exported(tmp_path,
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"r": "8"}, "are no LoRA's"),
-        ({"lora_alpha": None}, "are no LoRA's"),
+        ({"r": "8"}, "r='8' breaks the rule: int"),
+        ({"lora_alpha": None}, "cannot open it"),
         ({"base_model_name_or_path": None}, "give --backbone"),
         ({"base_model_name_or_path": NANO, "revision": "main"}, "names a version on the hub"),
         ({"r": 4}, "do not fit the model"),

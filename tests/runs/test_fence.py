@@ -78,6 +78,11 @@ with lock.locked(folder):
 """
 
 
+def files_of(folder: Path) -> dict[str, object]:
+    """A folder's files, but for the room that a run keeps for its last word, and gives back whoever owns the folder."""
+    return {name: content for name, content in tree(folder).items() if not name.startswith(".reserve.")}
+
+
 def child(script: str, folder: Path) -> subprocess.Popen:
     process = subprocess.Popen(
         [sys.executable, "-c", script, str(folder)], cwd=ROOT, text=True,
@@ -99,7 +104,7 @@ def stop_and_take_over(process: subprocess.Popen, folder: Path, monkeypatch) -> 
         (folder / "adapter").mkdir(exist_ok=True)
         for name in ("result.json", "history.jsonl", "predictions.parquet", "checkpoint.pt", "adapter/adapter.json"):
             write_whole(folder / name, "the new owner's")
-    return tree(folder)
+    return files_of(folder)
 
 
 def test_every_write_of_a_stopped_process_is_refused(tmp_path, monkeypatch):
@@ -113,7 +118,7 @@ def test_every_write_of_a_stopped_process_is_refused(tmp_path, monkeypatch):
     failure = told.pop("failure")
     assert failure == "wrote", "what ended the run is told, and nothing is written: the folder shows it"
     assert all("another process has worked in it since" in text for text in told.values()), told
-    assert tree(tmp_path) == left
+    assert files_of(tmp_path) == left
 
 
 def test_a_process_stopped_within_a_write_does_not_end_it(tmp_path, monkeypatch):
@@ -122,7 +127,7 @@ def test_a_process_stopped_within_a_write_does_not_end_it(tmp_path, monkeypatch)
     os.kill(process.pid, signal.SIGCONT)
     out, err = process.communicate("go\n", timeout=60)
     assert "LostLockError" in err and "unexpected" not in out
-    assert {name: text for name, text in left.items() if not name.startswith(".history")} == tree(tmp_path)
+    assert {name: text for name, text in left.items() if not name.startswith(".history")} == files_of(tmp_path)
 
 
 def take_over(folder: Path) -> None:
@@ -146,7 +151,7 @@ def test_a_job_that_was_taken_over_is_told_so_by_the_sweep(where, tmp_path, monk
     def write(self, **fields):
         if where == "log" or "params" in fields:
             take_over(tmp_path)
-            left.update(tree(tmp_path))
+            left.update(files_of(tmp_path))
         return method(self, **fields)
 
     monkeypatch.setattr(Record, where, write)
@@ -156,7 +161,7 @@ def test_a_job_that_was_taken_over_is_told_so_by_the_sweep(where, tmp_path, monk
     with open_dict(cfg):
         outcome = execute(cfg)
     assert (outcome.status, outcome.reason) == ("skipped", "running in process 7 on far") and not outcome.finished
-    assert left and tree(tmp_path) == left
+    assert left and files_of(tmp_path) == left
 
 
 def test_a_lost_run_ends_with_one_message_and_a_free_folder_does_not_matter(tmp_path):
@@ -198,7 +203,7 @@ def test_of_two_runs_of_one_process_the_second_is_refused(tmp_path):
         thread = threading.Thread(target=second)
         thread.start()
         thread.join()
-    assert isinstance(refused[0], lock.LockedError) and tree(tmp_path) == {".lock.1": b""}
+    assert isinstance(refused[0], lock.LockedError) and files_of(tmp_path) == {".lock.1": b""}
 
 
 @pytest.mark.slow
@@ -211,7 +216,7 @@ def test_one_job_of_a_pack_is_taken_over_and_the_other_goes_on(tmp_path, monkeyp
     def write(self, **fields):
         if self.folder.name == "taken" and not left:
             take_over(self.folder)
-            left.update(tree(self.folder))
+            left.update(files_of(self.folder))
         return log(self, **fields)
 
     monkeypatch.setattr(Record, "log", write)
@@ -221,5 +226,5 @@ def test_one_job_of_a_pack_is_taken_over_and_the_other_goes_on(tmp_path, monkeyp
 
     taken, kept = Pack({name: work(name) for name in ("taken", "kept")}, Limits(measure=False)).run()
     assert isinstance(taken.error, LostLockError) and kept.error is None and kept.result is not None
-    assert left and tree(tmp_path / "taken") == left
+    assert left and files_of(tmp_path / "taken") == left
     assert json.loads((tmp_path / "kept" / "result.json").read_text())["status"] == "ok"

@@ -1,0 +1,12 @@
+"""How a pack ended."""
+
+from dataclasses import dataclass
+
+from src.sweep.job import Outcome
+
+
+@dataclass(frozen=True)
+class PackOutcome(Outcome):
+    """How a pack ended, and each of its jobs."""
+
+    outcomes: tuple[Outcome | None, ...] = ()
