@@ -11,7 +11,9 @@ from src.models.adapter import AdapterLinear
 from src.models.hydralora import HydraLoRALinear
 from src.models.lora import LoRALinear
 from src.models.lorafa import LoRAFALinear
+from src.models.loraplus import LoRAPlusLinear
 from src.models.lsr import LSRLinear
+from src.models.vblora import VBLoRALinear
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,21 @@ def naive_hydralora(layer: HydraLoRALinear, x: Tensor) -> Tensor:
     return layer.scaling * sum(experts)
 
 
+def naive_vblora(layer: VBLoRALinear, x: Tensor) -> Tensor:
+    def factor(logits: Tensor) -> Tensor:
+        rows = []
+        for row in logits:
+            parts = []
+            for scores in row:
+                best = scores.argsort(descending=True)[: layer.topk]
+                weights = scores[best].exp() / scores[best].exp().sum()
+                parts.append(sum(weight * layer.bank[place] for weight, place in zip(weights, best, strict=True)))
+            rows.append(torch.cat(parts))
+        return torch.stack(rows)
+
+    return x @ (factor(layer.logits_B).T @ factor(layer.logits_A)).T
+
+
 LOW_RANK_WRONG = {"r": (0, -1, 2.5), "alpha": (0, -1.0), "dropout": (-0.1, 1.0)}
 
 FACTS = {
@@ -84,6 +101,23 @@ FACTS = {
         ("A", "B", "router"),
         ("B",),
         wrong=LOW_RANK_WRONG | {"num_experts": (0, "auto")},
+    ),
+    "loraplus": Fact(
+        LoRAPlusLinear,
+        {"r": 4, "alpha": 8},
+        naive_lora,
+        ("A", "B"),
+        ("B",),
+        wrong=LOW_RANK_WRONG | {"rate_ratio": (0, -1.0)},
+    ),
+    "vblora": Fact(
+        VBLoRALinear,
+        {"r": 3, "num_vectors": 6},
+        naive_vblora,
+        ("logits_A", "logits_B", "bank"),
+        ("logits_A", "logits_B", "bank"),
+        identity=False,
+        wrong={"r": (0, -1, 2.5), "dropout": (-0.1, 1.0), "vector_length": (7,), "num_vectors": (0,), "topk": (0, 7)},
     ),
     **{
         f"lorafa_{init}": Fact(
