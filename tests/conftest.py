@@ -24,6 +24,7 @@ from omegaconf import DictConfig
 
 from src.cli import CONF, run_app
 from src.config.overrides import prepare_override
+from src.utils import reuse
 
 NANO = [
     "experiment=demo",
@@ -72,6 +73,14 @@ def compose_config(*overrides: str) -> DictConfig:
     """The config that ``python main.py OVERRIDES`` would run."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose("config", overrides=[prepare_override(override) for override in overrides])
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept_for_the_next() -> Iterator[None]:
+    """A sweep within a test lets the process keep what it loads; the next test is a process of its own."""
+    before = reuse.enabled()
+    yield
+    reuse._enabled = before
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from tests.conftest import NANO, compose_config
 # Of all model configs with a rank and an alpha: the rank's name, alpha's, and their default.
 TIED = {
     "roberta_lora": ("r", "alpha", 8),
+    "roberta_loraplus": ("r", "alpha", 8),
     "roberta_lsr": ("r", "alpha", 2),
     "roberta_lorafa": ("r", "alpha", 16),
     "roberta_svd_lorafa": ("r", "alpha", 16),

@@ -57,6 +57,7 @@ def run(arguments: list[str]) -> None:
     subprocess.run([sys.executable, "main.py", *arguments], cwd=ROOT, check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_a_single_run(tmp_path):
     options = [*(word for word in LONG if "disable_tqdm" not in word), "training.max_steps=120"]
     process, terminal = start([*options, f"hydra.run.dir={tmp_path}/run"])
