@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--published", action="store_true", help="add what papers report for this backbone and task")
     parser.add_argument("--pscp", action="store_true", help="add PEFT-Bench's efficiency-aware score")
     parser.add_argument("--resamples", type=_positive, metavar="N", help="of the bootstrap and the permutation test "
-                        "(default: 10,000; fewer for more than 20 configurations or 200,000 examples)")  # fmt: skip
+                        "(default: 10,000; fewer for more than 20 configurations or 100,000 examples)")  # fmt: skip
     parser.add_argument("--no-cache", action="store_true", help="read and compute everything anew")
     return parser
 

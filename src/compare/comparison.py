@@ -149,7 +149,7 @@ def compare_runs(
             there is one, else the best.
         metric: instead of each task's primary metric.
         resamples: of the bootstrap and the permutation test; default 10,000, fewer for more than 20 configurations
-            and for more than 200,000 examples.
+            and for more than 100,000 examples.
         store: keeps results between calls.
 
     Raises:

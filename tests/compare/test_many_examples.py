@@ -78,5 +78,5 @@ def test_blocks_are_bounded_by_bytes_and_leave_small_comparisons_as_they_were():
 
 
 def test_fewer_resamples_of_very_many_examples():
-    assert affordable(10_000, 0) == affordable(10_000, 200_000) == 10_000
-    assert affordable(10_000, 1_000_000) == 2000 and affordable(10_000, 10**9) == 1000 and affordable(500, 10**9) == 500
+    assert affordable(10_000, 0) == affordable(10_000, 100_000) == 10_000
+    assert affordable(10_000, 500_000) == 2000 and affordable(10_000, 10**9) == 1000 and affordable(500, 10**9) == 500

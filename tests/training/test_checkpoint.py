@@ -134,6 +134,7 @@ def test_a_damaged_or_foreign_checkpoint_counts_as_none(tmp_path, monkeypatch, c
     assert state.keys() == checkpoint.STATE
     model = {"model": {name: torch.empty_like(tensor) for name, tensor in state["run"]["model"].items()}}
     checkpoints = Checkpoints(tmp_path, 1, identity, lambda: model, lambda state: None)
+    caplog.clear()
     assert checkpoints._read()["identity"] == identity and not caplog.messages
     dice = random.Random(0)
     tried = [good[:size] for size in (0, 1, HEADER - 1, HEADER, HEADER + 1, len(good) // 2, len(good) - 1)]

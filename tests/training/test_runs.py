@@ -17,7 +17,7 @@ from src.data.load import load_data
 from src.metrics import make_compute
 from src.models.classifier import build_classifier, load_classifier
 from src.models.inject import adapters
-from src.models.method import make_method
+from src.models.method import PerLayer, make_method
 from src.training.run import run_job
 from src.utils.errors import UserError
 from tests.config.test_config import own_methods
@@ -115,9 +115,11 @@ def test_counts_are_those_of_the_definition(train, model):
     params = record(train(f"model={model}"))["params"]
     assert params["head"] == 128 * 128 + 128 + 2 * 128 + 2
     assert params["trainable"] == params["adapter"] + params["router"] + params["head"]
-    if cfg.model.adapter:
+    if (
+        cfg.model.adapter and type(method := make_method(cfg.model.adapter)) is PerLayer
+    ):  # else tests/models/test_shared
         options = {k: v for k, v in cfg.model.adapter.items() if k not in ("_target_", "_partial_", "target_modules")}
-        per_layer = make_method(cfg.model.adapter).cls.expected_parameters(128, 128, **options)
+        per_layer = method.cls.expected_parameters(128, 128, **options)
         layers = load_backbone(cfg.backbone, label_names=("a", "b"), seed=0).model.config.num_hidden_layers
         assert params["adapter"] + params["router"] == layers * 2 * per_layer
     summary = (train(f"model={model}") / "model_summary.txt").read_text()

@@ -24,15 +24,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import ndtri, stdtr, stdtrit
 
-from src.compare.statistics.panel import Array, Panel, kinds
+from src.compare.statistics.panel import MANY, Array, Panel, kinds
 
 MIN_SEEDS = 3  # fewer support no claim
 LEVEL = 0.95
 POWER = 0.8
 CHUNK = 500  # resamples at a time: a block of weights stays in the processor's cache
 BLOCK = 2**28  # bytes that a block may take, where there are many examples
-MANY = 50_000  # examples from which on those that are alike are taken together
-AFFORDABLE = 2e9  # draws of examples that a table may take
+AFFORDABLE = 1e9  # draws of examples that a table may take
 PER_WEIGHT = 20  # bytes: the draw, its count, the weight and its copy
 
 

@@ -14,6 +14,8 @@ import numpy as np
 
 from src.compare.statistics.features import Array, Features, class_counts, stacked
 
+MANY = 50_000  # examples from which on those that are alike are taken together
+
 
 class Panel:
     """Runs judged by one metric on the same examples.
@@ -93,6 +95,7 @@ class Panel:
 class RankPanel(Panel):
     """Spearman's: ranks change with the examples drawn, so a resample ranks anew, ties and repeats included.
 
+    Of more than ``MANY`` examples a resample takes the ranks for given numbers: they hardly change.
     ``exchanged`` and ``influence`` take the ranks for given numbers; a sort for each swap would cost minutes.
     """
 
@@ -103,6 +106,8 @@ class RankPanel(Panel):
         self.metric, self.labels, self.predictions = metric, np.asarray(labels), np.asarray(predictions)
 
     def resampled(self, weights: Array) -> Array:
+        if len(self.labels) > MANY:
+            return super().resampled(weights)
         x = _weighted_ranks(self.labels, weights)
         columns = []
         for row in self.predictions:
