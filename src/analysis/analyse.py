@@ -16,8 +16,8 @@ from src.runs.reading import Run, find_runs
 from src.runs.record import write_json
 from src.utils.errors import UserError
 from src.utils.files import filled
-from src.utils.printable import shown_path
 from src.utils.terminal import say
+from src.utils.text import shown_path
 
 RESULT = "analysis.json"
 

@@ -13,8 +13,8 @@ from src.deploy.output import keep_inputs
 from src.runs.reading import find_runs
 from src.runs.store import open_store
 from src.utils.errors import UserError
-from src.utils.printable import shown_path
 from src.utils.terminal import say
+from src.utils.text import shown_path
 
 
 def main(arguments: list[str]) -> None:

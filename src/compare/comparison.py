@@ -31,7 +31,7 @@ from src.metrics.names import LOWER_IS_BETTER
 from src.runs.reading import Run
 from src.runs.store import VERSION, Store
 from src.utils.errors import UserError
-from src.utils.printable import shown_path
+from src.utils.text import shown_path
 
 RESAMPLES = 10_000
 MANY = 20  # configurations beyond which there are fewer resamples, so that large comparisons stay quick

@@ -1,6 +1,6 @@
 """Tensors of a safetensors file, checked: they may be a stranger's."""
 
-import stat
+import sys
 from pathlib import Path
 
 import torch
@@ -8,6 +8,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from src.utils.errors import UserError
+from src.utils.files import check_given
 from src.utils.foreign import memory, opened
 
 # What a method keeps, as the format names it: weights, and of some the places of rows and columns.
@@ -21,14 +22,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         UserError: if it is no regular file, no safetensors file, larger than the memory, or holds a tensor of numbers
             that no method keeps: ones of 8 bits, complex ones, NaN, an infinity.
     """
-    try:
-        status = path.stat()
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
-        raise UserError(f"{path} cannot be read: it is no regular file")
-    if status.st_size > memory():
-        raise UserError(f"{path} has {status.st_size:,} bytes, more than this machine's memory")
+    check_given(path, sys.maxsize)
+    if (size := path.stat().st_size) > memory():
+        raise UserError(f"{path} has {size:,} bytes, more than this machine's memory")
     with opened(path), safe_open(path, "pt") as file:
         names = list(file.keys())
         for name in names:

@@ -8,7 +8,7 @@ from src.config.rules import show
 from src.runs.layout import RESULT
 from src.runs.reading import find_runs, read_run
 from src.utils.errors import UserError
-from src.utils.printable import shown_path
+from src.utils.text import shown_path
 
 # What is used of a record here; of an imported run it says less.
 RULES = {

@@ -12,8 +12,8 @@ from src.runs.schema import RecordError, check_comparable, check_line, check_rec
 from src.runs.store import Store
 from src.utils.errors import UserError, in_short
 from src.utils.files import open_regular, read_regular
-from src.utils.printable import printable, shown_path
 from src.utils.strict_json import read_json
+from src.utils.text import printable, shown_path
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from src.runs.schema import SCHEMA_VERSION
 from src.utils import fence
 from src.utils.errors import UserError
 from src.utils.fence import LostLockError
-from src.utils.files import append_line, remove_unfinished, write_whole
+from src.utils.files import append_line, read_regular, remove_unfinished, write_whole
 from src.utils.places import UnwritableError, make_folder
 from src.utils.redact import redacted, scrubbed
 from src.utils.reserve import Reserve
@@ -181,11 +181,8 @@ def unchecked_record(folder: Path) -> dict[str, Any]:
 
     Empty if there is none that can be read; ``load_record`` checks it.
     """
-    path = folder / RESULT
     try:
-        if not path.is_file() or path.stat().st_size > LONGEST:  # a pipe would be waited for
-            return {}
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(read_regular(folder / RESULT, LONGEST))
     except (OSError, ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}

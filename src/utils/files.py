@@ -135,17 +135,26 @@ def read_regular(path: Path, limit: int) -> bytes:
     return content
 
 
-def read_given(path: Path, limit: int) -> bytes:
-    """What a file holds that a user has named, or a stranger has sent.
-
-    Raises:
-        UserError: in place of what ``open_regular`` raises.
-    """
+@contextmanager
+def _given(path: Path) -> Iterator[None]:
+    """Within the block a file is read that a user has named, or a stranger has sent; what fails is a UserError."""
     try:
-        return read_regular(path, limit)
+        yield
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{path} cannot be read: {reason}") from error
+
+
+def read_given(path: Path, limit: int) -> bytes:
+    """What a file holds; raises UserError in place of what ``open_regular`` raises."""
+    with _given(path):
+        return read_regular(path, limit)
+
+
+def check_given(path: Path, limit: int) -> None:
+    """Refuse a file that ``open_regular`` would refuse, before a library opens it; raises UserError."""
+    with _given(path), open_regular(path, limit):
+        pass
 
 
 def _check_regular(path: Path, status: os.stat_result, limit: int) -> None:

@@ -1,12 +1,12 @@
 """Opening what others have made: limits before a library sees it, and one message for whatever the library raises."""
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from src.utils import strict_json
 from src.utils.errors import UserError, in_short
 from src.utils.files import read_given
 
@@ -62,11 +62,10 @@ def read_json(path: Path, limit: int) -> dict[str, Any]:
     Raises:
         UserError: if there is no such file, it is larger than so many bytes, no JSON, no object, or nested too deep.
     """
+    content = read_given(path, limit)
     try:
-        found = json.loads(read_text(path, limit))
-    except UserError:
-        raise
-    except (ValueError, RecursionError) as error:
+        found = strict_json.read_json(content)
+    except ValueError as error:
         raise UserError(f"{path} cannot be read: {error}") from error
     if not isinstance(found, dict):
         raise UserError(f"{path} holds no JSON object")

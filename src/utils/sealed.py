@@ -6,13 +6,12 @@ the one that was written with it.
 
 import hashlib
 import io
-import os
-import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, cast
 
-from src.utils.files import whole
+from src.utils.files import open_regular, whole
 
 MARK = b"sealed 1\n"
 HEADER = len(MARK) + hashlib.sha256().digest_size
@@ -61,20 +60,13 @@ def read_sealed(path: Path) -> io.BytesIO | None:
         DamagedError: if it is no regular file, no sealed one, or its content is not what was written.
     """
     try:
-        # Without O_NONBLOCK the opening of a pipe would wait for a writer.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+        with open_regular(path, sys.maxsize) as file:
+            header, content = file.read(HEADER), file.read()
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise DamagedError(f"it cannot be opened ({error.strerror})") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise DamagedError("it is no regular file")
-    with os.fdopen(descriptor, "rb") as file:
-        try:
-            header, content = file.read(HEADER), file.read()
-        except (OSError, MemoryError) as error:
-            raise DamagedError(f"it cannot be read ({error or type(error).__name__})") from error
+    except (OSError, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or error or type(error).__name__
+        raise DamagedError(f"it cannot be read ({reason})") from error
     if header[: len(MARK)] != MARK:
         raise DamagedError("it is of another program, or of an earlier version")
     if hashlib.sha256(content).digest() != header[len(MARK) :]:

@@ -6,6 +6,7 @@ characters, a spreadsheet formulas, LaTeX and Markdown their marks. Each of thes
 
 import re
 import unicodedata
+from pathlib import Path
 from typing import Any
 
 # Characters that move, hide, reorder or recolour what is shown: controls (Cc: C0, DEL, C1, so ESC and CSI), formats
@@ -41,6 +42,16 @@ def shown(text: object) -> str:
 def line(text: object) -> str:
     """The text on one line, for a cell of a table: like ``shown``, with a blank for every break and tab."""
     return shown(re.sub(r"[\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]+", " ", str(text)))
+
+
+def printable(text: object) -> str:
+    """The text on one line with nothing lost: like ``shown``, with line feeds and tabs spelled out, too."""
+    return shown(text).replace("\n", r"\n").replace("\t", r"\t")
+
+
+def shown_path(path: Path) -> str:
+    """A path as it may stand in a message, see ``printable``."""
+    return printable(path)
 
 
 def cell(value: Any) -> Any:

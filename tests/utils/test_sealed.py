@@ -56,11 +56,11 @@ def socket_at(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "why"),
     [
-        (Path.mkdir, "no regular file"),
+        (Path.mkdir, "is a folder"),
         (os.mkfifo, "no regular file"),
         (lambda path: path.symlink_to("/dev/zero"), "no regular file"),
-        (socket_at, "cannot be opened"),
-        (lambda path: path.symlink_to(path), "cannot be opened"),
+        (socket_at, "no regular file"),
+        (lambda path: path.symlink_to(path), "cannot be read"),
         (lambda path: path.write_bytes(b""), "another program"),
     ],
     ids=["folder", "pipe", "device", "socket", "loop", "empty"],
