@@ -287,7 +287,7 @@ def test_a_second_call_reads_and_computes_nothing_anew_and_notices_a_change(tmp_
     with monkeypatch.context() as patch:
         patch.setattr("src.runs.reading.read_regular", lambda *_: pytest.fail("a record was read again"))
         patch.setattr("src.compare.verified.read_split", lambda *_: pytest.fail("predictions were read again"))
-        patch.setattr("src.compare.comparison._statistics", lambda *_: pytest.fail("computed again"))
+        patch.setattr("src.compare.comparison.statistics_of", lambda *_: pytest.fail("computed again"))
         assert again() == first
     changed = tmp_path / "runs" / "n1"
     labels = pd.read_parquet(changed / "predictions.parquet").label
