@@ -20,6 +20,7 @@ else:  # the workers inherit it
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from src.cli import CONF, run_app
@@ -78,9 +79,9 @@ def compose_config(*overrides: str) -> DictConfig:
 @pytest.fixture(autouse=True)
 def nothing_kept_for_the_next() -> Iterator[None]:
     """A sweep within a test lets the process keep what it loads; the next test is a process of its own."""
-    before = reuse.enabled()
+    before, hydra = reuse.enabled(), HydraConfig.instance().cfg
     yield
-    reuse._enabled = before
+    reuse._enabled, HydraConfig.instance().cfg = before, hydra
 
 
 @pytest.fixture(scope="session")
