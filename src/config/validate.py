@@ -26,8 +26,11 @@ _INSTANTIATED = {"_target_": "str", "_partial_": "bool"}
 _INTERPOLATED = re.compile(r"\$\{")
 
 
-def validate(cfg: DictConfig) -> None:
+def validate(cfg: DictConfig) -> dict[str, Any]:
     """Check every key and value of a composed config.
+
+    Returns:
+        The config as plain containers, interpolations resolved.
 
     Raises:
         UserError: naming key, value, rule and the nearest valid name, for the first thing that is wrong.
@@ -60,6 +63,7 @@ def validate(cfg: DictConfig) -> None:
         _check_mix(config)
     else:
         _check_data(config)
+    return config
 
 
 def resolved(cfg: DictConfig) -> dict[str, Any]:

@@ -12,11 +12,11 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from src.config.choices import choices
-from src.models.meta_model import Skeleton, adapter_size, load_skeleton, width
+from src.models.sizes import adapter_size, width
 from src.utils.errors import UserError
 from src.utils.paths import CONF
 
-_found: dict[tuple[str, int, Skeleton], int] = {}  # a knob's largest value, by the model's config and the limit
+_found: dict[tuple[str, int, str], int] = {}  # a knob's largest value, by the model's config and the limit
 
 
 def apply_budget(cfg: DictConfig) -> DictConfig:
@@ -33,15 +33,17 @@ def apply_budget(cfg: DictConfig) -> DictConfig:
     budget = cfg.budget
     if budget.adapter_params is not None and budget.match is not None:
         raise UserError("budget.adapter_params and budget.match are two budgets: give one of them")
-    skeleton = load_skeleton(_plain(cfg.backbone))
-    limit = budget.adapter_params if budget.match is None else _size_of(str(budget.match), skeleton)
+    backbone = _plain(cfg.backbone)
+    written = json.dumps(backbone, sort_keys=True)
+    limit = budget.adapter_params if budget.match is None else _size_of(str(budget.match), written)
     cfg = pickle.loads(pickle.dumps(cfg))  # ten times as quick as copy.deepcopy
-    knob = _plain(cfg.model.budget)
+    model = _plain(cfg.model)
+    knob = model["budget"]
     value = None
     if knob:
-        value = _largest(cfg, knob, limit, skeleton)
+        value = _largest(cfg, model, limit, backbone)
         _set(cfg, knob, value)
-    size = adapter_size(_plain(cfg.model), skeleton)
+    size = adapter_size(_plain(cfg.model), backbone)
     if size > limit:
         raise UserError(
             f"budget of {limit:,} adapter parameters: model={cfg.model.name} cannot keep it; the nearest possible is "
@@ -53,27 +55,28 @@ def apply_budget(cfg: DictConfig) -> DictConfig:
     return cfg
 
 
-def _largest(cfg: DictConfig, knob: Mapping[str, Any], limit: int, skeleton: Skeleton) -> int:
+def _largest(cfg: DictConfig, model: Mapping[str, Any], limit: int, backbone: Mapping[str, Any]) -> int:
     """The largest value of the knob that keeps the limit; its first if none does. Sizes grow with it.
 
     Searched for once for each configuration of the method: the jobs of a sweep differ in much else.
     """
-    key = (json.dumps(_plain(cfg.model), sort_keys=True), limit, skeleton)
+    key = (json.dumps(model, sort_keys=True), limit, json.dumps(backbone, sort_keys=True))
     if key not in _found:
-        _found[key] = _search(cfg, knob, limit, skeleton)
+        _found[key] = _search(cfg, model, limit, backbone)
     return _found[key]
 
 
-def _search(cfg: DictConfig, knob: Mapping[str, Any], limit: int, skeleton: Skeleton) -> int:
+def _search(cfg: DictConfig, model: Mapping[str, Any], limit: int, backbone: Mapping[str, Any]) -> int:
+    knob = model["budget"]
     to = knob["to"]
-    last = width(_plain(cfg.model), skeleton) if to == "width" else to
+    last = width(model, backbone) if to == "width" else to
     values = last if isinstance(last, list) else range(knob.get("from", 1), last + 1)
     low, high = 0, len(values) - 1
     while low < high:
         middle = (low + high + 1) // 2
         trial = copy.deepcopy(cfg)
         _set(trial, knob, values[middle])
-        if adapter_size(_plain(trial.model), skeleton) <= limit:
+        if adapter_size(_plain(trial.model), backbone) <= limit:
             low = middle
         else:
             high = middle - 1
@@ -93,8 +96,8 @@ def _set(cfg: DictConfig, knob: Mapping[str, Any], value: int) -> None:
 
 
 @functools.lru_cache(maxsize=64)
-def _size_of(model: str, skeleton: Skeleton) -> int:
-    """The adapter's size of another model config, with its own values."""
+def _size_of(model: str, backbone: str) -> int:
+    """The adapter's size of another model config, with its own values, on a backbone node as JSON."""
     known = choices("model")
     if model not in known:
         raise UserError(f"budget.match={model}: there is no such model; choices: {', '.join(known)}")
@@ -105,7 +108,7 @@ def _size_of(model: str, skeleton: Skeleton) -> int:
             other = compose("config", overrides=[f"model={model}"])
     finally:
         GlobalHydra.instance().hydra = running
-    return adapter_size(_plain(other.model), skeleton)
+    return adapter_size(_plain(other.model), json.loads(backbone))
 
 
 def _plain(node: DictConfig) -> dict[str, Any]:

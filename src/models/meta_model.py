@@ -18,6 +18,7 @@ from src.backbones.remote_code import NO_REMOTE_CODE, why
 from src.models.inject import match_targets
 from src.models.method import make_method
 from src.models.rank import check_rank
+from src.models.sizes import NOT_SIZE
 from src.utils.errors import UserError
 from src.utils.hub_access import require_hub
 
@@ -86,7 +87,7 @@ def adapter_size(model_cfg: Mapping[str, Any], skeleton: Skeleton) -> int:
     Raises:
         UserError: if a target or pattern matches nothing, or the size depends on the training text.
     """
-    relevant = {key: value for key, value in model_cfg.items() if key not in ("rules", "search", "budget", "head")}
+    relevant = {key: value for key, value in model_cfg.items() if key not in NOT_SIZE}
     return _size(json.dumps(relevant, sort_keys=True, default=str), skeleton)
 
 

@@ -53,8 +53,8 @@ def identity(config: Mapping[str, Any]) -> dict[str, str]:
     same = {
         "config": config_hash(config),
         "data": _data_version(config["data"]),
-        "backbone": _backbone_version(config["backbone"]),
-        "code": _code(config["model"]),
+        "backbone": backbone_version(config["backbone"]),
+        "code": method_version(config["model"]),
     }
     return same | ({"start": _start_version(str(run))} if (run := config.get("init_from")) else {})
 
@@ -75,8 +75,8 @@ def config_hash(config: Mapping[str, Any]) -> str:
     return _short(json.dumps(relevant(config), sort_keys=True, default=str))
 
 
-def _code(model: Mapping[str, Any]) -> str:
-    """Of this code, and of the package that the method comes from, if it is another."""
+def method_version(model: Mapping[str, Any]) -> str:
+    """Hash of this code, and of the package that the method comes from, if it is another."""
     package = str((model.get("adapter") or {}).get("_target_", "src")).partition(".")[0]
     return code_version() if package == "src" else _short(f"{code_version()} {package} {_package_version(package)}")
 
@@ -105,8 +105,8 @@ def _data_version(data: Mapping[str, Any]) -> str:
     return _short(json.dumps([settings, contents], sort_keys=True, default=str))
 
 
-def _backbone_version(backbone: Mapping[str, Any]) -> str:
-    """Of the local folder's files, the package's version, or what names the model on the hub."""
+def backbone_version(backbone: Mapping[str, Any]) -> str:
+    """Hash of the local folder's files, the package's version, or what names the model on the hub."""
     if package := backbone.get("package"):
         return _short(f"{package} {_package_version(package['name'])}")
     path = str(backbone.get("path") or "")

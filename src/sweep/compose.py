@@ -5,6 +5,7 @@ overrides that choose from a group, and by those that add or delete a key. So it
 the others the values are set where it has set those of the first.
 """
 
+import functools
 import pickle
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -27,12 +28,11 @@ class Composer:
 
     def __init__(self, compose: Compose) -> None:
         self._compose = compose
-        self._parser = OverridesParser.create()
         self._first: dict[tuple[str, ...], tuple[bytes, bytes]] = {}  # of each kind, with and without Hydra's node
 
     def __call__(self, overrides: Sequence[str]) -> DictConfig:
         """The job's config, with Hydra's node."""
-        parsed = self._parser.parse_overrides(list(overrides))
+        parsed = parsed_overrides(overrides)
         if (config := self._like_the_first(parsed, 0)) is None:
             return self._compose_first(overrides, parsed)[0]
         _write_overrides(config, parsed)
@@ -40,7 +40,7 @@ class Composer:
 
     def task(self, overrides: Sequence[str]) -> DictConfig:
         """The job's config without Hydra's node, as ``task_config`` gives it."""
-        parsed = self._parser.parse_overrides(list(overrides))
+        parsed = parsed_overrides(overrides)
         found = self._like_the_first(parsed, 1)
         return self._compose_first(overrides, parsed)[1] if found is None else found
 
@@ -62,6 +62,16 @@ class Composer:
         task = task_config(config)
         self._first[_kind(parsed)] = pickle.dumps(config), pickle.dumps(task)
         return config, task
+
+
+def parsed_overrides(overrides: Sequence[str]) -> list[Override]:
+    """Overrides as Hydra reads them; the jobs of a sweep have most of them in common."""
+    return [_parsed(override) for override in overrides]
+
+
+@functools.lru_cache(maxsize=8192)
+def _parsed(override: str) -> Override:
+    return OverridesParser.create().parse_overrides([override])[0]
 
 
 def _kind(parsed: Sequence[Override]) -> tuple[str, ...]:

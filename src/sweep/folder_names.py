@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from src.runs.identity import NO_PART, NOT_IDENTITY
+from src.sweep.compose import parsed_overrides
 from src.utils.keys import short_name
 from src.utils.paths import CONF
 from src.utils.redact import is_secret, without_secrets
@@ -35,7 +35,7 @@ def job_name(overrides: Sequence[str], cfg: DictConfig) -> str:
     """
     keys = list(_leaves(OmegaConf.to_container(cfg, resolve=False)))  # type: ignore[arg-type]
     parts = {}
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
+    for override in parsed_overrides(overrides):
         key = override.key_or_group
         if _has_no_part(key):
             continue

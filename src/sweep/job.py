@@ -43,6 +43,7 @@ class SweepJob:
     Attributes:
         given: the overrides that make it.
         task: its config without Hydra's node.
+        plain: the same as plain containers, interpolations resolved.
         folder: its own, in the sweep's.
         number: its place in the sweep.
         compose: gives its config with Hydra's node, which is needed only where it is launched.
@@ -50,15 +51,16 @@ class SweepJob:
 
     given: list[str]
     task: DictConfig
+    plain: dict[str, Any] = field(repr=False)
     folder: Path
     number: int
     compose: Composer = field(repr=False)
     identity: dict[str, str] = field(default_factory=dict)
     problem: str | None = None  # what will make it fail as soon as it starts
-    resolved: DictConfig = field(init=False)  # the task's config with its budget kept
+    resolved: dict[str, Any] = field(init=False, repr=False)  # ``plain`` with its budget kept
 
     def __post_init__(self) -> None:
-        self.resolved = self.task
+        self.resolved = self.plain
 
     @property
     def name(self) -> str:
@@ -139,10 +141,11 @@ def read_record(folder: Path) -> dict[str, Any]:
 def identify(job: SweepJob) -> None:
     """Work out the job's identity; a budget that cannot be met becomes its problem."""
     try:
-        job.resolved = resolve(job.task)
+        if (config := resolve(job.task)) is not job.task:
+            job.resolved = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     except UserError as error:
         job.problem = str(error)
-    job.identity = identity(OmegaConf.to_container(job.resolved, resolve=True))  # type: ignore[arg-type]
+    job.identity = identity(job.resolved)
 
 
 def run_composed(config: DictConfig, task: TaskFunction, configure_logging: bool = True) -> Outcome:

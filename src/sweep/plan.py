@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from omegaconf import OmegaConf
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from src.models.sizes import adapter_size
 from src.sweep.estimate import estimate, total_seconds
 from src.sweep.job import SweepJob
 from src.utils.errors import UserError
@@ -45,15 +45,11 @@ def print_plan(jobs: Sequence[SweepJob], folder: Path, console: Console | None =
 
 def _size(job: SweepJob) -> tuple[str, str]:
     """The adapter's trained values, and what a budget set; in place of a number, why there is none."""
-    from src.models.meta_model import adapter_size, load_skeleton
-
     if job.problem is not None:
         return job.problem, ""
-    cfg = job.resolved
-    model = OmegaConf.to_container(cfg.model, resolve=True)
-    backbone = OmegaConf.to_container(cfg.backbone, resolve=True)
-    knob = f" ({cfg.budget.key}={cfg.budget.value})" if cfg.budget.get("key") else ""
+    budget = job.resolved["budget"]
+    knob = f" ({budget['key']}={budget['value']})" if budget.get("key") else ""
     try:
-        return f"{adapter_size(model, load_skeleton(backbone)):,}", knob  # type: ignore[arg-type]
+        return f"{adapter_size(job.resolved['model'], job.resolved['backbone']):,}", knob
     except UserError as error:
         return str(error).partition("\n")[0], knob

@@ -46,10 +46,10 @@ def make_jobs(batch: Sequence[Sequence[str]], compose: Composer, folder: Path) -
     """
     jobs: dict[tuple[Any, ...], SweepJob] = {}
     tasks = [compose.task(overrides) for overrides in batch]
-    check_jobs(batch, tasks)
-    for overrides, task in zip(batch, tasks, strict=True):
+    plain = check_jobs(batch, tasks)
+    for overrides, task, config in zip(batch, tasks, plain, strict=True):
         name = job_name(overrides, task)
-        job = SweepJob(list(overrides), task, folder / name, len(jobs), compose)
+        job = SweepJob(list(overrides), task, config, folder / name, len(jobs), compose)
         identify(job)
         jobs.setdefault(tuple(job.identity.values()) if job.problem is None else (name,), job)
     names = [job.name for job in jobs.values()]
@@ -58,26 +58,30 @@ def make_jobs(batch: Sequence[Sequence[str]], compose: Composer, folder: Path) -
     return list(jobs.values())
 
 
-def check_jobs(batch: Sequence[Sequence[str]], tasks: Sequence[DictConfig]) -> None:
+def check_jobs(batch: Sequence[Sequence[str]], tasks: Sequence[DictConfig]) -> list[dict[str, Any]]:
     """Validate every job before the first starts.
 
     Args:
         batch: the overrides of each job.
         tasks: what they compose to, without Hydra's node.
 
+    Returns:
+        The configs as plain containers, interpolations resolved.
+
     Raises:
         UserError: naming what is wrong, with the first job that has it.
     """
     wrong: dict[str, list[str]] = {}
+    plain = []
     common = set.intersection(*map(set, batch))
     for overrides, task in zip(batch, tasks, strict=True):
         try:
-            check_job(task)
+            plain.append(check_job(task))
         except UserError as error:
             own = [override for override in overrides if override not in common]
             wrong.setdefault(str(error), []).append(" ".join(own))
     if not wrong:
-        return
+        return plain
     count = sum(map(len, wrong.values()))
     if count == len(batch) and len(wrong) == 1:
         raise UserError(next(iter(wrong)))

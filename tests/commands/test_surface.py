@@ -14,6 +14,7 @@ import main
 from src.__main__ import COMMANDS
 from src.cli import ROOT, run_app
 from src.config.choices import choices
+from src.config.validate import resolved
 from src.sweep.compose import Composer
 from src.sweep.job import Outcome, SweepJob
 from src.sweep.outcome import print_summary
@@ -175,7 +176,7 @@ def test_a_sweep_without_a_terminal_prints_plain_lines(tmp_path, monkeypatch, ca
 
 def job(folder: Path, *overrides: str) -> SweepJob:
     config = compose_config(*NANO, "training.num_train_epochs=4")
-    return SweepJob(list(overrides), config, folder, 0, Composer(lambda _: config))
+    return SweepJob(list(overrides), config, resolved(config), folder, 0, Composer(lambda _: config))
 
 
 def write(job: SweepJob, status: str, *lines: dict, **fields) -> None:

@@ -57,9 +57,10 @@ def test_the_outcome_of_a_sweep_stays(tmp_path, monkeypatch, broken):
         monkeypatch.setattr("src.compare.comparison.compare_runs", fail)
     else:
         monkeypatch.setattr(sweep, "print_summary", fail)
-    config = OmegaConf.create({"training": {"num_train_epochs": 1}, "data": {}})
+    plain = {"training": {"num_train_epochs": 1}, "data": {}}
+    config = OmegaConf.create(plain)
     composed = OmegaConf.merge(config, {"hydra": {"sweep": {}, "job": {}}})
-    job = SweepJob(["seed=0"], config, tmp_path / "seed=0", 0, Composer(lambda _: composed))
+    job = SweepJob(["seed=0"], config, plain, tmp_path / "seed=0", 0, Composer(lambda _: composed))
     settings = OmegaConf.create({"on_conflict": "error", "fail_fast": False})
     with pytest.raises(UserError, match="1 of 1 jobs failed, the first with: a reason"):
         sweep.run_sweep([job], NoLauncher(), tmp_path, settings)  # type: ignore[arg-type]
