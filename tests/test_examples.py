@@ -28,7 +28,10 @@ def claims(method, seed, folder, monkeypatch, capsys) -> tuple[int, int, int, in
     return int(before[3]), int(after[3]), int(before[1]) - int(before[3]), int(after[1]) - int(after[3])
 
 
-@pytest.mark.parametrize(("method", "seed"), [("lora", 0), ("lsr", 0), ("lorafa", 0), ("hydralora", 0)])
+@pytest.mark.parametrize(
+    ("method", "seed"),
+    [("lsr", 0), *(pytest.param(name, 0, marks=pytest.mark.slow) for name in ("lora", "lorafa", "hydralora"))],
+)
 def test_digits_mends_the_worst_digit_and_nearly_keeps_the_others(method, seed, tmp_path, monkeypatch, capsys):
     pytest.importorskip("matplotlib", reason="pip install matplotlib for examples/digits.py")
     worst, mended, others, kept = claims(method, seed, tmp_path, monkeypatch, capsys)

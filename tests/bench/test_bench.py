@@ -183,6 +183,7 @@ def test_preparing_data():
     assert prepare(["data=synth_paraphrase"])["rows"] == 7000
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path, monkeypatch, capsys):
     """Table, JSON with the machine, and plots."""
     arguments = [*OPTIONS, "--parts", "steps,latency,tokens,sizes,packed", "--methods", "lora,hydralora",

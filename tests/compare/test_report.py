@@ -56,6 +56,7 @@ def test_names_stay_data(tmp_path):
     assert "<b>bold" not in html
 
 
+@pytest.mark.slow
 def test_two_hundred_runs_stay_below_8_mb(tmp_path):
     make_sweep(tmp_path / "runs", seeds=10, ranks=(2, 4))
     html, comparison = written(tmp_path, tmp_path / "runs")

@@ -135,6 +135,7 @@ def test_the_config_of_a_run_can_be_run_again(tmp_path, monkeypatch, capsys):
     assert "seed: 7" in composed and "r: 3" in composed and "path: assets/nano" in composed
 
 
+@pytest.mark.slow
 def test_a_pickled_config_can_be_run_again(tmp_path):
     """--experimental-rerun FILE, as Hydra documents it."""
     folder = tmp_path / "a=b"

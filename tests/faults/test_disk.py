@@ -64,7 +64,7 @@ def same(run: Path, undisturbed: dict, result: Result) -> None:
     assert not [path for path in run.iterdir() if re.match(r"\.(?!hydra$|lock\.)", path.name)], "what was left is gone"
 
 
-@pytest.mark.parametrize("function", ["replace", "fsync"])
+@pytest.mark.parametrize("function", ["replace", pytest.param("fsync", marks=pytest.mark.slow)])
 def test_the_last_word_of_a_run_is_refused(tmp_path, monkeypatch, capsys, function):
     """The run is done, and its record could not say ``ok``: it says ``failed``, and never stays at ``running``."""
     import src.runs.record as module

@@ -83,6 +83,7 @@ def test_a_start_is_part_of_a_runs_identity_and_no_start_is_not():
     assert config_hash(config) == config_hash(without) != config_hash(config | {"init_from": "x"})
 
 
+@pytest.mark.slow
 def test_a_penalty_is_logged_apart_from_the_task_loss(train):
     options = ["model=roberta_svd_lorafa", "data.max_train_samples=64", "training.max_steps=4", "seed=0"]
     lines = {

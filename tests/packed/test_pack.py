@@ -165,6 +165,7 @@ def test_interrupted_and_started_again(tmp_path, double, monkeypatch):
         assert_same(tmp_path / "pack" / name, tmp_path / "alone" / name, 1e-9)
 
 
+@pytest.mark.slow
 def test_waves_and_the_faster_way(tmp_path, monkeypatch):
     """max_jobs splits the pack; where packing is slower, jobs go on one by one with the same numbers."""
     jobs = {str(seed): ["model=roberta_lora", f"seed={seed}"] for seed in range(3)}
@@ -188,6 +189,7 @@ def test_waves_and_the_faster_way(tmp_path, monkeypatch):
     assert_same(tmp_path / "pack" / "0", tmp_path / "alone", 1e-4)
 
 
+@pytest.mark.slow
 def test_no_more_jobs_than_fit(tmp_path, monkeypatch):
     """With memory for two and a half jobs, five are trained two, two and one at a time."""
     from src.packed import capacity as memory

@@ -109,11 +109,18 @@ def start_file(name: str):
     "make",
     [
         data_file,
-        *map(backbone_file, ("model.safetensors", "config.json", "tokenizer.json", "pytorch_model.bin", "merges.txt",
-                             "spiece.model", "spm.spm")),
-        *map(start_file, ("adapter.safetensors", "adapter.json")),
+        backbone_file("model.safetensors"),
+        start_file("adapter.safetensors"),
+        *(
+            pytest.param(make, marks=pytest.mark.slow)
+            for make in (
+                *map(backbone_file, ("config.json", "tokenizer.json", "pytorch_model.bin", "merges.txt", "spiece.model",
+                                     "spm.spm")),
+                start_file("adapter.json"),
+            )
+        ),
     ],
-    ids=["data", "safetensors", "config", "tokenizer", "bin", "txt", "model", "spm", "start's tensors", "start's json"],
+    ids=["data", "safetensors", "start's tensors", "config", "tokenizer", "bin", "txt", "model", "spm", "start's json"],
 )  # fmt: skip
 def test_every_file_of_a_run_is_part_of_its_identity(make, settled, tmp_path):
     """Another content of the same size under the same times is another run."""

@@ -48,14 +48,14 @@ def hydra_calls(compose):
 
 
 def test_jobs_of_a_sweep_are_composed_as_hydra_does(by_hydra, monkeypatch):
-    """A third of the models, with every value of every key in turn and some other override in half of the jobs."""
+    """A sixth of the models, with every value of every key in turn and some other override in half of the jobs."""
     monkeypatch.setattr("secrets.token_hex", lambda size: "00")  # ${unique:}
     dice = random.Random(0)
     values = {key: itertools.cycle(found) for key, found in VALUES.items()}
     compose, calls = hydra_calls(by_hydra)
     composer = Composer(compose)
     jobs = []
-    for model in choices("model")[::3]:
+    for model in choices("model")[::6]:
         keys = dice.sample(sorted(VALUES), 4)
         other = dice.choice(OTHERS) if dice.random() < 0.5 else "data=mrpc"
         for _ in range(3):

@@ -73,6 +73,7 @@ def test_a_process_is_kept_from_launch_to_launch():
     assert other.value != first.value
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes through /proc")
 def test_a_killed_job_and_a_killed_sweep(tmp_path, train):
     """kill -9 of a worker ends that job alone; of the sweep, its worker too; a restart ends with the same numbers."""

@@ -42,7 +42,13 @@ def test_precision_with_a_gpu(supported, auto, monkeypatch):
             resolve_precision("bf16")
 
 
-@pytest.mark.parametrize("model", ["roberta_lora", "roberta_lsr", "roberta_svd_lorafa", "roberta_hydralora"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "roberta_lora",
+        *(pytest.param(f"roberta_{name}", marks=pytest.mark.slow) for name in ("lsr", "svd_lorafa", "hydralora")),
+    ],
+)
 def test_bf16_trains(model, train, monkeypatch):
     """Emulated where the processor has no such instructions: slow, and the same arithmetic."""
     monkeypatch.setattr(arguments, "cpu_computes_bf16", lambda: True)

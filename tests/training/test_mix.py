@@ -21,8 +21,10 @@ from tests.conftest import NANO, compose_config
 
 # roberta_peft takes a config of the library, which it has no default for.
 NAMES = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
+# One of each way to take part: per layer, gated, a bank of all layers, no adapter, the library.
+FAST = [f"roberta_{name}" for name in ("lora", "hydralora", "vblora", "full", "peft_lokr")]
 MODELS = [
-    pytest.param(name, marks=pytest.mark.slow if "peft" in name and "lokr" not in name else [])
+    pytest.param(name, marks=[] if name in FAST else pytest.mark.slow)
     for name in NAMES
     if name != "roberta_peft" and "prefix" not in name
 ]

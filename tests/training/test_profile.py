@@ -5,6 +5,8 @@ import json
 import re
 from types import SimpleNamespace
 
+import pytest
+
 from src.training.profile import ACTIVE, summary
 
 
@@ -26,6 +28,7 @@ def test_the_page():
     assert "ProfilerStep" not in page.partition("operator")[2]
 
 
+@pytest.mark.slow
 def test_a_run(train):
     plain, profiled = train("seed=3"), train("seed=3", "training.profile=true")
     with gzip.open(profiled / "profile" / "trace.json.gz") as file:

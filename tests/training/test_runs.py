@@ -181,7 +181,13 @@ def test_methods_with_one_seed_start_from_the_same_head():
     ],
     ids=["checkpointing", "accumulation"],
 )
-@pytest.mark.parametrize("model", ["roberta_lora", "roberta_lsr", "roberta_svd_lorafa", "roberta_hydralora"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "roberta_lsr",
+        *(pytest.param(f"roberta_{n}", marks=pytest.mark.slow) for n in ("lora", "svd_lorafa", "hydralora")),
+    ],
+)
 def test_memory_savers_train_to_the_same_weights(train, model, options):
     """One step of plain gradient descent: the same gradient, computed with less memory."""
     one_step = [f"model={model}", "training.max_steps=1", "training.optim=sgd", "training.learning_rate=0.1"]

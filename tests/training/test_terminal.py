@@ -91,6 +91,7 @@ def test_a_sweep_and_its_workers(tmp_path):
     assert {status(record.parent) for record in tmp_path.glob("sweep/*/result.json")} == {"ok"}
 
 
+@pytest.mark.slow
 def test_under_nohup_it_goes_on(tmp_path):
     options = [*LONG, "training.max_steps=40", f"hydra.run.dir={tmp_path}/run"]
     process, terminal = start(options, lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))

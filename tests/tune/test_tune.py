@@ -102,6 +102,7 @@ def test_the_same_command_goes_on_where_it_was_cut_short(tuned, monkeypatch):
     assert trials[3].params == drawn
 
 
+@pytest.mark.slow
 def test_a_diverged_trial_counts_as_failed_and_a_bad_one_is_ended_early(tmp_path, monkeypatch):
     arguments = [
         *TINY, "model=roberta_head", "training.max_steps=-1", "training.num_train_epochs=3", "tune.trials=9",
