@@ -13,7 +13,7 @@ from typing import Any
 from src.analysis.history import read_history
 from src.compare.grouping import held_fixed
 from src.compare.settings import settings_of
-from src.metrics.names import LOWER_IS_BETTER
+from src.metrics.names import greater_is_better
 from src.runs.reading import Run
 from src.training.selection import HOLDOUT
 
@@ -55,7 +55,7 @@ def _all_but_start(run: Run) -> str:
 
 def _comparison(arms: dict[str, list[Run]], loss: float | None, score: float | None) -> dict[str, Any]:
     metric = next(iter(arms.values()))[0].record["primary_metric"]["name"]
-    sign = -1 if metric in LOWER_IS_BETTER else 1
+    sign = 1 if greater_is_better(metric) else -1
     rated = {init: _by_rate(runs) for init, runs in sorted(arms.items())}
     best = {
         init: max(rates, key=lambda rate, rates=rates: sign * statistics.mean(map(_picking_score, rates[rate])))  # type: ignore[misc]

@@ -19,7 +19,7 @@ from src.compare.statistics.crossed import (
     holm,
 )
 from src.compare.verified import verified
-from src.metrics.names import LOWER_IS_BETTER
+from src.metrics.names import greater_is_better
 from src.runs.reading import Run
 from src.runs.store import VERSION, Store
 from src.utils.errors import UserError
@@ -180,7 +180,7 @@ def _check_baseline(groups: Sequence[Group], baseline: str) -> None:
 
 
 def _table(group: Group, baseline: str | None, resamples: int, store: Store | None) -> Table:
-    lower = group.metric in LOWER_IS_BETTER
+    lower = not greater_is_better(group.metric)
     resamples = affordable(resamples, _examples(group))
     scores = {entry.label: fmean(values_of(entry, group.metric)) for entry in group.configurations}
     reference = _baseline(group, baseline, scores, lower)

@@ -7,7 +7,8 @@ import numpy as np
 
 from src.compare.grouping import Group
 from src.compare.statistics.panel import Array, Panel, make_panel
-from src.compare.verified import OF_CLASSES, as_classes
+from src.compare.verified import as_classes
+from src.metrics.names import all_metrics
 from src.runs.predictions_reading import Predictions, PredictionsError, read_split
 from src.runs.reading import Run
 from src.utils.errors import in_short
@@ -17,7 +18,7 @@ def read_predictions(run: Run, split: str, metric: str) -> Predictions | str:
     """One run's predictions on a split, as classes where the metric takes them; or why there are none."""
     try:
         found = read_split(run.folder, split)
-        return Predictions(found.index, *as_classes(found)) if metric in OF_CLASSES else found
+        return Predictions(found.index, *as_classes(found)) if _of_classes(metric) else found
     except PredictionsError as error:
         return str(error)
 
@@ -51,11 +52,16 @@ def group_panel(group: Group, runs: Sequence[Run]) -> tuple[Panel | None, dict[s
 
 def _panel(metric: str, labels: Array, predictions: Array) -> Panel | None:
     """The panel; classes that nothing is of and nobody predicts are left out, which changes no metric."""
-    if metric not in OF_CLASSES:
+    if not _of_classes(metric):
         return make_panel(metric, labels, predictions, None)
     known = np.unique(np.concatenate([[0, 1], labels, predictions.ravel()]))  # F1 of two classes is of class 1
     places = (np.searchsorted(known, labels), np.searchsorted(known, predictions))
     return make_panel(metric, *places, len(known))
+
+
+def _of_classes(metric: str) -> bool:
+    known = all_metrics().get(metric)
+    return known is not None and known.reads.predicted_class
 
 
 def agreement(predictions: Array) -> float | None:

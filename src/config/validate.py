@@ -17,7 +17,7 @@ from src.config.rules import broken, check_rule, unknown_key
 from src.config.tables import CEILINGS, MIX_RULES, NEEDED, OPEN, RULES, SEARCH
 from src.config.task_records import check_fixed_keys
 from src.config.training import DECIDED_BY_THE_RUN, OURS, check_training, listed_keys, training_rules
-from src.metrics.names import LOWER_IS_BETTER, check_metrics
+from src.metrics.names import check_metrics, greater_is_better
 from src.utils.errors import UserError
 from src.utils.extras import require_package
 
@@ -275,7 +275,7 @@ def _check_mix(config: Mapping[str, Any]) -> None:
         raise UserError(f"data.sources.{data['source']}.records is missing: data=mix fills it in")
     check_fixed_keys(data)
     for name, record in records.items():
-        if record["primary_metric"] in LOWER_IS_BETTER:
+        if not greater_is_better(record["primary_metric"]):
             raise UserError(
                 f"data.tasks: {name}'s {record['primary_metric']} is an error, which no mean of scores holds"
             )

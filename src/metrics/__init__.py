@@ -1,7 +1,6 @@
-"""Metrics as `evaluate` modules kept in this repository, so that no network is needed.
+"""Metrics, one object a file in ``definitions``, computed by the ``evaluate`` library without a network.
 
-Every file in ``classification/`` (any number of classes), ``binary/`` (two classes, class 1 is the positive one) and
-``regression/`` is one module; adding a metric is adding a file. The heavy imports wait until `make_compute` is called.
+Adding a metric is adding a file. The heavy imports wait until a metric is computed.
 """
 
 from src.metrics.compute import make_compute

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from src.metrics.names import check_metrics, metric_files
+from src.metrics.metric import Reads
+from src.metrics.names import check_metrics, get_metric
 from src.utils.cache import cache_dir
 from src.utils.places import UnwritableError, explain
 
+MODULE = Path(__file__).with_name("evaluate_module.py")
 ComputeFunction = Callable[[np.ndarray, np.ndarray], dict[str, float]]
 
 
@@ -25,10 +27,10 @@ def make_compute(metric_names: Sequence[str], regression: bool) -> ComputeFuncti
         UserError: an unknown metric, or one of the other kind.
     """
     check_metrics(metric_names, num_labels=1 if regression else None)
-    files = metric_files(1 if regression else None)
-    if not regression and (other := [name for name in metric_names if name in metric_files(1)]):
+    reads = {name: get_metric(name).reads for name in metric_names}
+    if not regression and (other := [name for name, what in reads.items() if what is Reads.VALUES]):
         check_metrics(other, num_labels=2)  # raises: a regression metric for classes
-    modules = {name: _load(files[name]) for name in metric_names}
+    modules = {name: _load(name) for name in metric_names}
 
     def compute(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         logits, labels = np.asarray(logits), np.asarray(labels)
@@ -36,11 +38,20 @@ def make_compute(metric_names: Sequence[str], regression: bool) -> ComputeFuncti
             raise ValueError(f"{len(logits)} logits for {len(labels)} labels")
         if not len(labels) or not np.isfinite(logits).all():
             return dict.fromkeys(modules, math.nan)
-        predictions = logits.reshape(len(labels)) if regression else logits.argmax(axis=-1)
         labels = labels if regression else labels.astype(np.int64)  # floats where tasks of both kinds share a column
-        return {name: _value(modules[name], name, predictions, labels) for name in modules}
+        return {name: _value(modules[name], name, _read(what, logits), labels) for name, what in reads.items()}
 
     return compute
+
+
+def _read(what: Reads, logits: np.ndarray) -> np.ndarray:
+    """What a metric reads, of (n, outputs) logits."""
+    if what is Reads.VALUES:
+        return logits.reshape(len(logits))
+    if what is Reads.SCORES:
+        shifted = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
+        return shifted / shifted.sum(axis=-1, keepdims=True)
+    return logits.argmax(axis=-1)
 
 
 def _value(module: Any, name: str, predictions: np.ndarray, labels: np.ndarray) -> float:
@@ -48,13 +59,11 @@ def _value(module: Any, name: str, predictions: np.ndarray, labels: np.ndarray) 
     return float(result[name])
 
 
-def _load(path: Path) -> Any:
-    """Load one module. Kept in memory, so that processes that evaluate at once share no file and wait for no lock."""
+def _load(name: str) -> Any:
+    """Load one metric. Kept in memory, so that processes that evaluate at once share no file and wait for no lock."""
     import evaluate
 
     try:
-        return evaluate.load(str(path), keep_in_memory=True, cache_dir=str(cache_dir("evaluate")))
+        return evaluate.load(str(MODULE), name, keep_in_memory=True, cache_dir=str(cache_dir("evaluate")))
     except OSError as error:
-        raise UnwritableError(
-            f"metric {path.stem!r} could not be prepared in the user's cache: {explain(error)}"
-        ) from error
+        raise UnwritableError(f"metric {name!r} could not be prepared in the user's cache: {explain(error)}") from error

@@ -1,29 +1,44 @@
 """Which metrics there are, and which of them fit which labels. Imports nothing heavy: configs are checked with it."""
 
-from collections.abc import Sequence
+import functools
+import importlib
+import pkgutil
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from pathlib import Path
 
+from src.metrics import definitions
+from src.metrics.metric import Metric
 from src.utils.errors import UserError
 
-FOLDER = Path(__file__).parent
-LOWER_IS_BETTER = frozenset({"mse", "mae"})
+
+@functools.cache
+def all_metrics() -> Mapping[str, Metric]:
+    """Every metric by its name: the ``METRIC`` of each file in ``definitions``."""
+    names = sorted(module.name for module in pkgutil.iter_modules(definitions.__path__))
+    found = {name: importlib.import_module(f"{definitions.__name__}.{name}").METRIC for name in names}
+    assert all(metric.name == name for name, metric in found.items()), "a metric has its file's name"
+    return found
 
 
-def metric_files(num_labels: int | None = None) -> dict[str, Path]:
-    """Map metric names to module files: those for ``num_labels`` outputs (1 is regression), or all of them."""
-    if num_labels is None:
-        kinds = ["classification", "binary", "regression"]
-    elif num_labels == 1:
-        kinds = ["regression"]
-    else:
-        kinds = ["classification", "binary"] if num_labels == 2 else ["classification"]
-    return {path.stem: path for kind in kinds for path in sorted((FOLDER / kind).glob("[!_]*.py"))}
+def get_metric(name: str) -> Metric:
+    """A metric by its name.
+
+    Raises:
+        UserError: if there is none of that name.
+    """
+    check_metrics([name])
+    return all_metrics()[name]
+
+
+def greater_is_better(name: str) -> bool:
+    """Whether a metric is a score, not an error; one that is none of ours, as a foreign record may have, is a score."""
+    metric = all_metrics().get(name)
+    return metric is None or metric.greater_is_better
 
 
 def metric_names(num_labels: int | None = None) -> list[str]:
-    """Return the names that `check_metrics` accepts."""
-    return sorted(metric_files(num_labels))
+    """The names that ``check_metrics`` accepts for so many outputs (1 is regression; None: any number)."""
+    return [name for name, metric in all_metrics().items() if num_labels is None or metric.reads.fits(num_labels)]
 
 
 def check_metrics(names: Sequence[str], num_labels: int | None = None) -> None:
@@ -34,7 +49,7 @@ def check_metrics(names: Sequence[str], num_labels: int | None = None) -> None:
         choices = metric_names(num_labels)
         if name in choices:
             continue
-        if name in metric_names():
+        if name in all_metrics():
             labels = "regression" if num_labels == 1 else f"{num_labels} classes"
             raise UserError(f"metric {name!r} does not fit {labels}; choose from {', '.join(choices)}")
         near = get_close_matches(str(name), choices, n=1)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import torch
 
-from src.metrics.names import LOWER_IS_BETTER
+from src.metrics.names import greater_is_better
 from src.training.trainer import Evaluation
 
 Selection = Literal["holdout", "best", "last"]
@@ -78,4 +78,4 @@ class Selector:
 
     def _score(self, evaluation: Evaluation, split: str) -> float:
         value = evaluation.metrics[split][self.metric]
-        return -math.inf if math.isnan(value) else -value if self.metric in LOWER_IS_BETTER else value
+        return -math.inf if math.isnan(value) else value if greater_is_better(self.metric) else -value

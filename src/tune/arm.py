@@ -15,7 +15,7 @@ from optuna.distributions import BaseDistribution
 from optuna.storages import get_storage
 from optuna.trial import FrozenTrial, TrialState
 
-from src.metrics.names import LOWER_IS_BETTER
+from src.metrics.names import greater_is_better
 from src.runs.identity import config_hash
 from src.sweep.compose import task_config
 from src.sweep.folder_names import job_name
@@ -58,7 +58,7 @@ class Arm:
 
     @property
     def lower_is_better(self) -> bool:
-        return self.metric in LOWER_IS_BETTER
+        return not greater_is_better(self.metric)
 
     def study(self) -> optuna.Study:
         """The arm's study, made if it is new. Its stream of random draws goes on where an earlier process stopped."""

@@ -12,8 +12,11 @@ import pytest
 from scipy import stats
 from sklearn import metrics as sk
 
-from src.metrics import check_metrics, make_compute, metric_names
-from src.metrics.names import FOLDER
+from src.compare.statistics.panel import make_panel
+from src.metrics import check_metrics, definitions, make_compute, metric_names
+from src.metrics.compute import MODULE
+from src.metrics.metric import Reads
+from src.metrics.names import all_metrics, greater_is_better
 from src.utils.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -129,9 +132,71 @@ def test_names():
     check_metrics(["f1", "pearson"])  # known; whether they fit is not asked
 
 
-def test_files_are_named_as_their_results():
-    files = sorted(FOLDER.glob("*/[!_]*.py"))
-    assert len(files) >= 10 and all(f'"{path.stem}": ' in path.read_text() for path in files)
+def test_files_are_named_as_their_metrics():
+    files = sorted(Path(definitions.__path__[0]).glob("[!_]*.py"))
+    assert len(files) >= 11 and [path.stem for path in files] == list(all_metrics())
+    assert all(path.read_text().startswith('"""') for path in files)
+
+
+def test_the_library_loads_each_by_its_name():
+    import evaluate
+
+    for name, metric in all_metrics().items():
+        module = evaluate.load(str(MODULE), name, keep_in_memory=True)
+        labels, predictions = (
+            ([0.0, 1.0, 3.0], [0.5, 1.0, 2.0]) if metric.reads is Reads.VALUES else ([0, 1, 1], [1, 1, 0])
+        )
+        assert module.compute(predictions=predictions, references=labels) == {name: metric.compute(labels, predictions)}
+
+
+def test_which_are_errors():
+    assert [name for name in metric_names() if not greater_is_better(name)] == ["mae", "mse"]
+    assert greater_is_better("of_somebody_else")
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_decompositions_give_the_metric(classes):
+    """Every metric of the repository is the function of its examples that the comparison takes it for."""
+    for seed, metric in enumerate(all_metrics().values()):
+        if not metric.reads.fits(classes) and metric.reads is not Reads.VALUES:
+            continue
+        rng = np.random.default_rng(seed)
+        labels = rng.integers(0, classes, 80)
+        predictions = np.where(rng.random(80) < 0.6, labels, rng.integers(0, classes, 80))
+        if metric.reads is Reads.VALUES:
+            labels, predictions = labels / 2, predictions + rng.normal(size=80).round(1)
+        assert metric.decomposition.whole(labels, predictions) == pytest.approx(metric.compute(labels, predictions))
+
+
+BRIER = '''"""Brier score of two classes: the mean squared distance of the probabilities from the label."""
+import numpy as np
+from src.metrics.metric import Metric, Reads
+
+
+def compute(labels, scores):
+    return float(((np.asarray(scores)[:, 1] - np.asarray(labels)) ** 2).mean())
+
+
+METRIC = Metric("brier", Reads.SCORES, greater_is_better=False, compute=compute)
+'''
+
+
+def test_a_new_metric_is_one_file(tmp_path, monkeypatch):
+    """It is known, fits, is computed from what it reads, is an error to be minimised; the statistics do without it."""
+    (tmp_path / "brier.py").write_text(BRIER)
+    monkeypatch.setattr(definitions, "__path__", [*definitions.__path__, str(tmp_path)])
+    all_metrics.cache_clear()
+    try:
+        assert "brier" in metric_names(2) and "brier" in metric_names(3) and "brier" not in metric_names(1)
+        assert not greater_is_better("brier")
+        found = make_compute(["accuracy", "brier"], regression=False)(
+            np.log([[0.2, 0.8], [0.6, 0.4]]), np.array([1, 1])
+        )
+        assert found == {"accuracy": 0.5, "brier": pytest.approx((0.2**2 + 0.6**2) / 2)}
+        assert make_panel("brier", np.zeros(2), np.zeros((1, 2)), 2) is None
+    finally:
+        all_metrics.cache_clear()
+        sys.modules.pop(f"{definitions.__name__}.brier", None)
 
 
 OFFLINE = """

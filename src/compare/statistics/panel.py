@@ -1,18 +1,19 @@
 """Runs' metric as a function of the examples: of how often each is drawn, and of whose prediction each carries.
 
-Every metric here but Spearman's is a smooth function of sums over examples, ``g(sum_j w_j f_j)``, where ``f_j``
-depends on the label and the prediction of example j alone: hits for accuracy, hits, predictions and labels of each
-class for F1 and Matthews, five moments for Pearson. Resampling the examples is then one matrix product for all runs,
-and the metric is recomputed, not approximated.
+Every metric but Spearman's is a smooth function of sums over examples, ``g(sum_j w_j f_j)``, see
+``src.metrics.decomposition``. Resampling the examples is then one matrix product for all runs, and the metric is
+recomputed, not approximated.
 """
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
 
 from src.compare.statistics.features import Array, Features, class_counts, stacked
+from src.metrics.decomposition import ClassCounts, Ranks, Sums
+from src.metrics.names import all_metrics
 
 MANY = 50_000  # examples from which on those that are alike are taken together
 
@@ -21,7 +22,7 @@ class Panel:
     """Runs judged by one metric on the same examples.
 
     Args:
-        metric: one of ``METRICS``.
+        metric: how it is made of its examples.
         labels: (n,) references.
         predictions: (k, n) predicted classes or values, one row per run.
         num_classes: of the task, where it is one of classification; else None.
@@ -31,18 +32,21 @@ class Panel:
         features: what each example adds to the metric's sums.
         values: (k,) the metric on the examples as they are.
         counts: (n,) how many examples each one stands for, see ``kinds``; None for one.
-
-    Raises:
-        KeyError: for a metric that has no entry in ``METRICS``.
     """
 
-    def __init__(self, metric: str, labels: Array, predictions: Array, num_classes: int | None) -> None:
+    def __init__(self, metric: Sums | ClassCounts, labels: Array, predictions: Array, num_classes: int | None) -> None:
         self.metric, self.labels, self.classes = metric, np.asarray(labels), num_classes
         self.predictions = np.asarray(predictions)
-        features, self._of_sums = METRICS[metric]
-        self.features = features(self.labels, self.predictions, num_classes)
+        self.features = _features(metric, self.labels, self.predictions, num_classes)
         self.counts: Array | None = None
         self.values = self._of_sums(self._sums)
+
+    def _of_sums(self, sums: Array) -> Array:
+        """(..., k) metrics of (..., k, f) sums; one that has no value counts 0."""
+        if isinstance(self.metric, ClassCounts):
+            return self.metric.value(*np.split(sums, 3, axis=-1))
+        found = self.metric.value(sums)
+        return np.where(np.isnan(found), 0.0, found)
 
     @property
     def _sums(self) -> Array:
@@ -99,11 +103,11 @@ class RankPanel(Panel):
     ``exchanged`` and ``influence`` take the ranks for given numbers; a sort for each swap would cost minutes.
     """
 
-    def __init__(self, metric: str, labels: Array, predictions: Array, num_classes: int | None) -> None:
+    def __init__(self, metric: Ranks, labels: Array, predictions: Array) -> None:
         from scipy.stats import rankdata
 
-        super().__init__("pearson", rankdata(labels), rankdata(predictions, axis=1), None)
-        self.metric, self.labels, self.predictions = metric, np.asarray(labels), np.asarray(predictions)
+        super().__init__(metric.of, rankdata(labels), rankdata(predictions, axis=1), None)
+        self.labels, self.predictions = np.asarray(labels), np.asarray(predictions)
 
     def resampled(self, weights: Array) -> Array:
         if len(self.labels) > MANY:
@@ -113,7 +117,7 @@ class RankPanel(Panel):
         for row in self.predictions:
             y = _weighted_ranks(row, weights)
             sums = [weights, weights * x, weights * y, weights * x * x, weights * y * y, weights * x * y]
-            columns.append(_pearson(np.stack([term.sum(-1) for term in sums], axis=-1)))
+            columns.append(self._of_sums(np.stack([term.sum(-1) for term in sums], axis=-1)))
         return np.stack(columns, axis=1)
 
 
@@ -141,9 +145,20 @@ def kinds(panels: Sequence[Panel]) -> tuple[Array, Array] | None:
 
 
 def make_panel(metric: str, labels: Array, predictions: Array, num_classes: int | None) -> Panel | None:
-    """The panel of a metric by its name; None where the metric has no such form."""
-    kind = RankPanel if metric == "spearmanr" else Panel if metric in METRICS else None
-    return kind and kind(metric, labels, predictions, num_classes)
+    """The panel of a metric by its name; None where the metric has no such form, or is none of ours."""
+    known = all_metrics().get(metric)
+    decomposition = None if known is None else known.decomposition
+    if decomposition is None:
+        return None
+    if isinstance(decomposition, Ranks):
+        return RankPanel(decomposition, labels, predictions)
+    return Panel(decomposition, labels, predictions, num_classes)
+
+
+def _features(metric: Sums | ClassCounts, labels: Array, predictions: Array, num_classes: int | None) -> Features:
+    if isinstance(metric, ClassCounts):
+        return class_counts(labels, predictions, num_classes or int(max(labels.max(), predictions.max())) + 1)
+    return stacked([metric.terms(labels, row) for row in predictions])
 
 
 def _weighted_ranks(values: Array, weights: Array) -> Array:
@@ -156,110 +171,3 @@ def _weighted_ranks(values: Array, weights: Array) -> Array:
     ranks = np.empty(weights.shape)
     ranks[:, order] = middle[:, group]
     return ranks
-
-
-def _divide(numerator: Array, denominator: Array) -> Array:
-    """A metric whose denominator is 0 counts 0, as in scikit-learn."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(denominator > 0, numerator / denominator, 0.0)
-
-
-def _hits(labels: Array, predictions: Array, num_classes: int | None) -> Features:
-    """1, and whether the prediction is right."""
-    return stacked([np.stack([np.ones(len(labels)), row == labels], axis=1) for row in predictions])
-
-
-def _by_class(labels: Array, predictions: Array, num_classes: int | None) -> Features:
-    classes = num_classes or int(max(labels.max(), predictions.max())) + 1
-    return class_counts(labels, predictions, classes)
-
-
-def _of_class_one(labels: Array, predictions: Array, num_classes: int | None) -> Features:
-    """The hits, the predictions and the labels that are class 1."""
-    true = labels == 1
-    return stacked([np.stack([true & (row == 1), row == 1, true], axis=1) for row in predictions])
-
-
-def _classes(sums: Array) -> tuple[Array, Array, Array]:
-    """Hits, predictions and labels of each class."""
-    hits, predicted, true = np.split(sums, 3, axis=-1)
-    return hits, predicted, true
-
-
-def _matthews(sums: Array) -> Array:
-    """R_K of Gorodkin (2004), which is Matthews' for two classes."""
-    hits, predicted, true = _classes(sums)
-    total, right = true.sum(-1), hits.sum(-1)
-    spread = (total**2 - (predicted**2).sum(-1)) * (total**2 - (true**2).sum(-1))
-    return _divide(right * total - (true * predicted).sum(-1), np.sqrt(np.maximum(spread, 0)))
-
-
-def _f1_per_class(sums: Array) -> Array:
-    hits, predicted, true = _classes(sums)
-    return _divide(2 * hits, true + predicted)
-
-
-def _f1_macro(sums: Array) -> Array:
-    _, predicted, true = _classes(sums)
-    present = true + predicted > 1e-9  # scikit-learn averages over the classes that occur on either side
-    return _divide((_f1_per_class(sums) * present).sum(-1), present.sum(-1))
-
-
-def _f1_weighted(sums: Array) -> Array:
-    _, _, true = _classes(sums)
-    return _divide((_f1_per_class(sums) * true).sum(-1), true.sum(-1))
-
-
-def _f1(sums: Array) -> Array:
-    return _f1_per_class(sums)[..., 0]
-
-
-def _precision(sums: Array) -> Array:
-    return _divide(sums[..., 0], sums[..., 1])
-
-
-def _recall(sums: Array) -> Array:
-    return _divide(sums[..., 0], sums[..., 2])
-
-
-def _moments(labels: Array, predictions: Array, num_classes: int | None) -> Features:
-    """1, x, y, x^2, y^2, xy of the standardised columns, so that single precision suffices for their sums."""
-    x = _standardised(labels)
-    columns = ((x, _standardised(row)) for row in predictions)
-    return stacked([np.stack([np.ones_like(x, dtype=float), x, y, x * x, y * y, x * y], axis=1) for x, y in columns])
-
-
-def _standardised(column: Array) -> Array:
-    return (column - column.mean()) / (column.std() or 1.0)
-
-
-def _pearson(sums: Array) -> Array:
-    n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
-    spread = np.maximum(n * xx - x * x, 0) * np.maximum(n * yy - y * y, 0)
-    return _divide(n * xy - x * y, np.sqrt(spread))
-
-
-def _errors(power: int) -> Callable[[Array, Array, int | None], Features]:
-    def features(labels: Array, predictions: Array, num_classes: int | None) -> Features:
-        errors = np.abs(predictions - labels) ** power
-        return stacked([np.stack([np.ones_like(error, dtype=float), error], axis=1) for error in errors])
-
-    return features
-
-
-def _mean(sums: Array) -> Array:
-    return _divide(sums[..., 1], sums[..., 0])
-
-
-METRICS: dict[str, tuple[Callable[[Array, Array, int | None], Features], Callable[[Array], Array]]] = {
-    "accuracy": (_hits, _mean),
-    "matthews_correlation": (_by_class, _matthews),
-    "f1": (_of_class_one, _f1),
-    "f1_macro": (_by_class, _f1_macro),
-    "f1_weighted": (_by_class, _f1_weighted),
-    "precision": (_of_class_one, _precision),
-    "recall": (_of_class_one, _recall),
-    "pearson": (_moments, _pearson),
-    "mse": (_errors(2), _mean),
-    "mae": (_errors(1), _mean),
-}

@@ -1,0 +1,1 @@
+"""One file a metric: its docstring says what it is, ``METRIC`` is it. Heavy imports stand in functions."""

@@ -1,0 +1,21 @@
+"""Accuracy: the share of predictions that equal their label."""
+
+from typing import Any
+
+from src.metrics.decomposition import mean_of
+from src.metrics.metric import Metric, Reads
+
+
+def compute(labels: Any, predictions: Any) -> float:
+    from sklearn.metrics import accuracy_score
+
+    return accuracy_score(labels, predictions)
+
+
+METRIC = Metric(
+    name="accuracy",
+    reads=Reads.CLASSES,
+    greater_is_better=True,
+    compute=compute,
+    decomposition=mean_of(lambda labels, predictions: labels == predictions),
+)

@@ -1,0 +1,23 @@
+"""Mean absolute error."""
+
+from typing import Any
+
+import numpy as np
+
+from src.metrics.decomposition import mean_of
+from src.metrics.metric import Metric, Reads
+
+
+def compute(labels: Any, predictions: Any) -> float:
+    from sklearn.metrics import mean_absolute_error
+
+    return mean_absolute_error(labels, predictions)
+
+
+METRIC = Metric(
+    name="mae",
+    reads=Reads.VALUES,
+    greater_is_better=False,
+    compute=compute,
+    decomposition=mean_of(lambda labels, predictions: np.abs(predictions - labels)),
+)

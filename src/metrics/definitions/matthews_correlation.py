@@ -1,0 +1,30 @@
+"""Matthews correlation (R_K for more than two classes), in [-1, 1]; 0 when predictions are constant."""
+
+from typing import Any
+
+import numpy as np
+
+from src.metrics.decomposition import Array, ClassCounts, divided
+from src.metrics.metric import Metric, Reads
+
+
+def compute(labels: Any, predictions: Any) -> float:
+    from sklearn.metrics import matthews_corrcoef
+
+    return matthews_corrcoef(labels, predictions)
+
+
+def _of_counts(hits: Array, predicted: Array, true: Array) -> Array:
+    """R_K of Gorodkin (2004), which is Matthews' for two classes."""
+    total, right = true.sum(-1), hits.sum(-1)
+    spread = (total**2 - (predicted**2).sum(-1)) * (total**2 - (true**2).sum(-1))
+    return divided(right * total - (true * predicted).sum(-1), np.sqrt(np.maximum(spread, 0)))
+
+
+METRIC = Metric(
+    name="matthews_correlation",
+    reads=Reads.CLASSES,
+    greater_is_better=True,
+    compute=compute,
+    decomposition=ClassCounts(_of_counts),
+)

@@ -1,0 +1,21 @@
+"""Mean squared error."""
+
+from typing import Any
+
+from src.metrics.decomposition import mean_of
+from src.metrics.metric import Metric, Reads
+
+
+def compute(labels: Any, predictions: Any) -> float:
+    from sklearn.metrics import mean_squared_error
+
+    return mean_squared_error(labels, predictions)
+
+
+METRIC = Metric(
+    name="mse",
+    reads=Reads.VALUES,
+    greater_is_better=False,
+    compute=compute,
+    decomposition=mean_of(lambda labels, predictions: (predictions - labels) ** 2),
+)

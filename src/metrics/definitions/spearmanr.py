@@ -1,0 +1,24 @@
+"""Spearman's rho, the rank correlation; nan when either side is constant or there are fewer than two examples."""
+
+import math
+import warnings
+from typing import Any
+
+from src.metrics.decomposition import CORRELATION, Ranks
+from src.metrics.metric import Metric, Reads
+
+
+def compute(labels: Any, predictions: Any) -> float:
+    from scipy.stats import ConstantInputWarning, spearmanr
+
+    if len(labels) < 2:
+        return math.nan
+    with warnings.catch_warnings():
+        # Constant predictions are an ordinary event early in training: the nan says enough.
+        warnings.simplefilter("ignore", ConstantInputWarning)
+        return spearmanr(predictions, labels).statistic
+
+
+METRIC = Metric(
+    name="spearmanr", reads=Reads.VALUES, greater_is_better=True, compute=compute, decomposition=Ranks(CORRELATION)
+)

@@ -1,0 +1,48 @@
+"""What a metric is: one object, in one file of ``src/metrics/definitions``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from src.metrics.decomposition import Decomposition
+
+
+class Reads(Enum):
+    """What a metric is computed from, besides the labels, and with it which tasks it fits."""
+
+    CLASSES = "the predicted class"  # the largest logit's; any number of classes
+    POSITIVE_CLASS = "the predicted class, of which 1 is the positive one"  # two classes
+    SCORES = "a probability for each class"  # the softmax of the logits; any number of classes
+    VALUES = "the predicted value"  # regression
+
+    def fits(self, num_labels: int) -> bool:
+        """Whether a task with so many outputs (1 is regression) has it."""
+        if self is Reads.VALUES:
+            return num_labels == 1
+        return num_labels == 2 if self is Reads.POSITIVE_CLASS else num_labels > 1
+
+    @property
+    def predicted_class(self) -> bool:
+        """Whether it is a class, which is all that is looked at."""
+        return self in (Reads.CLASSES, Reads.POSITIVE_CLASS)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric; the first sentence of its file's docstring is what ``python -m src list metrics`` says of it.
+
+    Attributes:
+        name: in configs and records; its file's.
+        reads: what it is computed from.
+        greater_is_better: False for an error.
+        compute: of the labels (n,) and what it reads, (n,) or (n, classes), the value; nan where it has none.
+        decomposition: how it is made of its examples; None where it is not, and a comparison, which then cannot
+            resample them, takes the examples as given.
+    """
+
+    name: str
+    reads: Reads
+    greater_is_better: bool
+    compute: Callable[[Any, Any], float]
+    decomposition: Decomposition | None = None
