@@ -11,6 +11,7 @@ from src.utils.terminal import prepare_process, say
 COMMANDS = {
     "tune": ("src.commands.tune:main", "tune every method with the same number of trials, then compare the winners"),
     "compare": ("src.commands.compare:main", "tabulate any set of run folders"),
+    "audit": ("src.commands.audit:main", "what does a published table support?"),
     "predict": ("src.commands.deploy:predict", "use a trained run: on a text, a file, or GLUE's test sets"),
     "merge": ("src.commands.deploy:merge", "write a trained run as a plain transformers model"),
     "export": ("src.commands.deploy:export", "write a trained run in the peft library's format, or read one of its"),

@@ -46,6 +46,7 @@ NOT_RUN = {
     "python -m src bench --parts startup": "times whole processes for a minute; tests/bench has it",
     "python -m src compare multirun/paper": "needs runs of RoBERTa-base",
     "python examples/digits.py": "run by tests/test_examples.py",
+    "python -m src audit peft/": "needs a checkout of the peft library",
     "python -m src planted": "three minutes; run with fewer steps by tests/analysis",
     "python main.py --config-dir tuned/conf": "needs a tuning; its configs are composed by tests/tune",
 }
@@ -73,6 +74,8 @@ def write_files(folder: Path) -> None:
     (folder / "rated.jsonl").write_text(
         "".join(json.dumps({"text": text, "score": stars / 2}) + "\n" for text, stars in rows)
     )
+    (folder / "examples").mkdir()
+    shutil.copy(ROOT / "examples" / "published_rte.csv", folder / "examples")
     (folder / "in.tsv").write_text("text\ttext_pair\n" + "".join(f"{text}\tIt is good .\n" for text, _ in TEXTS))
 
 

@@ -27,6 +27,7 @@ HEAVY = ("torch", "transformers", "datasets", "evaluate", "sklearn", "peft", "op
 MISTAKES = {
     "tune": ["model=nope"],
     "compare": ["/nowhere"],
+    "audit": ["/nowhere"],
     "predict": ["/nowhere", "--text", "a"],
     "merge": ["/nowhere", "--out", "/nowhere/out"],
     "export": ["/nowhere", "--out", "/nowhere/out"],
