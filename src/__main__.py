@@ -12,6 +12,8 @@ COMMANDS = {
     "tune": ("src.commands.tune:main", "tune every method with the same number of trials, then compare the winners"),
     "compare": ("src.commands.compare:main", "tabulate any set of run folders"),
     "audit": ("src.commands.audit:main", "what does a published table support?"),
+    "verify": ("src.commands.verify:main", "are a folder's or an archive's runs what they say, and come out again?"),
+    "status": ("src.commands.status:main", "what of a sweep runs, is done or failed, and when it will end"),
     "predict": ("src.commands.deploy:predict", "use a trained run: on a text, a file, or GLUE's test sets"),
     "merge": ("src.commands.deploy:merge", "write a trained run as a plain transformers model"),
     "export": ("src.commands.deploy:export", "write a trained run in the peft library's format, or read one of its"),

@@ -38,13 +38,15 @@ COMMANDS: dict[str, Callable[[Run, Path], list[str]]] = {
     "from peft": lambda run, out: ["export", "--from-peft", str(run.folder), "--out", str(out / "imported")],
     "analyze": lambda run, out: ["analyze", str(run.folder), "--out", str(out / "analysis")],
     "compare": lambda run, out: ["compare", str(run.folder), "--no-cache", "--html", str(out / "report.html")],
+    "verify": lambda run, out: ["verify", str(run.folder)],
+    "status": lambda run, out: ["status", str(run.folder)],
 }
 # What a command reads of a folder decides which attacks it can meet; the slow test gives every folder to every command.
 MEETS = {
     "adapter": ["predict"],
     "backbone": ["predict"],
     "data": ["merge", "submission"],
-    "record": ["compare"],
+    "record": ["compare", "verify", "status"],
     "checkpoint": ["predict"],
     "peft": ["from peft"],
 }
@@ -95,7 +97,8 @@ def call(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
 )
 def test_a_harmless_folder_is_read(command, hostile, monkeypatch, tmp_path):
     """The other tests say little if a folder is refused for what the attack has not touched."""
-    refused = ("from peft", "submission")  # it is no checkpoint of peft, and its data none of GLUE's
+    # It is no checkpoint of peft, its data is none of GLUE's, and no predictions prove its score.
+    refused = ("from peft", "submission", "verify")
     run = hostile(Attack("harmless", "", lambda run: None))
     assert call(COMMANDS[command](run, tmp_path), monkeypatch) == (2 if command in refused else 0)
 

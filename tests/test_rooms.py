@@ -19,7 +19,7 @@ FLOORS = [
     ["sweep"],
     ["packed", "tune"],
     ["deploy"],
-    ["analysis", "bench"],
+    ["analysis", "bench", "verify"],
     ["cli"],
     ["commands"],
     ["__main__"],

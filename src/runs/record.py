@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from src.runs.identity import identity, relevant
 from src.runs.layout import ADAPTER, CHECKPOINT, DESCRIPTION, HISTORY, PREDICTIONS, RESULT, TENSORS
 from src.runs.schema import SCHEMA_VERSION
+from src.runs.seal import SEAL, make_seal
 from src.utils import fence
 from src.utils.errors import UserError
 from src.utils.fence import LostLockError
@@ -88,7 +89,7 @@ class Record:
         self.reserve.free()  # the last word may need it
         if error is None:
             try:
-                self.update(status="ok")
+                self._seal()
             except UnwritableError as refused:
                 self._end_badly(refused)
                 raise
@@ -104,6 +105,13 @@ class Record:
                     self._end_badly(error)
         else:
             self._end_badly(error)
+
+    def _seal(self) -> None:
+        """Say that the run is finished, with the hashes by which a later change of its files is found."""
+        self.fields |= {"status": "ok"}
+        if self.writes:
+            self.fields[SEAL] = make_seal(self.folder, redacted(jsonable(self.fields)))
+        self.update()
 
     def _is_left(self) -> bool:
         """Whether this run's record, which should be gone, still is in the folder: the disk refused that, too."""

@@ -98,6 +98,9 @@ RECORD: dict[str, str] = {
     "primary_metric.split": f"{NAME} | null",
     "primary_metric.value": SCORE,
     "flags": "list[str] | null",
+    "seal": "map | null",
+    "seal.record": OPTIONAL,
+    "seal.files": "map[str] | null",
 }
 # What a comparison needs besides a score; others get by with less, as for an imported run.
 NEEDED = (
