@@ -9,6 +9,7 @@ from src.utils.paths import ROOT
 FLOORS = [
     ["utils"],
     ["metrics"],
+    ["tasks"],
     ["config"],
     ["plotting"],
     ["runs"],

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForSequenceClassification
 from transformers.utils import CONFIG_NAME
 
 from src.backbones.remote_code import NO_REMOTE_CODE
 from src.config.rules import show
+from src.tasks import TaskKind
 from src.utils.errors import UserError
 from src.utils.foreign import memory, read_json
 
@@ -60,7 +60,7 @@ def check_folder(folder: Path) -> None:
             )
 
 
-def check_size(config: Any, source: str) -> None:
+def check_size(config: Any, source: str, kind: TaskKind) -> None:
     """Refuse a model that would not fit into the memory; it is built without its weights to find out.
 
     Raises:
@@ -70,7 +70,7 @@ def check_size(config: Any, source: str) -> None:
     if folder.is_dir() and _plausible(config, _widest(folder)):
         return
     with torch.device("meta"):
-        model = AutoModelForSequenceClassification.from_config(config, **NO_REMOTE_CODE)
+        model = kind.model_class().from_config(config, **NO_REMOTE_CODE)
     needed = sum(4 * tensor.numel() for tensor in (*model.parameters(), *model.buffers()))
     if needed > memory():
         raise UserError(

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoModelForSequenceClassification
 
 from src.backbones.remote_code import NO_REMOTE_CODE
+from src.tasks import LabelSpace, TaskKind
 
 NEW, KEPT, REORDERED = "new", "checkpoint", "checkpoint, reordered"
 
@@ -31,34 +31,20 @@ class HeadStart:
 NO_HEAD = HeadStart(NEW, "drawn from the seed; the checkpoint has none")
 
 
-def class_names(config: Any) -> tuple[str, ...]:
-    """A checkpoint's classes in the order of its outputs; empty for a regression."""
-    if config.num_labels == 1 and config.problem_type in (None, "regression"):
-        return ()
-    return tuple(str(config.id2label.get(number)) for number in range(config.num_labels))
-
-
-def compare_classes(theirs: tuple[str, ...], ours: tuple[str, ...]) -> HeadStart:
-    """What is to be done with a head for the classes ``theirs``, where the task has the classes ``ours``.
+def compare_spaces(theirs: LabelSpace | None, ours: LabelSpace) -> HeadStart:
+    """What is to be done with a checkpoint's head, where the task asks for ``ours``.
 
     Part of it, or a head for other answers under the same number of classes, is no start: it would be another task's.
     """
     if theirs == ours:
-        return HeadStart(KEPT, f"it is for what the task asks: {_shown(ours)}")
-    if len(set(theirs)) == len(theirs) and sorted(theirs) == sorted(ours):
-        return HeadStart(REORDERED, f"its classes are {_shown(theirs)}, the task's {_shown(ours)}")
-    return HeadStart(
-        NEW, f"drawn from the seed; the checkpoint's is for {_shown(theirs)}, and the task asks {_shown(ours)}"
-    )
+        return HeadStart(KEPT, f"it is for what the task asks: {ours.described()}")
+    there = "something else" if theirs is None else theirs.described()
+    if theirs is not None and theirs.is_permutation_of(ours):
+        return HeadStart(REORDERED, f"its classes are {there}, the task's {ours.described()}")
+    return HeadStart(NEW, f"drawn from the seed; the checkpoint's is for {there}, and the task asks {ours.described()}")
 
 
-def _shown(names: tuple[str, ...]) -> str:
-    if not names:
-        return "a regression"
-    return f"{', '.join(names[:5])} ... ({len(names)} classes)" if len(names) > 6 else ", ".join(names)
-
-
-def output_tensors(config: Any) -> dict[str, int]:
+def output_tensors(config: Any, kind: TaskKind) -> dict[str, int]:
     """The parameters with a slice for each class, and the dimension that counts them.
 
     Found by building the model's shapes for two numbers of classes: the output layer has as many names as families.
@@ -68,7 +54,7 @@ def output_tensors(config: Any) -> dict[str, int]:
         config = copy.deepcopy(config)
         config.num_labels = classes
         with torch.device("meta"):
-            model: Any = AutoModelForSequenceClassification.from_config(config, **NO_REMOTE_CODE)
+            model: Any = kind.model_class().from_config(config, **NO_REMOTE_CODE)
         shapes.append({name: parameter.shape for name, parameter in model.named_parameters()})
     three, four = shapes
     return {
@@ -95,11 +81,11 @@ def outside_encoder(model: Any) -> frozenset[str]:
     return frozenset(name for name, _ in model.named_parameters()) - inside
 
 
-def head_names(model: Any, missing: Collection[str]) -> frozenset[str]:
+def head_names(model: Any, missing: Collection[str], kind: TaskKind) -> frozenset[str]:
     """Names of a classifier's head: what stands outside the encoder, and what the checkpoint lacks.
 
     A model whose encoder is the whole of it (Perceiver) has its output layer for a head.
     """
     names = frozenset(name for name, _ in model.named_parameters())
-    outside = outside_encoder(model) or frozenset(output_tensors(model.config))
+    outside = outside_encoder(model) or frozenset(output_tensors(model.config, kind))
     return outside | (names & frozenset(missing))

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers.modeling_outputs import SequenceClassifierOutput
 
+from src.tasks import LabelSpace
 from src.utils.errors import UserError
 
 
@@ -17,14 +17,14 @@ class TaskHeads(nn.Module):
 
     Args:
         head: the model's head, copied for every task; its last Linear becomes as wide as the task needs.
-        tasks: the classes of each task, empty for a regression, by the task's name.
+        tasks: what each task's head answers, by the task's name.
     """
 
-    def __init__(self, head: nn.Module, tasks: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(self, head: nn.Module, tasks: Mapping[str, LabelSpace]) -> None:
         super().__init__()
         self.names = tuple(tasks)
-        self.widths = [len(labels) or 1 for labels in tasks.values()]
-        self.regression = [not labels for labels in tasks.values()]
+        self.widths = [space.outputs for space in tasks.values()]
+        self.kinds = [space.kind for space in tasks.values()]
         self.heads = nn.ModuleList(_resized(copy.deepcopy(head), width) for width in self.widths)
         self.rows: list[Tensor] = []  # of the batch at hand, by task
 
@@ -46,15 +46,11 @@ class TaskHeads(nn.Module):
         return outputs
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """The mean over the rows of cross entropy (classes) or squared error (regressions)."""
+        """The mean over the rows of each one's loss by its own task's kind."""
         total = logits.new_zeros((), dtype=torch.float32)
-        for rows, width, regression in zip(self.rows, self.widths, self.regression, strict=True):
+        for rows, width, kind in zip(self.rows, self.widths, self.kinds, strict=True):
             if len(rows):
-                own, target = logits[rows, :width].float(), labels[rows]
-                if regression:
-                    total = total + F.mse_loss(own[:, 0], target.float(), reduction="sum")
-                else:
-                    total = total + F.cross_entropy(own, target.long(), reduction="sum")
+                total = total + kind.loss(logits[rows, :width].float(), labels[rows], reduction="sum")
         return total / len(labels)
 
 
@@ -82,7 +78,7 @@ class MultiTask:
         return SequenceClassifierOutput(loss=None if labels is None else heads.loss(logits, labels), logits=logits)
 
 
-def install_heads(model: Any, tasks: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
+def install_heads(model: Any, tasks: Mapping[str, LabelSpace]) -> frozenset[str]:
     """Put a head for each task in place of the model's; what they draw at random is left to the caller.
 
     Returns:

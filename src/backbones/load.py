@@ -4,7 +4,7 @@ import copy
 import dataclasses
 import hashlib
 import importlib.util
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import (
-    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
     AutoConfig,
-    AutoModelForSequenceClassification,
     AutoTokenizer,
 )
 from transformers.utils import CONFIG_NAME
@@ -28,8 +26,7 @@ from src.backbones.head_start import (
     NO_HEAD,
     REORDERED,
     HeadStart,
-    class_names,
-    compare_classes,
+    compare_spaces,
     head_names,
     output_tensors,
     outside_encoder,
@@ -40,6 +37,8 @@ from src.backbones.initialise import draw_anew
 from src.backbones.probe import require_plain_text
 from src.backbones.remote_code import NO_REMOTE_CODE, refuse_adapter, why, without_code
 from src.backbones.tokenizer import fit_tokenizer
+from src.tasks import LabelSpace, TaskKind, label_space
+from src.tasks.table import space_of
 from src.utils import reuse
 from src.utils.errors import UserError
 from src.utils.hub_access import require_hub
@@ -69,7 +68,9 @@ class Backbone:
 _PRISTINE: reuse.Kept[tuple[Backbone, frozenset[str]]] = reuse.Kept(1)  # one: it may be large
 
 
-def load_backbone(cfg: Mapping[str, Any], *, label_names: tuple[str, ...], seed: int) -> Backbone:
+def load_backbone(
+    cfg: Mapping[str, Any], *, label_names: Sequence[str], seed: int, kind: str | None = None
+) -> Backbone:
     """Load a classifier for a task.
 
     A head that the checkpoint brings is kept where it is for classes of the same names, its outputs in the task's
@@ -78,54 +79,53 @@ def load_backbone(cfg: Mapping[str, Any], *, label_names: tuple[str, ...], seed:
     Args:
         cfg: the ``backbone`` node: ``path`` (hub id, or folder, relative to the working directory or the project), or
             ``package``; ``revision``; ``attention``.
-        label_names: the classes; empty for regression, which has one output.
+        label_names: the task's classes.
         seed: of the head's initialisation.
+        kind: of the task; None for the one that the classes imply, see ``label_space``.
 
     Raises:
         UserError: if there is no such folder or package, or the hub cannot be reached.
     """
-    source = locate(cfg)
+    source, space = locate(cfg), label_space(label_names, kind)
     revision, attention = cfg.get("revision"), cfg.get("attention", "sdpa")
-    key = source, revision, attention, label_names
-    pristine, fresh = _PRISTINE.get(key, lambda: _load(source, revision, attention, label_names))
+    key = source, revision, attention, space
+    pristine, fresh = _PRISTINE.get(key, lambda: _load(source, revision, attention, space))
     model = copy.deepcopy(pristine.model) if reuse.enabled() else pristine.model
     with seeded(seed, "head"):
         draw_anew(model, fresh)
     return dataclasses.replace(pristine, model=model)
 
 
-def _load(
-    source: str, revision: str | None, attention: str, label_names: tuple[str, ...]
-) -> tuple[Backbone, frozenset[str]]:
+def _load(source: str, revision: str | None, attention: str, space: LabelSpace) -> tuple[Backbone, frozenset[str]]:
     """The backbone, and the names of the parameters that are to be drawn from the seed."""
     options: dict[str, Any] = NO_REMOTE_CODE | ({"revision": revision} if revision else {})
 
     def load(**where: Any) -> tuple[Backbone, frozenset[str]]:
-        config = read_config(source, **options, **where)
-        theirs = class_names(config)
-        _set_labels(config, label_names)
-        kind = usable_attention(config, attention)
-        check_size(config, source)
+        config = read_config(source, space.kind, **options, **where)
+        theirs = space_of(config)
+        space.configure(config)
+        implementation = usable_attention(config, attention, space.kind)
+        check_size(config, source, space.kind)
         with seeded(0, "head"), quiet():  # what is drawn here is drawn anew
-            model, info = AutoModelForSequenceClassification.from_pretrained(
+            model, info = space.kind.model_class().from_pretrained(
                 source,
                 config=config,
                 dtype=torch.float32,
-                attn_implementation=kind,
+                attn_implementation=implementation,
                 ignore_mismatched_sizes=True,
                 output_loading_info=True,
                 weights_only=True,  # a pickle with anything but tensors is refused
                 **options,
                 **where,
             )
-        missing, start = _start_head(source, model, info, theirs, label_names)
-        head = head_names(model, missing)
+        missing, start = _start_head(source, model, info, theirs, space)
+        head = head_names(model, missing, space.kind)
         tokenizer = AutoTokenizer.from_pretrained(source, **options, **where)
         if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):  # made of nothing: all words are unknown
             raise UserError(f"the backbone {source} has no tokenizer: its files (tokenizer.json ...) are missing")
         without_code(source, tokenizer, model.config)
         fit_tokenizer(tokenizer, model, source)
-        if kind in ("sdpa", "eager"):  # others need a GPU
+        if implementation in ("sdpa", "eager"):  # others need a GPU
             require_plain_text(model, tokenizer)
         return Backbone(model, tokenizer, head, fingerprint(model, head), start), missing
 
@@ -143,22 +143,21 @@ def _load(
         raise UserError(f"the backbone {source} could not be loaded: {why(error)}") from error
 
 
-def read_config(source: str, **options: Any) -> Any:
-    """A backbone's config; raises UserError if it is of a kind that classifies no text, or an adapter's."""
+def read_config(source: str, kind: TaskKind, **options: Any) -> Any:
+    """A backbone's config; raises UserError if its models have no head of the kind, or it is an adapter's."""
     if Path(source).is_dir():
         check_folder(Path(source))
     refuse_adapter(source, **options)
     config = AutoConfig.from_pretrained(source, **options)
-    if type(config) not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING:
+    if type(config) not in kind.model_class()._model_mapping:
         raise UserError(
-            f"the backbone {source} is of the type {config.model_type}, of which transformers has no sequence "
-            "classifier"
+            f"the backbone {source} is of the type {config.model_type}, of which transformers has no {kind.model_title}"
         )
     return config
 
 
 def _start_head(
-    source: str, model: Any, info: Mapping[str, Any], theirs: tuple[str, ...], ours: tuple[str, ...]
+    source: str, model: Any, info: Mapping[str, Any], theirs: LabelSpace | None, ours: LabelSpace
 ) -> tuple[frozenset[str], HeadStart]:
     """Put the outputs of a head that the checkpoint brings in the task's order, or find that it has to be new.
 
@@ -173,7 +172,7 @@ def _start_head(
         raise UserError(f"the weights in {source} are no {model.config.model_type}: none of its encoder is among them")
     if outside and outside <= missing and not shapes:
         return missing, NO_HEAD
-    outputs = output_tensors(model.config)
+    outputs = output_tensors(model.config, ours.kind)
     if wrong := sorted(shapes.keys() - outputs.keys()):
         saved, built = shapes[wrong[0]]
         raise UserError(
@@ -182,17 +181,17 @@ def _start_head(
         )
     if outputs.keys() & missing:
         return missing, NO_HEAD
-    start = compare_classes(theirs, ours)
+    start = compare_spaces(theirs, ours)
     if shapes and start.how != NEW:
         start = HeadStart(NEW, "the checkpoint's head has another number of outputs than its config has classes")
     if start.how == NEW:
         return missing | outside | outputs.keys(), start
-    if start.how == REORDERED:
-        reorder_outputs(model, outputs, theirs, ours)
+    if start.how == REORDERED and theirs is not None:
+        reorder_outputs(model, outputs, theirs.names, ours.names)
     return missing, start
 
 
-def with_heads(backbone: Backbone, tasks: Mapping[str, tuple[str, ...]], seed: int) -> Backbone:
+def with_heads(backbone: Backbone, tasks: Mapping[str, LabelSpace], seed: int) -> Backbone:
     """A head for each task in place of the one, drawn from the head's stream of the seed; see ``install_heads``."""
     names = install_heads(backbone.model, tasks)
     left = frozenset(name for name, _ in backbone.model.named_parameters()) & backbone.head
@@ -242,16 +241,6 @@ def _refuse_revision(cfg: Mapping[str, Any], what: str) -> None:
         raise UserError(
             f"backbone.revision={revision} names a version on the hub, and the backbone is {what}: leave it out"
         )
-
-
-def _set_labels(config: Any, label_names: tuple[str, ...]) -> None:
-    if label_names:
-        config.problem_type = "single_label_classification"
-        config.id2label = dict(enumerate(label_names))
-        config.label2id = {name: i for i, name in enumerate(label_names)}
-    else:
-        config.problem_type = "regression"
-        config.num_labels = 1
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 ``model.rules``, a task's in ``data.rules``; those of ``training`` in ``src.config.training``.
 """
 
+from src.tasks import KINDS
+
 RULES: dict[str, dict[str, str]] = {
     "": {
         "seed": "int >= 0",
@@ -52,6 +54,7 @@ RULES: dict[str, dict[str, str]] = {
         "text": "list[str]",
         "label": "str",
         "label_names": "list[str] | null",
+        "kind": " | ".join([*KINDS, "null"]),  # left out, it is the one that label_names imply
         "metrics": "list[str]",
         "primary_metric": "str",
         "evaluation_splits": "list[str]",

@@ -18,6 +18,7 @@ from src.config.tables import CEILINGS, MIX_RULES, NEEDED, OPEN, RULES, SEARCH
 from src.config.task_records import check_fixed_keys
 from src.config.training import DECIDED_BY_THE_RUN, OURS, check_training, listed_keys, training_rules
 from src.metrics.names import check_metrics, greater_is_better
+from src.tasks.table import check_smoothing, stated_kind
 from src.utils.errors import UserError
 from src.utils.extras import require_package
 
@@ -140,7 +141,7 @@ def _required(path: str, table: Mapping[str, str]) -> Iterator[str]:
     if path == "training":
         yield from (key for key in table if key in listed_keys() or key in OURS)
     else:
-        yield from (key for key in table if (path, key) != ("data", "rules"))
+        yield from (key for key in table if (path, key) not in (("data", "rules"), ("data", "kind")))
 
 
 def _check_complete(path: str, node: Mapping[str, Any], table: Any) -> None:
@@ -256,12 +257,14 @@ def _check_data(config: Mapping[str, Any]) -> None:
     if not data["evaluation_splits"]:
         raise UserError("data.evaluation_splits=[] breaks the rule: at least one split")
     check_fixed_keys(data)
-    regression = data["label_names"] == []
-    check_metrics(data["metrics"], None if data["label_names"] is None else len(data["label_names"]) or 1)
+    kind = stated_kind(data)
+    if kind is None or data["label_names"] is None:  # the rows decide
+        check_metrics(data["metrics"])
+    else:
+        kind.check_metrics(data["metrics"], data["label_names"])
     if data["primary_metric"] not in data["metrics"]:
         raise UserError(f"data.primary_metric={data['primary_metric']} is none of data.metrics={data['metrics']}")
-    if regression and config["training"].get("label_smoothing_factor"):
-        raise UserError(f"training.label_smoothing_factor is for classes, and {data['name']} is a regression")
+    check_smoothing(config["training"].get("label_smoothing_factor"), data["name"], kind)
 
 
 def _check_mix(config: Mapping[str, Any]) -> None:

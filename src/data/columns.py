@@ -4,20 +4,15 @@ A normalised data set has ``idx`` (row number in its source split), ``text``, ``
 is an unlabelled test split, ``label``: a class number, whose names are in the feature, or a float.
 """
 
-import math
-import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
-from datasets import ClassLabel, Dataset, Features, Value
+from datasets import Dataset, Features, Value
 
+from src.tasks import label_space
+from src.tasks.kind import Place
 from src.utils.errors import UserError
-
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-LARGEST = 3.4028234663852886e38  # labels are trained on as float32
-Place = Callable[[int], str]  # row number -> "train.tsv line 7", for messages
 
 
 def normalise(
@@ -26,6 +21,7 @@ def normalise(
     text: Sequence[str],
     label: str | None,
     label_names: Sequence[str],
+    kind: str | None = None,
     place: Place,
     spelling: Sequence[str | int] | None = None,
     allow_empty_text: bool = False,
@@ -36,7 +32,8 @@ def normalise(
         columns: the source's columns by name, all of one length.
         text: the names of one or two text columns.
         label: the name of the label column, or None for an unlabelled split.
-        label_names: the classes in order; empty for regression.
+        label_names: the classes in order.
+        kind: of the task; None for the one that the classes imply.
         place: where a row came from.
         spelling: how the source writes the classes, in the order of ``label_names``; by default as they are named.
         allow_empty_text: keep rows without text (published sets have a few).
@@ -57,44 +54,13 @@ def normalise(
     for name, source in zip(("text", "text_pair"), text, strict=False):
         features[name] = Value("string")
         arrays.append(pa.array(columns[source], pa.string()))
-    if label is not None and label_names:
-        features["label"] = ClassLabel(names=list(label_names))
-        arrays.append(pa.array(class_numbers(columns[label], spelling or label_names, label, place), pa.int64()))
-    elif label is not None:
-        features["label"] = Value("float64")
-        arrays.append(pa.array(_numbers(columns[label], label, place), pa.float64()))
+    if label is not None:
+        space = label_space(label_names, kind)
+        features["label"], values = space.kind.read_labels(
+            columns[label], space.names, spelling or space.names, label, place
+        )
+        arrays.append(values)
     return Dataset(pa.table(arrays, schema=Features(features).arrow_schema))
-
-
-def class_numbers(values: Sequence[Any], spelling: Sequence[str | int], column: str, place: Place) -> list[int]:
-    """Return the position of each value in ``spelling``."""
-    numbers = {name: number for number, name in enumerate(spelling)}
-    try:
-        return [numbers[value] for value in values]
-    except (KeyError, TypeError):  # a list cannot be looked up
-        row = next(row for row, value in enumerate(values) if isinstance(value, list | dict) or value not in numbers)
-        raise UserError(
-            f"{place(row)}: label {values[row]!r} is none of {_quoted(spelling)} (column {column!r})"
-        ) from None
-
-
-def _numbers(values: Sequence[Any], column: str, place: Place) -> list[float]:
-    numbers = []
-    for row, value in enumerate(values):
-        number = _number(value)
-        if not abs(number) <= LARGEST:  # NaN is not, either
-            raise UserError(f"{place(row)}: label {value!r} in column {column!r} is not a finite number")
-        numbers.append(number)
-    return numbers
-
-
-def _number(value: Any) -> float:
-    """A label as a number; NaN for what is none. Python's ``float`` takes more: bytes, booleans, ``1_000``."""
-    plain = isinstance(value, int | float) and not isinstance(value, bool)
-    if plain or (isinstance(value, str) and NUMBER.fullmatch(value.strip())):
-        with suppress(OverflowError):
-            return float(value)
-    return math.nan
 
 
 def _check_text(values: Sequence[Any], column: str, place: Place, allow_empty: bool) -> None:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from src.data.columns import NUMBER, Place
+from src.tasks.kind import Place
+from src.tasks.regression import NUMBER
+from src.tasks.table import label_space
 from src.utils.errors import UserError
 
 NO_NUMBERS = ("nan", "inf", "+inf", "-inf", "infinity", "<na>")  # how tables write gaps and overflows as text
@@ -18,7 +20,7 @@ class Labels:
     """A task's classes.
 
     Attributes:
-        names: in the order of their numbers; empty for regression.
+        names: in the order of their numbers; none where labels are numbers.
         spelling: how the source writes each of them.
     """
 
@@ -26,7 +28,9 @@ class Labels:
     spelling: tuple[str, ...]
 
 
-def decide_labels(values: Sequence[Any], column: str, place: Place, names: Sequence[Any] | None) -> Labels:
+def decide_labels(
+    values: Sequence[Any], column: str, place: Place, names: Sequence[Any] | None, kind: str | None = None
+) -> Labels:
     """Find the classes of a label column, and how it writes them.
 
     Args:
@@ -35,12 +39,14 @@ def decide_labels(values: Sequence[Any], column: str, place: Place, names: Seque
         place: where a row came from.
         names: the classes as the user lists them; ``[]`` for regression; None takes the values found, sorted, whole
             numbers by their value.
+        kind: of the task; None for the one that the names imply.
 
     Raises:
         UserError: a row without a label; a label that is no class; scores, or two spellings of one number, where no
             names say that these are classes.
     """
-    if names is not None and not names:
+    stated = names is not None or kind is not None
+    if stated and not label_space(names or (), kind).kind.has_classes:
         return Labels((), ())
     written = [required_class(value, column, place, row) for row, value in enumerate(values)]
     found = set(written)

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from datasets import ClassLabel, Dataset
+from datasets import Dataset
 from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf
 
 from src.config.known_names import TARGET
 from src.data.partition import fingerprint, split_off, subset
 from src.data.task import Task
+from src.tasks import label_space
+from src.tasks.table import space_in
 from src.utils.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -78,7 +80,7 @@ def _load(config: str, holdout: bool) -> TaskData:
         splits[split] = subset(splits[split], cfg.get("max_eval_samples"))
     if holdout:
         splits["train"], splits["holdout"] = split_off(
-            splits["train"], cfg["holdout_fraction"], cfg["holdout_max"], stratify=not task.regression
+            splits["train"], cfg["holdout_fraction"], cfg["holdout_max"], task.space.kind.strata
         )
         needed.append("holdout")
     digest = hashlib.sha256(repr([(split, fingerprint(splits[split])) for split in needed]).encode())
@@ -107,18 +109,20 @@ def _read(cfg: Mapping[str, Any]) -> dict[str, Dataset]:
 
 
 def _task(cfg: Mapping[str, Any], splits: Mapping[str, Dataset]) -> Task:
-    names = cfg["label_names"]
+    names, kind = cfg["label_names"], cfg.get("kind")
     if names is None:  # the loader found the classes in the data
-        feature = splits["train"].features["label"]
-        names = feature.names if isinstance(feature, ClassLabel) else []
+        space = space_in(splits["train"].features["label"], kind)
+    else:
+        space = label_space(tuple(map(str, names)), kind)
     return Task(
         name=cfg["name"],
         text=tuple(cfg["text"]),
         label=cfg["label"],
-        label_names=tuple(str(name) for name in names),
+        label_names=space.names,
         metrics=tuple(cfg["metrics"]),
         primary_metric=cfg["primary_metric"],
         evaluation_splits=tuple(cfg["evaluation_splits"]),
+        kind=space.kind.name,
     )
 
 

@@ -1,7 +1,8 @@
 """Cutting a split into parts, and naming its contents. Every choice is fixed: it never depends on a run's seed."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from datasets import Dataset
@@ -23,7 +24,9 @@ def subset(data: Dataset, size: int | None) -> Dataset:
     return take(data, np.random.RandomState(SEED).permutation(len(data))[:size])
 
 
-def split_off(data: Dataset, fraction: float, at_most: int | None, *, stratify: bool) -> tuple[Dataset, Dataset]:
+def split_off(
+    data: Dataset, fraction: float, at_most: int | None, strata: Callable[[Sequence[Any]], np.ndarray | None]
+) -> tuple[Dataset, Dataset]:
     """Split ``data`` in two, keeping the order of rows: ``(the rest, the part split off)``.
 
     The part has ``fraction`` of the rows, at least one and not more than ``at_most``. With ``stratify``, each class has
@@ -40,13 +43,14 @@ def split_off(data: Dataset, fraction: float, at_most: int | None, *, stratify: 
             f"cannot split {size} rows off from a train split of {total}: nothing would be left to train on"
         )
     order = np.random.RandomState(SEED).permutation(total)
-    if stratify:
-        labels = np.asarray(data["label"][:])[order]
-        classes, counts = np.unique(labels, return_counts=True)
+    found = strata(data["label"][:])
+    if found is not None:
+        found = found[order]
+        classes, counts = np.unique(found, return_counts=True)
         shares = counts * size / total
         quotas = shares.astype(int)
         quotas[np.argsort(quotas - shares, kind="stable")[: size - quotas.sum()]] += 1
-        chosen = [order[labels == name][:quota] for name, quota in zip(classes, quotas, strict=True)]
+        chosen = [order[found == name][:quota] for name, quota in zip(classes, quotas, strict=True)]
         part = np.concatenate(chosen)
     else:
         part = order[:size]

@@ -25,6 +25,7 @@ RULES = {
     "text": "list[str]",
     "label": "str",
     "label_names": "list[str] | list[int] | null",
+    "kind": "str | null",
     "metrics": "list[str]",
     "primary_metric": "str",
     "evaluation_splits": "list[str]",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from src.metrics import check_metrics
+from src.tasks import LabelSpace, label_space
 from src.utils.errors import UserError
 
 
@@ -11,8 +11,8 @@ class Task:
     """One task, as declared by its YAML in conf/data.
 
     ``text`` names one source column, or two for a pair of sentences. ``label_names`` lists the classes in the order of
-    their numbers; an empty tuple means regression. The first of ``evaluation_splits`` is the one on which
-    ``primary_metric`` is reported.
+    their numbers; ``kind`` names the kind of task, None the one that they imply. The first of ``evaluation_splits`` is
+    the one on which ``primary_metric`` is reported.
 
     Raises:
         UserError: a record that contradicts itself, or a metric that does not fit the labels.
@@ -25,15 +25,13 @@ class Task:
     metrics: tuple[str, ...]
     primary_metric: str
     evaluation_splits: tuple[str, ...]
+    kind: str | None = None
 
     def __post_init__(self) -> None:
         if len(self.text) not in (1, 2) or not all(self.text):
             raise UserError(f"data.text={list(self.text)}: expected one column name, or two for a pair of sentences")
-        if len(self.label_names) == 1 or len(set(self.label_names)) != len(self.label_names):
-            raise UserError(
-                f"data.label_names={list(self.label_names)}: expected two or more different names, or [] for regression"
-            )
-        check_metrics(self.metrics, num_labels=self.num_labels)
+        self.space.kind.check_names(self.label_names)
+        self.space.kind.check_metrics(self.metrics, self.label_names)
         if self.primary_metric not in self.metrics:
             raise UserError(
                 f"data.primary_metric={self.primary_metric!r} is not one of data.metrics: {', '.join(self.metrics)}"
@@ -44,13 +42,9 @@ class Task:
             )
 
     @property
-    def regression(self) -> bool:
-        return not self.label_names
-
-    @property
-    def num_labels(self) -> int:
-        """The width of the classifier's output: 1 for regression."""
-        return len(self.label_names) or 1
+    def space(self) -> LabelSpace:
+        """What the task's head answers."""
+        return label_space(self.label_names, self.kind)
 
 
 def is_test(split: str) -> bool:

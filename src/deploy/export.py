@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForSequenceClassification
 
 from src.backbones.load import load_backbone, locate, quiet
 from src.backbones.probe import probe_logits
@@ -21,6 +20,8 @@ from src.models.inject import some
 from src.runs.layout import ADAPTER, RESULT
 from src.runs.record import write_json
 from src.runs.schema import SCHEMA_VERSION
+from src.tasks import LabelSpace
+from src.tasks.table import space_with
 from src.utils.errors import UserError, in_short
 from src.utils.files import filled
 from src.utils.foreign import opened
@@ -43,9 +44,9 @@ def export_run(path: Path, out: Path) -> None:
     model: Any = run.classifier.model
     base = f"{base_model(run.classifier)!r}, num_labels={model.config.num_labels}, ignore_mismatched_sizes=True"
     say(f"written as a LoRA of rank {rank}; to open it:")
-    say(f"  base = AutoModelForSequenceClassification.from_pretrained({base})")
+    say(f"  base = {run.classifier.space.kind.model_class().__name__}.from_pretrained({base})")
     say(f"  model = PeftModel.from_pretrained(base, {str(out)!r})")
-    if run.label_names:
+    if run.classifier.space.kind.has_classes:
         say(f"  its classes are, in this order: {', '.join(run.label_names)}")
 
 
@@ -73,8 +74,8 @@ def import_peft(folder: Path, out: Path, backbone: str | None = None, label_name
     if lora.revision and backbone is None:
         source["revision"] = lora.revision
     with opened(folder):
-        names = _label_names(folder, lora, source, label_names)
-    loaded = load_backbone(source, label_names=names, seed=0)
+        space = _label_space(folder, lora, source, label_names)
+    loaded = load_backbone(source, label_names=space.names, kind=space.kind.name, seed=0)
     model: Any = loaded.model
     encoder = f"{model.base_model_prefix}."
     if outside := [name for name in lora.layers if not name.startswith(encoder)]:
@@ -90,9 +91,9 @@ def import_peft(folder: Path, out: Path, backbone: str | None = None, label_name
     model_cfg = {"name": "peft_lora", "adapter": adapter, "train_parameters": [], "head": {"train": True}}
     state = {f"{name}.{part}": t for name, pair in lora.layers.items() for part, t in zip("AB", pair, strict=True)}
     with opened(folder), torch.no_grad():
-        classifier = build_classifier(model_cfg, source, label_names=names, seed=0)
+        classifier = build_classifier(model_cfg, source, tasks={"": space}, seed=0)
         classifier.load_state(state | lora.head)
-    compared = _compare_with_peft(classifier, folder, source, len(names) or 1)
+    compared = _compare_with_peft(classifier, folder, source)
     record = {
         "schema_version": SCHEMA_VERSION,
         "status": "ok",
@@ -117,10 +118,10 @@ def import_peft(folder: Path, out: Path, backbone: str | None = None, label_name
         write_json(out / RESULT, record | {"adapter_bytes": size})
     if compared is None:
         say("not compared with the peft library's own load: it is not installed (requirements-peft.txt)")
-    say(f"{len(lora.layers)} adapters of rank {lora.r} and a head for {', '.join(names) or 'a regression'} in {out}")
+    say(f"{len(lora.layers)} adapters of rank {lora.r} and a head for {space.described()} in {out}")
 
 
-def _compare_with_peft(classifier: Classifier, folder: Path, source: Mapping[str, Any], outputs: int) -> float | None:
+def _compare_with_peft(classifier: Classifier, folder: Path, source: Mapping[str, Any]) -> float | None:
     """The largest difference to the logits of the library's own load, on a small batch; None where it is missing.
 
     Raises:
@@ -134,9 +135,9 @@ def _compare_with_peft(classifier: Classifier, folder: Path, source: Mapping[str
     try:
         with quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            base = AutoModelForSequenceClassification.from_pretrained(
-                locate(source), num_labels=outputs, dtype=torch.float32, ignore_mismatched_sizes=True, **place,
-                **NO_REMOTE_CODE,
+            base = classifier.space.kind.model_class().from_pretrained(
+                locate(source), num_labels=classifier.space.outputs, dtype=torch.float32,
+                ignore_mismatched_sizes=True, **place, **NO_REMOTE_CODE,
             )  # fmt: skip
             config = peft.LoraConfig(**plain_fields(folder))
             theirs = probe_logits(peft.PeftModel.from_pretrained(base, folder, config=config))
@@ -152,7 +153,7 @@ def _compare_with_peft(classifier: Classifier, folder: Path, source: Mapping[str
     return difference
 
 
-def _label_names(folder: Path, lora: PeftLora, source: Mapping[str, Any], given: list[str] | None) -> tuple[str, ...]:
+def _label_space(folder: Path, lora: PeftLora, source: Mapping[str, Any], given: list[str] | None) -> LabelSpace:
     """The classes: as many as the head's output layer, its last matrix, has rows."""
     trial = load_backbone(source, label_names=("LABEL_0", "LABEL_1"), seed=0)
     matrices = [name for name, p in trial.model.named_parameters() if name in trial.head and p.ndim == 2]
@@ -161,6 +162,4 @@ def _label_names(folder: Path, lora: PeftLora, source: Mapping[str, Any], given:
     outputs = len(lora.head[matrices[-1]])
     if given is not None and len(given) != outputs:
         raise UserError(f"--label-names names {len(given)} classes, but the head has {outputs} outputs")
-    if outputs == 1:
-        return ()
-    return tuple(given or (f"LABEL_{i}" for i in range(outputs)))
+    return space_with(outputs, given)

@@ -29,7 +29,7 @@ from src.utils.text import line
 OFFICIAL = ("CoLA", "SST-2", "MRPC", "STS-B", "MNLI-m", "MNLI-mm", "QNLI", "QQP", "RTE", "WNLI", "AX")
 SUFFIXES = {"test": "", "test_matched": "-m", "test_mismatched": "-mm"}
 FOLDERS = frozenset(name.removesuffix("-mm").removesuffix("-m") for name in OFFICIAL)
-LOWEST, HIGHEST = 0.0, 5.0  # the one regression's scale
+LOWEST, HIGHEST = 0.0, 5.0  # the scale of the one task that asks for numbers
 # The diagnostic set has no training data: what MNLI has taught answers it, too.
 DIAGNOSTIC = "AX"
 DIAGNOSTIC_OF = "MNLI"
@@ -137,14 +137,11 @@ def _diagnostic(run: TrainedRun, cfg: Any) -> Dataset:
 def _answers(run: TrainedRun, cfg: Any, rows: Dataset, batch_size: int) -> str:
     pairs = rows["text_pair"][:] if "text_pair" in rows.column_names else None
     logits = run.logits(rows["text"][:], pairs, batch_size=batch_size, progress=True)
-    if run.label_names:
-        spelling = list(cfg.sources.tsv.get("spelling") or run.label_names)
-        if len(spelling) != len(run.label_names):
-            raise UserError(
-                f"{run.folder}: data.sources.tsv.spelling has {len(spelling)} of {len(run.label_names)} classes"
-            )
-        answers = [spelling[number] for number in logits.argmax(-1).tolist()]
-    else:
-        answers = [f"{value:.3f}" for value in logits[:, 0].clamp(LOWEST, HIGHEST).tolist()]
+    spelling = list(cfg.sources.tsv.get("spelling") or run.label_names)
+    if len(spelling) != len(run.label_names):
+        raise UserError(
+            f"{run.folder}: data.sources.tsv.spelling has {len(spelling)} of {len(run.label_names)} classes"
+        )
+    answers = run.classifier.space.kind.written(logits, spelling, LOWEST, HIGHEST)
     lines = [f"{index}\t{line(answer)}" for index, answer in zip(rows["idx"][:], answers, strict=True)]
     return "\n".join(["index\tprediction", *lines]) + "\n"

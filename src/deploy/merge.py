@@ -83,14 +83,14 @@ def merge_run(path: Path, out: Path, *, rows: int = 256, tolerance: float | None
     with filled(out):
         write_plain(run, out)
         write_whole(out / REPORT, json.dumps(report, indent=2) + "\n")
-    say(f"AutoModelForSequenceClassification.from_pretrained({str(out)!r}) opens the merged model")
+    say(f"{run.classifier.space.kind.model_class().__name__}.from_pretrained({str(out)!r}) opens the merged model")
     return compared
 
 
 def _compare(before: Tensor, after: Tensor, precision: str, run: TrainedRun, tolerance: float | None) -> Comparison:
     share = TOLERANCE[precision] if tolerance is None else tolerance
     largest = before.abs().max().item()
-    flips = int((before.argmax(-1) != after.argmax(-1)).sum()) if run.label_names else 0
+    flips = run.classifier.space.kind.flips(before.numpy(), after.numpy())
     return Comparison((before - after).abs().max().item(), largest, flips, len(before), share * max(1.0, largest))
 
 

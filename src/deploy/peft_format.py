@@ -107,7 +107,7 @@ def write_peft(classifier: Classifier, folder: Path) -> int:
     tensors |= {f"{PREFIX}{name}": classifier.model.get_parameter(name).detach() for name in head}
     settings = {
         "peft_type": "LORA",
-        "task_type": "SEQ_CLS",
+        "task_type": classifier.space.kind.peft_type,
         "base_model_name_or_path": base_model(classifier),
         "revision": classifier.description["backbone"].get("revision"),
         "inference_mode": True,

@@ -6,7 +6,8 @@ from pathlib import Path
 from src.backbones.load import locate
 from src.data.sources.files import read_table
 from src.deploy.output import keep_inputs
-from src.deploy.trained_run import Prediction, TrainedRun, load_run
+from src.deploy.trained_run import TrainedRun, load_run
+from src.tasks import Prediction
 from src.utils.errors import UserError
 from src.utils.files import write_whole
 from src.utils.places import make_folder

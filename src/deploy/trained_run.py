@@ -16,18 +16,11 @@ from src.data.saved import read_data
 from src.models.classifier import Classifier, load_classifier
 from src.runs.finished import open_run
 from src.runs.layout import ADAPTER
+from src.tasks import Prediction
 from src.utils.errors import UserError
 
 LONGEST = 512  # tokens, where neither the record nor the model bounds an input
 AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}  # as the record names a run's precision
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """One row's answer: the class with its probabilities, or of a regression the number alone."""
-
-    label: str | float
-    scores: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -46,8 +39,8 @@ class TrainedRun:
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """The classes in the order of the logits; empty for a regression."""
-        return tuple(self.classifier.description["label_names"])
+        """The classes in the order of the logits; none where answers are numbers."""
+        return self.classifier.space.names
 
     @property
     def text(self) -> tuple[str, ...] | None:
@@ -87,7 +80,7 @@ class TrainedRun:
         precision: str = "fp32",
         progress: bool = False,
     ) -> Tensor:
-        """The model's outputs, ``(rows, classes)`` in float32 on the CPU; ``(rows, 1)`` for a regression.
+        """The model's outputs, ``(rows, outputs)`` in float32 on the CPU.
 
         Args:
             texts: one text a row.
@@ -104,18 +97,12 @@ class TrainedRun:
     def predict(
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 64, progress: bool = False
     ) -> list[Prediction]:
-        """Each row's label with the probabilities of all, or the number of a regression."""
+        """Each row's answer."""
         return self.answers(self.logits(texts, pairs, batch_size=batch_size, progress=progress))
 
     def answers(self, logits: Tensor) -> list[Prediction]:
-        """What logits of this run's head, ``(rows, classes)``, mean."""
-        if not self.label_names:
-            return [Prediction(value, {}) for value in logits[:, 0].tolist()]
-        names = self.label_names
-        return [
-            Prediction(names[max(range(len(names)), key=row.__getitem__)], dict(zip(names, row, strict=True)))
-            for row in logits.softmax(-1).tolist()
-        ]
+        """What logits of this run's head, ``(rows, outputs)``, mean."""
+        return self.classifier.space.kind.answers(logits, self.label_names)
 
     def config(self) -> DictConfig:
         """Of the config that Hydra left in the folder the node ``data``, checked; see ``read_data``."""

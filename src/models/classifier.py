@@ -22,11 +22,15 @@ from src.models.rank import check_rank
 from src.models.schedule import Schedule
 from src.models.tensors import read_tensors
 from src.runs.layout import DESCRIPTION, TENSORS
+from src.tasks import LabelSpace, label_space
+from src.tasks.table import spaces_in
 from src.utils.errors import UserError
 from src.utils.files import whole, write_whole
 from src.utils.foreign import opened
 from src.utils.places import make_folder
 from src.utils.seeding import seeded
+
+TEMPLATE = label_space(())  # the head of which those of several tasks are copies, each made as wide as its task needs
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Classifier:
         backbone: where it came from (its model is this one).
         adaptation: what the method made of the model.
         description: everything needed to build it again, JSON-serialisable.
+        space: what the head answers; of several heads nothing, see ``TEMPLATE``.
         shortcuts: what of the backbone is computed more cheaply than transformers does, see ``use_shortcuts``.
     """
 
@@ -45,6 +50,7 @@ class Classifier:
     backbone: Backbone
     adaptation: Adaptation
     description: dict[str, Any]
+    space: LabelSpace
     shortcuts: tuple[str, ...] = ()
 
     @property
@@ -88,31 +94,36 @@ def build_classifier(
     model_cfg: Mapping[str, Any],
     backbone_cfg: Mapping[str, Any],
     *,
-    label_names: tuple[str, ...],
+    label_names: Sequence[str] = (),
     seed: int,
     training_texts: Callable[[], Sequence[str]] | None = None,
-    tasks: Mapping[str, tuple[str, ...]] | None = None,
+    kind: str | None = None,
+    tasks: Mapping[str, LabelSpace] | None = None,
 ) -> Classifier:
     """Load the backbone, freeze it, swap the method's adapters in and mark what is trained.
 
     Args:
         model_cfg: the ``model`` node as plain containers, interpolations resolved.
         backbone_cfg: the ``backbone`` node.
-        label_names: the task's classes; empty for regression.
+        label_names: the task's classes.
         seed: the run's seed; head and adapters draw from streams of their own.
         training_texts: asked for texts where a key of the method is ``auto``.
-        tasks: the classes of each task, if there are several: a head is built for each.
+        kind: of the task; None for the one that the classes imply, see ``label_space``.
+        tasks: what the heads answer, by their tasks. Of several a head is built for each; a single one stands for
+            ``label_names`` and ``kind``.
 
     Raises:
         UserError: on a target, a hyperparameter or a pattern that does not fit the model.
     """
     model_cfg = _resolve_auto(model_cfg, training_texts)
-    backbone = load_backbone(backbone_cfg, label_names=label_names, seed=seed)
-    if tasks:
-        backbone = with_heads(backbone, tasks, seed)
+    several = tasks if tasks and len(tasks) > 1 else {}
+    space = TEMPLATE if several else next(iter(tasks.values())) if tasks else label_space(label_names, kind)
+    backbone = load_backbone(backbone_cfg, label_names=space.names, kind=space.kind.name, seed=seed)
+    if several:
+        backbone = with_heads(backbone, several, seed)
     model, head = backbone.model, backbone.head
     model.requires_grad_(False)
-    shortcuts = use_shortcuts(model) if backbone_cfg.get("shortcuts", True) else []
+    shortcuts = use_shortcuts(model, whole=space.kind.reads_every_token) if backbone_cfg.get("shortcuts", True) else []
     adaptation = Adaptation(model)
     if adapter := model_cfg.get("adapter"):
         encoder: Any = model.base_model
@@ -134,10 +145,20 @@ def build_classifier(
         "model": {key: model_cfg[key] for key in ("name", "adapter", "train_parameters", "head") if key in model_cfg},
         "backbone": dict(backbone_cfg),
         "backbone_fingerprint": backbone.fingerprint,
-        "label_names": list(label_names),
+        "label_names": list(space.names),
+        "kind": space.kind.name,
         "seed": seed,
-    } | ({"tasks": {name: list(labels) for name, labels in tasks.items()}} if tasks else {})
-    return Classifier(model, backbone, adaptation, description, tuple(shortcuts))
+    } | _describe_tasks(several)
+    return Classifier(model, backbone, adaptation, description, space, tuple(shortcuts))
+
+
+def _describe_tasks(tasks: Mapping[str, LabelSpace]) -> dict[str, Any]:
+    if not tasks:
+        return {}
+    return {
+        "tasks": {name: list(space.names) for name, space in tasks.items()},
+        "kinds": {name: space.kind.name for name, space in tasks.items()},
+    }
 
 
 def _owns_any(module: nn.Module, model: nn.Module, names: frozenset[str]) -> bool:
@@ -214,11 +235,8 @@ def load_tensors(folder: Path) -> dict[str, Tensor]:
 def untrained_classifier(folder: Path, *, own: bool = False) -> Classifier:
     """A saved classifier as it was built from its seed, before training; raises like ``load_classifier``."""
     saved = read_description(folder, own=own)
-    tasks = {name: tuple(labels) for name, labels in saved.get("tasks", {}).items()}
     with opened(folder / DESCRIPTION):
-        classifier = build_classifier(
-            saved["model"], saved["backbone"], label_names=tuple(saved["label_names"]), seed=saved["seed"], tasks=tasks
-        )
+        classifier = build_classifier(saved["model"], saved["backbone"], tasks=spaces_in(saved), seed=saved["seed"])
     if classifier.backbone.fingerprint != saved["backbone_fingerprint"]:
         raise UserError(
             f"{folder} was trained on a backbone with fingerprint {show(saved['backbone_fingerprint'])}, but "

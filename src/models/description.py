@@ -26,14 +26,16 @@ RULES: dict[str, dict[str, str]] = {
         "backbone_fingerprint": "str",
         "label_names": "list[str]",
         "seed": "int >= 0",
+        "kind": "str",
         "tasks": "map[list[str]]",
+        "kinds": "map[str]",
     },
     "model": {"name": "str", "adapter": "map | null", "train_parameters": "str | list[str]", "head": "map"},
     "backbone.package": OPEN["backbone.package"],
     **{node: CONFIG[node] for node in ("model.head", "backbone")},  # attention: transformers' own, no code on the hub
 }
 OPTIONAL = frozenset(RULES["model.head"]) | (frozenset(RULES["backbone"]) - {"name"}) | {
-    "tasks", "adapter", "train_parameters", "head",
+    "tasks", "kind", "kinds", "adapter", "train_parameters", "head",
 }  # fmt: skip
 # Fields of peft's configs that hold text and name neither code nor a file: modules of the model, or one of a few words.
 # A number names nothing, so every field may hold one; a field that is not listed here holds nothing else.

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoModelForSequenceClassification
 
 from src.backbones.head_start import head_names
 from src.backbones.load import locate, quiet, read_config
@@ -19,8 +18,11 @@ from src.models.inject import match_targets
 from src.models.method import make_method
 from src.models.rank import check_rank
 from src.models.sizes import NOT_SIZE
+from src.tasks import KINDS
 from src.utils.errors import UserError
 from src.utils.hub_access import require_hub
+
+ANY_HEAD = KINDS["classification"]  # what is counted stands in the encoder
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,15 +51,15 @@ def _skeleton(source: str, revision: str | None) -> Skeleton:
     options: dict[str, Any] = NO_REMOTE_CODE | ({"revision": revision} if revision else {})
     try:
         try:
-            config = read_config(source, local_files_only=True, **options)
+            config = read_config(source, ANY_HEAD, local_files_only=True, **options)
         except OSError:
             if Path(source).is_dir():
                 raise
             require_hub(f"model {source!r}")
-            config = read_config(source, **options)
+            config = read_config(source, ANY_HEAD, **options)
         if Path(source).is_dir():  # which of its tensors a checkpoint lacks is in the headers of its files
             with quiet():
-                model, info = AutoModelForSequenceClassification.from_pretrained(
+                model, info = ANY_HEAD.model_class().from_pretrained(
                     source,
                     config=config,
                     device_map="meta",
@@ -69,12 +71,12 @@ def _skeleton(source: str, revision: str | None) -> Skeleton:
             missing = info["missing_keys"]
         else:
             with torch.device("meta"):
-                model, missing = AutoModelForSequenceClassification.from_config(config, **NO_REMOTE_CODE), set()
+                model, missing = ANY_HEAD.model_class().from_config(config, **NO_REMOTE_CODE), set()
     except UserError:
         raise
     except Exception as error:  # whatever files of other people's making lead to
         raise UserError(f"the config of backbone {source} could not be loaded: {why(error)}") from error
-    return Skeleton(model, head_names(model, missing))
+    return Skeleton(model, head_names(model, missing, ANY_HEAD))
 
 
 def adapter_size(model_cfg: Mapping[str, Any], skeleton: Skeleton) -> int:

@@ -9,6 +9,7 @@ from src.models.classifier import Classifier, load_tensors
 from src.models.description import read_description
 from src.models.inject import copy_state
 from src.runs.layout import ADAPTER
+from src.tasks.table import spaces_in
 from src.utils.errors import UserError
 
 
@@ -40,7 +41,7 @@ def start_from(classifier: Classifier, run: str | None) -> dict[str, Any] | None
         )
     state, own = load_tensors(folder), classifier.state()
     head = classifier.backbone.head
-    same_head = all(saved.get(key) == ours.get(key) for key in ("label_names", "tasks"))
+    same_head = spaces_in(saved) == spaces_in(ours)
     # Heads of other tasks may have other names; they stand outside the encoder, or are what its checkpoint lacks.
     encoder = f"{classifier.model.base_model_prefix}."
     chosen = {name: tensor for name, tensor in own.items() if same_head or name not in head}

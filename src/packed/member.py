@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import torch.nn.functional as F
 from accelerate.state import GradientState
 from torch import Tensor, nn
 from transformers.modeling_outputs import SequenceClassifierOutput
@@ -13,6 +12,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from src.models.classifier import Classifier
 from src.packed.coroutine import Coroutine
 from src.packed.layers import Tenant
+from src.tasks import TaskKind
 from src.training.trainer import VerdictTrainer
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Member(Coroutine[Forward | Backward]):
         super().__init__(lambda: work(self), name)
         self.pack = pack
         self.tenant: Tenant
+        self.kind: TaskKind
         self.trainer: PackedTrainer | None = None
         self.shares = False  # the frozen parameters
         self._waiting: Tensor | None = None  # the logits of the last forward
@@ -61,6 +62,7 @@ class Member(Coroutine[Forward | Backward]):
     def join(self, classifier: Classifier) -> None:
         """Bring the job's model into the pack; one that cannot share its frozen parameters computes for itself."""
         self.tenant = Tenant(classifier.model, classifier.backbone.head)
+        self.kind = classifier.space.kind
         self.shares = classifier.adaptation.packable and self.pack.admit(self, classifier)
 
     def make_trainer(self, **kwargs: Any) -> "PackedTrainer":
@@ -91,7 +93,7 @@ class Member(Coroutine[Forward | Backward]):
             return model(**inputs)
         if self.training:
             logits = self._waiting = logits.requires_grad_()
-        loss = None if labels is None else classification_loss(model, logits, labels)
+        loss = None if labels is None else self.kind.loss(logits, labels)
         return SequenceClassifierOutput(loss=loss, logits=logits)
 
     def backward(self) -> None:
@@ -126,13 +128,6 @@ def shared_state() -> dict[str, Any] | None:
     """Where accelerate keeps what all trainers of a process have in common; None if it is no longer there."""
     shared = getattr(GradientState, "_shared_state", None)
     return shared if isinstance(shared, dict) and GradientState().__dict__ is shared else None
-
-
-def classification_loss(model: Any, logits: Tensor, labels: Tensor) -> Tensor:
-    """What transformers' classifiers compute: the mean cross-entropy, or for regression the mean squared error."""
-    if model.config.problem_type == "regression":
-        return F.mse_loss(logits.squeeze(), labels.squeeze())
-    return F.cross_entropy(logits.view(-1, logits.shape[-1]), labels.view(-1))
 
 
 def _refill(target: dict[str, Any], source: Mapping[str, Any]) -> None:

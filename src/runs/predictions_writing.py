@@ -1,4 +1,4 @@
-"""``predictions.parquet``: one row per example of every evaluation split, at the selected epoch."""
+"""``predictions.parquet``: one row per unit (example) of every evaluation split, at the selected epoch."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from src.tasks import TaskKind
 from src.utils.files import whole
 
 
@@ -15,7 +16,7 @@ def write_predictions(
     logits: Mapping[str, np.ndarray],
     labels: Mapping[str, np.ndarray],
     index: Mapping[str, list[int]],
-    regression: Mapping[str, bool],
+    kinds: Mapping[str, TaskKind],
 ) -> None:
     """Write columns ``split``, ``index`` (row of the source split), ``label``, ``prediction`` and ``logits``.
 
@@ -24,21 +25,20 @@ def write_predictions(
         logits: of the selected evaluation, by split.
         labels: likewise.
         index: per split to be written, the source row of each output.
-        regression: per split, whether the prediction is the single logit, else the number of the largest. Where splits
-            are of both kinds, labels and predictions are written as floats.
+        kinds: per split, the kind of its task, which says what the logits mean. Where splits are of kinds that keep
+            their answers in different types, labels and predictions are written as floats.
     """
-    both = len({regression[split] for split in index}) > 1
+    types = {kinds[split].kept_as for split in index}
     tables = []
     for split, rows in index.items():
         order = np.argsort(rows)
         outputs = np.asarray(logits[split], dtype=np.float32).reshape(len(rows), -1)[order]
-        predictions = outputs[:, 0] if regression[split] else outputs.argmax(-1)
-        kind = np.float64 if both else np.float32 if regression[split] else np.int64
+        kept_as = np.float64 if len(types) > 1 else kinds[split].kept_as
         columns = {
             "split": [split] * len(rows),
             "index": np.asarray(rows)[order],
-            "label": labels[split][order].astype(kind),
-            "prediction": predictions.astype(kind),
+            "label": labels[split][order].astype(kept_as),
+            "prediction": kinds[split].predictions(outputs).astype(kept_as),
             "logits": list(outputs),
         }
         tables.append(pa.table(columns))

@@ -21,12 +21,12 @@ from src.data.encode import encode
 from src.data.load import TaskData, load_data
 from src.data.mixed import MixedData, encode_mix, is_mix, load_mix, with_means
 from src.data.task import Task
-from src.metrics import make_compute
 from src.models.classifier import Classifier, build_classifier, load_classifier, save_classifier
 from src.models.warm_start import start_from
 from src.runs.layout import ADAPTER, PREDICTIONS, SUMMARY
 from src.runs.predictions_writing import write_predictions
 from src.runs.record import Record
+from src.tasks.table import check_smoothing
 from src.training import interrupt
 from src.training import peak_memory as memory
 from src.training.arguments import training_arguments
@@ -156,7 +156,7 @@ def fit(cfg: DictConfig, record: Record, execution: Execution = ALONE) -> float:
         train_dataset=job.rows["train"],
         eval_dataset=job.evaluation_rows,
         data_collator=collator,
-        compute={split: make_compute(own.metrics, own.regression) for split, own in job.split_tasks.items()},
+        compute={split: own.space.kind.compute(own.metrics) for split, own in job.split_tasks.items()},
         quotas=job.data.quotas if isinstance(job.data, MixedData) else None,
     )
     trainer.remove_callback(PrinterCallback)
@@ -191,15 +191,14 @@ def prepare(cfg: DictConfig, record: Record) -> Job:
     holdout = config["training"]["selection"] == "holdout"
     mixed = load_mix(config["data"], holdout=holdout) if is_mix(config["data"]) else None
     data = mixed or load_data(cfg.data, holdout=holdout)
-    if data.task.regression and args.label_smoothing_factor:  # known only now where the labels themselves decide it
-        raise UserError(f"training.label_smoothing_factor is for classes, and {data.task.name} is a regression")
+    if mixed is None:  # known only now where the labels themselves decide it
+        check_smoothing(args.label_smoothing_factor, data.task.name, data.task.space.kind)
     classifier = build_classifier(
         config["model"],
         config["backbone"],
-        label_names=data.task.label_names,
         seed=config["seed"],
         training_texts=lambda: _texts(data),
-        tasks={name: part.task.label_names for name, part in mixed.parts.items()} if mixed else None,
+        tasks={name: part.task.space for name, part in mixed.parts.items()} if mixed else {"": data.task.space},
     )
     if start := start_from(classifier, config.get("init_from")):
         record.update(init_from=start)
@@ -294,8 +293,7 @@ def _flags(evaluation: Evaluation, scored: Mapping[str, Task], value: float) -> 
     flags = [] if np.isfinite(value) else ["metric_is_nan"]
     for split, task in scored.items():
         logits = evaluation.logits[split].reshape(len(evaluation.labels[split]), -1)
-        predictions = logits[:, 0] if task.regression else logits.argmax(-1)
-        if np.unique(predictions).size == 1 and "constant_predictions" not in flags:
+        if np.unique(task.space.kind.predictions(logits)).size == 1 and "constant_predictions" not in flags:
             flags.append("constant_predictions")
     return flags
 
@@ -306,10 +304,8 @@ def _save(record: Record, job: Job, selector: Selector, kept: dict[str, Tensor],
     if not all(np.isfinite(logits).all() for logits in selector.selected.logits.values()):
         raise UserError(f"the trained model's logits are not finite: {DIVERGED}")
     index = {split: job.evaluation_rows[split]["idx"][:] for split in job.reported}
-    regression = {split: task.regression for split, task in job.reported.items()}
-    write_predictions(
-        record.folder / PREDICTIONS, selector.selected.logits, selector.selected.labels, index, regression
-    )
+    kinds = {split: task.space.kind for split, task in job.reported.items()}
+    write_predictions(record.folder / PREDICTIONS, selector.selected.logits, selector.selected.labels, index, kinds)
     folder = record.folder / ADAPTER
     size = save_classifier(job.classifier, folder, kept)
     job.classifier.load_state(kept)

@@ -26,6 +26,7 @@ from src.backbones.load import load_backbone
 from src.backbones.probe import probe_batch, probe_logits
 from src.cli import ROOT
 from src.models.meta_model import load_skeleton
+from src.tasks import KINDS
 from src.utils import reuse
 from src.utils.errors import UserError
 
@@ -88,7 +89,7 @@ def without_head(path: str, folder: Path) -> str:
     model.save_pretrained(folder)
     names = {name for name, _ in model.named_parameters()}
     outside = names - {f"{model.base_model_prefix}.{name}" for name, _ in model.base_model.named_parameters()}
-    outside = outside or set(output_tensors(model.config))
+    outside = outside or set(output_tensors(model.config, KINDS["classification"]))
     tensors = load_file(folder / "model.safetensors")
     save_file({n: t for n, t in tensors.items() if n not in outside}, folder / "model.safetensors", {"format": "pt"})
     return str(folder)

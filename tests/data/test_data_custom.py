@@ -87,7 +87,7 @@ def test_labels(labels, names, expected_names, expected, tmp_path, load):
     data = load(path, f"data.files.validation={path}", f"data.label_names={names}", *metric)
     assert data.task.label_names == expected_names
     assert data.splits["train"]["label"][:] == expected
-    assert data.task.regression == (not expected_names)
+    assert data.task.space.kind.has_classes == bool(expected_names)
 
 
 def test_test_file_may_lack_labels_unless_it_is_scored(tmp_path, load):

@@ -12,6 +12,7 @@ from src.data.load import forget, load_data
 from src.data.partition import fingerprint, split_off, subset, take
 from src.data.task import Task
 from src.metrics import metric_names
+from src.tasks import KINDS
 from src.utils.errors import UserError
 
 CONF = Path(__file__).parents[2] / "conf" / "data"
@@ -45,7 +46,7 @@ def test_record_is_consistent(record, data_config):
     )
     assert cfg["name"] == record
     assert cfg["source"] in cfg["sources"]
-    assert task.primary_metric == GLUE_PRIMARY.get(record, "pearson" if task.regression else "accuracy")
+    assert task.primary_metric == GLUE_PRIMARY.get(record, "accuracy" if task.space.kind.has_classes else "pearson")
     assert {"train", *task.evaluation_splits} <= set(cfg["rows"]) or record == "custom"
 
 
@@ -100,7 +101,7 @@ def test_stratified_shares_by_largest_remainder():
     from datasets import Dataset
 
     data = Dataset.from_dict({"label": [0] * 25 + [1] * 15 + [2] * 10})
-    rest, part = split_off(data, 0.14, None, stratify=True)
+    rest, part = split_off(data, 0.14, None, KINDS["classification"].strata)
     assert np.bincount(part["label"][:]).tolist() == [4, 2, 1]
     assert np.bincount(rest["label"][:]).tolist() == [21, 13, 9]
 
@@ -151,9 +152,10 @@ TASK = {
 
 
 def test_task_properties():
-    assert (Task(**TASK).num_labels, Task(**TASK).regression) == (2, False)
+    space = Task(**TASK).space
+    assert (space.outputs, space.kind) == (2, KINDS["classification"])
     regression = Task(**TASK | {"label_names": (), "metrics": ("mse",), "primary_metric": "mse"})
-    assert (regression.num_labels, regression.regression) == (1, True)
+    assert (regression.space.outputs, regression.space.kind) == (1, KINDS["regression"])
 
 
 @pytest.mark.parametrize(

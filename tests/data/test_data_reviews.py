@@ -37,7 +37,7 @@ def archive(monkeypatch):
 def test_intensity_is_the_mean_rating(archive, data_config):
     data = load_data(data_config("reviews_intensity"), holdout=False)
     assert sorted(rating for part in data.splits.values() for rating in part["label"][:]) == RATINGS
-    assert data.task.regression
+    assert not data.task.space.kind.has_classes
 
 
 def test_polarity_is_its_sign_and_leaves_the_neutral_out(archive, data_config):

@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from src.data.columns import check_characters, class_numbers, rows_of
+from src.data.columns import check_characters, rows_of
 from src.data.labels import decide_labels, unlabelled_split
+from src.tasks.classification import class_numbers
 from src.utils.errors import UserError
 from src.utils.paths import ROOT
 from tests.data.test_data_custom import load, write

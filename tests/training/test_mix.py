@@ -15,6 +15,7 @@ from src.cli import CONF
 from src.config import validate
 from src.data.mixed import encode_mix, load_mix
 from src.models.classifier import load_classifier
+from src.tasks import label_space
 from src.training.sampler import QuotaSampler
 from src.utils.errors import UserError
 from tests.conftest import NANO, compose_config
@@ -43,7 +44,8 @@ MIX = (
 def heads() -> TaskHeads:
     torch.manual_seed(0)
     head = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 2))
-    return TaskHeads(head, {"three": ("a", "b", "c"), "number": (), "two": ("x", "y")})
+    classes = {"three": ("a", "b", "c"), "number": (), "two": ("x", "y")}
+    return TaskHeads(head, {name: label_space(names) for name, names in classes.items()})
 
 
 def test_each_row_goes_through_its_own_head(heads):

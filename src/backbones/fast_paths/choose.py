@@ -23,11 +23,12 @@ log = logging.getLogger(__name__)
 Undo = Callable[[], None]
 
 
-def use_shortcuts(model: Any) -> list[str]:
+def use_shortcuts(model: Any, *, whole: bool = False) -> list[str]:
     """Have a model compute the same logits more cheaply.
 
     Args:
         model: a transformers classifier without adapters; changed in place.
+        whole: its head reads every token, so none may be left out.
 
     Returns:
         The names of the shortcuts in use: of ``dropout`` (a cheaper mask on a CPU), ``attention`` (the same for its
@@ -41,6 +42,8 @@ def use_shortcuts(model: Any) -> list[str]:
             log.info("no shortcuts: %s takes no plain batch of tokens (%s)", type(model).__name__, in_short(error))
             return []
         for name, (install, trial) in SHORTCUTS.items():
+            if whole and name == "first_token":
+                continue
             undo: Undo | None = None
             try:
                 undo = install(model)

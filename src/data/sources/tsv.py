@@ -79,6 +79,7 @@ def load_tsv(
     text: Sequence[str],
     label: str,
     label_names: Sequence[str],
+    kind: str | None = None,
     spelling: Sequence[str] | None = None,
     headerless: Mapping[str, Sequence[str]] | None = None,
     skip_malformed: bool = False,
@@ -92,7 +93,8 @@ def load_tsv(
         files: file name per split. A test file may be absent, and has no labels.
         text: the text columns' names in the header.
         label: the label column's name in the header.
-        label_names: the classes in order; empty for regression.
+        label_names: the classes in order; none where labels are numbers.
+        kind: of the task; None for the one that the classes imply.
         spelling: how the files write the classes, in that order.
         headerless: column names of the splits whose file has no header.
         skip_malformed: drop rows with a wrong number of fields, and log how many.
@@ -119,6 +121,7 @@ def load_tsv(
             text=text,
             label=None if is_test(split) else label,
             label_names=label_names,
+            kind=kind,
             spelling=spelling,
             place=lines_of(path, table.lines),
             allow_empty_text=allow_empty_text,

@@ -1,0 +1,97 @@
+"""Classification: one of several classes a text."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from src.metrics import check_metrics, make_compute
+from src.tasks.kind import Array, Compute, Place, Prediction
+from src.tasks.sequence import SequenceKind
+from src.utils.errors import UserError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from torch import Tensor
+
+
+class Classification(SequenceKind):
+    """C >= 2 classes: cross entropy over C logits, the largest of which is the answer."""
+
+    name: ClassVar[str] = "classification"
+    title: ClassVar[str] = "a classification"
+    has_classes: ClassVar[bool] = True
+    smooths_labels: ClassVar[bool] = True
+    kept_as: ClassVar[type[np.generic]] = np.int64
+
+    def check_names(self, names: Sequence[str]) -> None:
+        if len(names) < 2 or len(set(names)) != len(names):
+            raise UserError(
+                f"data.label_names={list(names)}: expected two or more different names, or [] for regression"
+            )
+
+    def read_labels(
+        self, values: Sequence[Any], names: Sequence[str], spelling: Sequence[str | int], column: str, place: Place
+    ) -> "tuple[Any, pa.Array]":
+        import pyarrow as pa
+        from datasets import ClassLabel
+
+        return ClassLabel(names=list(names)), pa.array(class_numbers(values, spelling, column, place), pa.int64())
+
+    def names_in(self, feature: Any) -> tuple[str, ...] | None:
+        from datasets import ClassLabel
+
+        return tuple(map(str, feature.names)) if isinstance(feature, ClassLabel) else None
+
+    def strata(self, labels: Sequence[Any]) -> Array | None:
+        return np.asarray(labels)
+
+    def outputs(self, names: Sequence[str]) -> int:
+        return len(names)
+
+    def configure(self, config: Any, names: Sequence[str]) -> None:
+        config.problem_type = "single_label_classification"
+        config.id2label = dict(enumerate(names))
+        config.label2id = {name: i for i, name in enumerate(names)}
+
+    def names_of(self, config: Any) -> tuple[str, ...] | None:
+        if config.num_labels == 1 and config.problem_type in (None, "regression"):
+            return None
+        return tuple(str(config.id2label.get(number)) for number in range(config.num_labels))
+
+    def loss(self, logits: "Tensor", labels: "Tensor", reduction: str = "mean") -> "Tensor":
+        import torch.nn.functional as F
+
+        return F.cross_entropy(logits.view(-1, logits.shape[-1]), labels.view(-1).long(), reduction=reduction)
+
+    def predictions(self, logits: Array) -> Array:
+        return logits.reshape(len(logits), -1).argmax(-1)
+
+    def answers(self, logits: "Tensor", names: Sequence[str]) -> list[Prediction]:
+        return [
+            Prediction(names[max(range(len(names)), key=row.__getitem__)], dict(zip(names, row, strict=True)))
+            for row in logits.softmax(-1).tolist()
+        ]
+
+    def written(self, logits: "Tensor", spelling: Sequence[str], low: float, high: float) -> list[str]:
+        return [spelling[number] for number in logits.argmax(-1).tolist()]
+
+    def flips(self, before: Array, after: Array) -> int:
+        return int((self.predictions(before) != self.predictions(after)).sum())
+
+    def check_metrics(self, metrics: Sequence[str], names: Sequence[str]) -> None:
+        check_metrics(metrics, num_labels=len(names))
+
+    def compute(self, metrics: Sequence[str]) -> Compute:
+        return make_compute(metrics, regression=False)
+
+
+def class_numbers(values: Sequence[Any], spelling: Sequence[str | int], column: str, place: Place) -> list[int]:
+    """Return the position of each value in ``spelling``."""
+    numbers = {name: number for number, name in enumerate(spelling)}
+    try:
+        return [numbers[value] for value in values]
+    except (KeyError, TypeError):  # a list cannot be looked up
+        row = next(row for row, value in enumerate(values) if isinstance(value, list | dict) or value not in numbers)
+        choices = ", ".join(repr(str(name)) for name in spelling) or "(none)"
+        raise UserError(f"{place(row)}: label {values[row]!r} is none of {choices} (column {column!r})") from None

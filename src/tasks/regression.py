@@ -1,0 +1,103 @@
+"""Regression: one number a text."""
+
+import math
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from src.metrics import check_metrics, make_compute
+from src.tasks.kind import Array, Compute, Place, Prediction
+from src.tasks.sequence import SequenceKind
+from src.utils.errors import UserError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from torch import Tensor
+
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+LARGEST = 3.4028234663852886e38  # labels are trained on as float32
+
+
+class Regression(SequenceKind):
+    """No classes: squared error of one logit, which is the answer."""
+
+    name: ClassVar[str] = "regression"
+    title: ClassVar[str] = "a regression"
+    has_classes: ClassVar[bool] = False
+    smooths_labels: ClassVar[bool] = False
+    kept_as: ClassVar[type[np.generic]] = np.float32
+
+    def check_names(self, names: Sequence[str]) -> None:
+        if len(names):
+            raise UserError(f"data.label_names={list(names)}: a regression has none, []")
+
+    def read_labels(
+        self, values: Sequence[Any], names: Sequence[str], spelling: Sequence[str | int], column: str, place: Place
+    ) -> "tuple[Any, pa.Array]":
+        import pyarrow as pa
+        from datasets import Value
+
+        return Value("float64"), pa.array(_numbers(values, column, place), pa.float64())
+
+    def names_in(self, feature: Any) -> tuple[str, ...] | None:
+        from datasets import Value
+
+        return () if isinstance(feature, Value) else None
+
+    def strata(self, labels: Sequence[Any]) -> Array | None:
+        return None
+
+    def outputs(self, names: Sequence[str]) -> int:
+        return 1
+
+    def configure(self, config: Any, names: Sequence[str]) -> None:
+        config.problem_type = "regression"
+        config.num_labels = 1
+
+    def names_of(self, config: Any) -> tuple[str, ...] | None:
+        return () if config.num_labels == 1 and config.problem_type in (None, "regression") else None
+
+    def loss(self, logits: "Tensor", labels: "Tensor", reduction: str = "mean") -> "Tensor":
+        import torch.nn.functional as F
+
+        return F.mse_loss(logits.squeeze(), labels.squeeze().float(), reduction=reduction)
+
+    def predictions(self, logits: Array) -> Array:
+        return logits.reshape(len(logits), -1)[:, 0]
+
+    def answers(self, logits: "Tensor", names: Sequence[str]) -> list[Prediction]:
+        return [Prediction(value, {}) for value in logits[:, 0].tolist()]
+
+    def written(self, logits: "Tensor", spelling: Sequence[str], low: float, high: float) -> list[str]:
+        return [f"{value:.3f}" for value in logits[:, 0].clamp(low, high).tolist()]
+
+    def flips(self, before: Array, after: Array) -> int:
+        return 0
+
+    def check_metrics(self, metrics: Sequence[str], names: Sequence[str]) -> None:
+        check_metrics(metrics, num_labels=1)
+
+    def compute(self, metrics: Sequence[str]) -> Compute:
+        return make_compute(metrics, regression=True)
+
+
+def _numbers(values: Sequence[Any], column: str, place: Place) -> list[float]:
+    numbers = []
+    for row, value in enumerate(values):
+        number = _number(value)
+        if not abs(number) <= LARGEST:  # NaN is not, either
+            raise UserError(f"{place(row)}: label {value!r} in column {column!r} is not a finite number")
+        numbers.append(number)
+    return numbers
+
+
+def _number(value: Any) -> float:
+    """A label as a number; NaN for what is none. Python's ``float`` takes more: bytes, booleans, ``1_000``."""
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    if plain or (isinstance(value, str) and NUMBER.fullmatch(value.strip())):
+        with suppress(OverflowError):
+            return float(value)
+    return math.nan

@@ -1,0 +1,81 @@
+"""The closed table of the kinds, and which of them a task is of."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from src.tasks.classification import Classification
+from src.tasks.kind import TaskKind
+from src.tasks.labels import LabelSpace
+from src.tasks.regression import Regression
+from src.utils.errors import UserError
+
+KINDS: dict[str, TaskKind] = {kind.name: kind for kind in (Classification(), Regression())}
+
+
+def label_space(names: Sequence[str], kind: str | None = None) -> LabelSpace:
+    """The space of a head.
+
+    Args:
+        names: the classes in order.
+        kind: a name in ``KINDS``; None for the one that the classes imply: a regression where there are none.
+
+    Raises:
+        UserError: if there is no such kind.
+    """
+    return LabelSpace(find_kind(kind or ("classification" if len(names) else "regression")), tuple(names))
+
+
+def find_kind(name: str) -> TaskKind:
+    """Look a kind up; raises UserError, with the choices, if there is none of that name."""
+    if name not in KINDS:
+        raise UserError(f"kind={name}: there is no such kind of task; choices: {', '.join(KINDS)}")
+    return KINDS[name]
+
+
+def stated_kind(data: Mapping[str, Any]) -> TaskKind | None:
+    """The kind that a ``data`` node states, by name or by its classes; None where the rows decide."""
+    if data.get("kind") is not None:
+        return find_kind(data["kind"])
+    return None if data["label_names"] is None else label_space(data["label_names"]).kind
+
+
+def check_smoothing(factor: float | None, task: str, kind: TaskKind | None) -> None:
+    """Raise a UserError for label smoothing of a kind that it means nothing to; None is not known yet."""
+    if factor and kind is not None and not kind.smooths_labels:
+        raise UserError(f"training.label_smoothing_factor is for classes, and {task} is {kind.title}")
+
+
+def space_in(feature: Any, kind: str | None = None) -> LabelSpace:
+    """The space that a column of labels holds, by its feature; the first kind in the table that has such columns.
+
+    Raises:
+        UserError: if it is of none.
+    """
+    for own in [find_kind(kind)] if kind is not None else KINDS.values():
+        if (names := own.names_in(feature)) is not None:
+            return LabelSpace(own, names)
+    raise UserError(f"data.label is a column of {feature}, which is no label of {kind or ', '.join(KINDS)}")
+
+
+def space_of(config: Any) -> LabelSpace | None:
+    """What a checkpoint's head answers, by its config; None if it is of no kind in the table."""
+    found = ((kind, kind.names_of(config)) for kind in KINDS.values())
+    return next((LabelSpace(kind, names) for kind, names in found if names is not None), None)
+
+
+def space_with(outputs: int, names: Sequence[str] | None = None) -> LabelSpace:
+    """The space of a foreign checkpoint's head with so many outputs, its classes named or numbered."""
+    if KINDS["regression"].outputs(()) == outputs:
+        return label_space(())
+    return label_space(tuple(names or (f"LABEL_{i}" for i in range(outputs))))
+
+
+def spaces_in(description: Mapping[str, Any]) -> dict[str, LabelSpace]:
+    """What the heads of a saved classifier answer, by their tasks; of one alone the name is empty.
+
+    Files of before name no kinds: those that the classes imply were all there were.
+    """
+    if tasks := description.get("tasks"):
+        kinds = description.get("kinds", {})
+        return {name: label_space(names, kinds.get(name)) for name, names in tasks.items()}
+    return {"": label_space(description["label_names"], description.get("kind"))}
