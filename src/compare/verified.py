@@ -62,17 +62,14 @@ def contradiction(run: Run) -> str | None:
     """The first score at the selected epoch that is not what the predictions give."""
     primary = run.record["primary_metric"]
     scores = {**((run.record.get("metrics") or {}).get("selected") or {}), primary["name"]: primary["value"]}
-    known = all_metrics()
-    scores = {name: value for name, value in scores.items() if name in known and value is not None}
-    scores = {name: value for name, value in scores.items() if known[name].decomposition is not None}
+    scores = {name: value for name, value in scores.items() if tolerance(name) is not None and value is not None}
     if not scores or primary.get("split") is None:
         return None
     try:
         predictions = read_split(run.folder, primary["split"])
         for name, value in scores.items():
             given = score(name, predictions)
-            tolerance = OF_VALUES if known[name].reads is Reads.VALUES else TOLERANCE
-            if not abs(given - value) <= tolerance * max(1.0, abs(value)):
+            if not agrees(name, given, value):
                 return f"its record says {name} {value:.6g}, and its predictions give {given:.6g}"
     except PredictionsError:
         return None  # said where the predictions are used
@@ -108,3 +105,16 @@ def as_classes(found: Predictions) -> tuple[Array, Array]:
 def _key(run: Run) -> str:
     parts = [VERSION, "contradiction", str(run.folder), run.stamp]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def tolerance(metric: str) -> float | None:
+    """What rounding may make of a metric's value, relative to values above 1; None if predictions do not give it."""
+    found = all_metrics().get(metric)
+    if found is None or found.decomposition is None:
+        return None
+    return OF_VALUES if found.reads is Reads.VALUES else TOLERANCE
+
+
+def agrees(metric: str, given: float, recorded: float) -> bool:
+    """Whether a metric's value from predictions is the recorded one, but for rounding."""
+    return abs(given - recorded) <= (tolerance(metric) or 0.0) * max(1.0, abs(recorded))

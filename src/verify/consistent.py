@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from src.compare.verified import TOLERANCE, score
+from src.compare.verified import agrees, tolerance, score
 from src.runs.identity import config_hash
 from src.runs.layout import PREDICTIONS, RESULT
 from src.runs.predictions_reading import Predictions, PredictionsError, read_split
@@ -51,7 +51,7 @@ def _scores(name: str, run: Run) -> Iterator[Finding]:
         except Exception as error:  # of a stranger's numbers
             yield Finding(name, PREDICTIONS, Verdict.UNKNOWN, f"{key} cannot be computed: {in_short(error)}")
             return
-        if not abs(given - recorded) <= TOLERANCE[metric] * max(1.0, abs(recorded)):
+        if not agrees(metric, given, recorded):
             said = f"the record says {key} {recorded:.6g}, and the predictions give {given:.6g}"
             yield Finding(name, f"{RESULT} or {PREDICTIONS}", Verdict.DIFFERENT, said)
             wrong += 1
@@ -78,6 +78,6 @@ def scores_of(record: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
         task, _, rest = str(key).partition("/") if tasks else ("", "", str(key))
         metric, _, split = rest.partition("/")
         where = f"{task}/{split or 'validation'}" if tasks else split or first
-        if metric in TOLERANCE and (not tasks or task in tasks):
+        if tolerance(metric) is not None and (not tasks or task in tasks):
             found[str(key)] = (metric, where)
     return found
