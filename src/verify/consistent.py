@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from src.compare.verified import agrees, tolerance, score
+from src.compare.verified import agrees, score, tolerance
 from src.runs.identity import config_hash
 from src.runs.layout import PREDICTIONS, RESULT
 from src.runs.predictions_reading import Predictions, PredictionsError, read_split
