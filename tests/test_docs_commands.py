@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from src.__main__ import COMMANDS
 from src.config import validate
-from src.config.choices import choices
+from src.config.methods import recorded_names
 from src.utils.paths import ROOT
 from tests.conftest import NANO, call
 from tests.docs_commands import PAGES, Command, commands, composed, jobs_of, split
@@ -132,7 +132,7 @@ def understand(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def choices_of_models() -> set[str]:
-    return {name.partition("_")[2] for name in choices("model")}
+    return set(recorded_names())
 
 
 def parse(name: str, words: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> None:

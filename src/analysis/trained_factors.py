@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from src.compare.settings import settings_of
+from src.config.methods import hyperparameters
 from src.models.adapter import AdapterLinear, LowRankAdapter
 from src.models.classifier import Classifier, load_classifier, untrained_classifier
 from src.models.inject import adapters
@@ -70,7 +71,8 @@ class RunFactors:
     def kind(self) -> str:
         """Method, adapter and backbone: runs of one kind differ in nothing but task, seed and training."""
         record = self.run.record
-        return repr((record["method"], record.get("adapter_config"), record.get("backbone_fingerprint")))
+        adapter = hyperparameters(record.get("adapter_config") or {})
+        return repr((record["method"], adapter, record.get("backbone_fingerprint")))
 
 
 def task_name(run: Run) -> str:

@@ -20,6 +20,7 @@ from transformers import RobertaConfig, RobertaForSequenceClassification
 from transformers.utils import logging as transformers_logging
 
 from src.bench.parts import TARGETS
+from src.config.methods import recorded_names
 from src.models.classifier import Classifier, build_classifier
 from src.models.inject import match_targets
 from src.utils.errors import UserError
@@ -117,7 +118,7 @@ def model_node(method: str, targets: str, overrides: Sequence[str] = ()) -> dict
     name, *own = method.split(":")
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            cfg = compose("config", overrides=[f"model=roberta_{name}", *own, *overrides])
+            cfg = compose("config", overrides=[f"model={recorded_names().get(name, name)}", *own, *overrides])
     except HydraException as error:
         raise UserError(f"--methods {method}: {error}") from error
     node: dict[str, Any] = OmegaConf.to_container(cfg.model, resolve=True)  # type: ignore[assignment]

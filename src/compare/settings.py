@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from src.config.class_defaults import training_defaults
+from src.config.methods import named
 from src.config.peft_fields import peft_defaults
 from src.runs.identity import NO_PART, NOT_IDENTITY
 from src.runs.reading import Run
@@ -37,6 +38,8 @@ def settings_of(run: Run) -> dict[str, Any]:
         "model": {"adapter": record.get("adapter_config")},
         "training": record.get("training"),
     }
+    if isinstance(config.get("model"), Mapping):  # a path of a class, in older records, and a name are one method
+        config = config | {"model": named(config["model"])}
     # An empty map says as much as one that is missing.
     found = {
         key: _plain(value)
@@ -85,26 +88,25 @@ def default_of(key: str, run: Run) -> Any:
     config = run.record.get("config") or {}
     model = config.get("model") or {}
     names = tuple((config.get(group) or {}).get("name") for group in GROUPS)
-    target = (model.get("adapter") or {}).get("_target_") if isinstance(model.get("adapter"), Mapping) else None
-    return _default_of(key, names, str(target))
+    return _default_of(key, names, str(named(model).get("method")))
 
 
 @functools.cache
-def _default_of(key: str, names: tuple[str | None, ...], target: str) -> Any:
+def _default_of(key: str, names: tuple[str | None, ...], method: str) -> Any:
     try:
-        return _look_up(key, names, target)
+        return _look_up(key, names, method)
     except (OmegaConfBaseException, ValueError, TypeError, AttributeError):  # it refers to what is not known here
         return MISSING
 
 
-def _look_up(key: str, names: tuple[str | None, ...], target: str) -> Any:
+def _look_up(key: str, names: tuple[str | None, ...], method: str) -> Any:
     group, _, field = key.partition(".")
     if group == "training":  # a key that was taken out of the config is the library's to decide
         ours: Any = OmegaConf.load(CONF / "training" / "default.yaml")
         library = training_defaults()
         return library[field] if field in library else ours.get(field, MISSING)
     if group == "model" and field.count(".") == 1:
-        library = peft_defaults(target)
+        library = peft_defaults(method)
         if (name := field.partition(".")[2]) in library:
             return library[name]
     value = OmegaConf.select(_defaults(names), key, default=MISSING)

@@ -1,6 +1,7 @@
 """The fields of the peft library's configs, read from its source: importing it takes seconds, and reading it none."""
 
 import ast
+import contextlib
 import difflib
 import functools
 import importlib.util
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from src.config.class_defaults import class_defaults
+from src.config.methods import package_of
 from src.utils.errors import UserError
 
 # What the framework decides itself, or what only matters to the library's own files.
@@ -23,6 +25,20 @@ DECIDED = (
     "modules_to_save",  # model.train_parameters trains more of the model
 )
 _RULES = {"int": "int", "float": "float", "bool": "bool", "str": "str"}
+
+
+def config_of(method: str) -> str:
+    """The config class of a method by its name: ``peft.LoraConfig`` for ``peft.lora``.
+
+    Raises:
+        UserError: if there is none; it names the nearest.
+    """
+    names = {f"peft.{name.removesuffix('Config').lower()}": name for name in _classes() if name.endswith("Config")}
+    if method not in names:
+        nearest = difflib.get_close_matches(method, names, 3, 0.6)
+        hint = f"did you mean {' or '.join(nearest)}?" if nearest else f"choices: {', '.join(sorted(names))}"
+        raise UserError(f"method={method}: the peft library has no such method; {hint}")
+    return f"peft.{names[method]}"
 
 
 @functools.cache
@@ -47,14 +63,16 @@ def peft_fields(target: str) -> dict[str, str]:
 
 
 @functools.cache
-def peft_defaults(target: str) -> dict[str, Any]:
-    """Defaults of a config class's fields, as far as they are literals.
+def peft_defaults(method: str) -> dict[str, Any]:
+    """Defaults of the fields of a method's config, as far as they are literals.
 
-    None for a class of our own, and where the library is not installed.
+    None for a method of our own or one that there is not, and where the library is not installed.
     """
-    if not target.startswith("peft.") or importlib.util.find_spec("peft") is None:
+    if package_of(method) != "peft" or importlib.util.find_spec("peft") is None:
         return {}
-    return _defaults(target.rpartition(".")[2], _classes())
+    with contextlib.suppress(UserError):
+        return _defaults(config_of(method).rpartition(".")[2], _classes())
+    return {}
 
 
 def _defaults(name: str, classes: dict[str, ast.ClassDef]) -> dict[str, Any]:

@@ -31,6 +31,8 @@ RULES: dict[str, dict[str, str]] = {
     },
     "model": {
         "name": "str",
+        "method": "str | null",
+        "recorded_as": "str",
         "learning_rate": "float > 0",
         "adapter": "map | null",
         "train_parameters": "str | list[str]",

@@ -12,7 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from src.config.choices import choices
-from src.config.peft_fields import peft_fields
+from src.config.known_names import TARGET
+from src.config.methods import PARTIAL, own_methods, package_of, stable_name
+from src.config.peft_fields import config_of, peft_fields
 from src.config.rules import broken, check_rule, unknown_key
 from src.config.tables import CEILINGS, MIX_RULES, NEEDED, OPEN, RULES, SEARCH
 from src.config.task_records import check_fixed_keys
@@ -23,7 +25,7 @@ from src.utils.errors import UserError
 from src.utils.extras import require_package
 
 GROUPS = ("model", "backbone", "data", "training")
-_INSTANTIATED = {"_target_": "str", "_partial_": "bool"}
+_INSTANTIATED = {TARGET: "str", PARTIAL: "bool"}
 _INTERPOLATED = re.compile(r"\$\{")
 
 
@@ -215,15 +217,20 @@ def _method_node(model: Mapping[str, Any]) -> str | None:
 
 def _method_rules(model: Mapping[str, Any], method: str) -> dict[str, str]:
     """The rules in the method's YAML; the config of a library's method adds its own fields."""
-    target = model["adapter"].get("_target_")
-    if target is None:
-        raise UserError(f"model.{method}._target_ is missing from the config: it names the method's class")
-    try:
-        require_package(target.partition(".")[0])
-    except UserError as error:
-        raise UserError(f"model={model['name']}: {error}") from error
-    library = peft_fields(target) if target.startswith("peft.") else {}
-    return library | model["rules"]
+    target = model["adapter"].get(TARGET)
+    name = str(stable_name(target) or target) if target is not None else model["method"]
+    if name is None:
+        raise UserError("model.method is missing from the config: it names the method's class")
+    if package := package_of(name):
+        try:
+            require_package(package)
+        except UserError as error:
+            raise UserError(f"model={model['name']}: {error}") from error
+    elif target is None and name not in own_methods():
+        raise UserError(f"model.method={name}: there is no such method; choices: {', '.join(sorted(own_methods()))}")
+    if package != "peft":
+        return model["rules"]
+    return peft_fields(target if target is not None else config_of(name)) | model["rules"]
 
 
 def _check_search(search: Mapping[str, Any]) -> None:

@@ -81,14 +81,18 @@ def import_peft(folder: Path, out: Path, backbone: str | None = None, label_name
     if outside := [name for name in lora.layers if not name.startswith(encoder)]:
         raise UserError(f"{folder} adapts layers outside the encoder: {some(outside)}")
     adapter = {
-        "_target_": "src.models.lora.LoRALinear",
-        "_partial_": True,
         "r": lora.r,
         "alpha": lora.alpha,
         "dropout": lora.dropout,
         "target_modules": [name.removeprefix(encoder) for name in lora.layers],
     }
-    model_cfg = {"name": "peft_lora", "adapter": adapter, "train_parameters": [], "head": {"train": True}}
+    model_cfg = {
+        "name": "peft_lora",
+        "method": "lora",
+        "adapter": adapter,
+        "train_parameters": [],
+        "head": {"train": True},
+    }
     state = {f"{name}.{part}": t for name, pair in lora.layers.items() for part, t in zip("AB", pair, strict=True)}
     with opened(folder), torch.no_grad():
         classifier = build_classifier(model_cfg, source, tasks={"": space}, seed=0)

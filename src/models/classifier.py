@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from src.backbones.fast_paths.choose import use_shortcuts
 from src.backbones.load import Backbone, load_backbone, with_heads
+from src.config.methods import named
 from src.config.rules import show
-from src.models.description import FORMAT_VERSION, read_description
+from src.models.description import FORMAT_VERSION, SAVED, read_description
 from src.models.inject import copy_state, count_parameters, endings
 from src.models.method import Adaptation, make_method
 from src.models.rank import check_rank
@@ -125,12 +126,12 @@ def build_classifier(
     model.requires_grad_(False)
     shortcuts = use_shortcuts(model, whole=space.kind.reads_every_token) if backbone_cfg.get("shortcuts", True) else []
     adaptation = Adaptation(model)
-    if adapter := model_cfg.get("adapter"):
+    if model_cfg.get("adapter"):
         encoder: Any = model.base_model
         # What the checkpoint lacks of the encoder (BERT's pooler) is trained whole, as head: it needs no adapter.
         new = {name for name, module in encoder.named_modules() if _owns_any(module, model, head)}
         try:
-            method = make_method(adapter)
+            method = make_method(model_cfg)
             check_rank(method, encoder, new)
             with seeded(seed, "adapter"):
                 adaptation = method.apply(model, head, exclude=new)
@@ -142,7 +143,7 @@ def build_classifier(
             model.get_parameter(name).requires_grad_(True)
     description = {
         "format_version": FORMAT_VERSION,
-        "model": {key: model_cfg[key] for key in ("name", "adapter", "train_parameters", "head") if key in model_cfg},
+        "model": {key: value for key, value in named(model_cfg).items() if key in SAVED},
         "backbone": dict(backbone_cfg),
         "backbone_fingerprint": backbone.fingerprint,
         "label_names": list(space.names),

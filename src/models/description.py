@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from src.config import check_rule
-from src.config.known_names import TARGET, ForeignNameError, adapter_rules, packages, targets
-from src.config.peft_fields import peft_fields
+from src.config.known_names import TARGET, ForeignNameError, packages, targets
+from src.config.methods import OLD_PATHS, PARTIAL, adapter_rules, named, own_methods, package_of
+from src.config.peft_fields import config_of, peft_fields
 from src.config.rules import show
 from src.config.tables import OPEN
 from src.config.tables import RULES as CONFIG
@@ -15,7 +16,7 @@ from src.utils.errors import UserError
 from src.utils.extras import require_package
 from src.utils.foreign import opened, read_json
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1 named a method by the path of its class
 LARGEST = 2**24  # bytes of the file
 
 RULES: dict[str, dict[str, str]] = {
@@ -30,13 +31,20 @@ RULES: dict[str, dict[str, str]] = {
         "tasks": "map[list[str]]",
         "kinds": "map[str]",
     },
-    "model": {"name": "str", "adapter": "map | null", "train_parameters": "str | list[str]", "head": "map"},
+    "model": {
+        "name": "str",
+        "method": "str | null",
+        "adapter": "map | null",
+        "train_parameters": "str | list[str]",
+        "head": "map",
+    },
     "backbone.package": OPEN["backbone.package"],
     **{node: CONFIG[node] for node in ("model.head", "backbone")},  # attention: transformers' own, no code on the hub
 }
 OPTIONAL = frozenset(RULES["model.head"]) | (frozenset(RULES["backbone"]) - {"name"}) | {
-    "tasks", "kind", "kinds", "adapter", "train_parameters", "head",
+    "tasks", "kind", "kinds", "method", "adapter", "train_parameters", "head",
 }  # fmt: skip
+SAVED = tuple(RULES["model"])  # of a model node
 # Fields of peft's configs that hold text and name neither code nor a file: modules of the model, or one of a few words.
 # A number names nothing, so every field may hold one; a field that is not listed here holds nothing else.
 TEXT = frozenset({
@@ -49,7 +57,7 @@ BY_MODULE = ("_pattern", "trainable_token_indices")  # numbers by the name of a 
 
 
 def read_description(folder: Path, *, own: bool = False) -> dict[str, Any]:
-    """Read and check a saved classifier's description.
+    """Read and check a saved classifier's description; one of an older format comes as the newest.
 
     Args:
         folder: the adapter's.
@@ -73,13 +81,26 @@ def read_description(folder: Path, *, own: bool = False) -> dict[str, Any]:
         if (package := saved["backbone"].get("package")) is not None:
             _check_map(file, "backbone.package", package)
         _check_labels(file, saved)
-        adapter = saved["model"].get("adapter")
-        if adapter is not None and not isinstance(adapter.get(TARGET), str):
-            raise UserError(f"{file}: model.adapter.{TARGET}={show(adapter.get(TARGET))} breaks the rule: str")
+        if version == 1:
+            saved = _renewed(file, saved)
+        model = saved["model"]
+        if model.get("adapter") is not None and not isinstance(model["adapter"].get(TARGET, ""), str):
+            raise UserError(f"{file}: model.adapter.{TARGET}={show(model['adapter'][TARGET])} breaks the rule: str")
         if not own:
             _check_names(file, saved)
-            _check_fields(file, adapter or {TARGET: ""})
+            _check_fields(file, model)
     return saved
+
+
+def _renewed(file: Path, saved: Mapping[str, Any]) -> dict[str, Any]:
+    """A description of format 1 in that of 2; a class of the user's own keeps its path."""
+    model = saved["model"]
+    if "method" in model:
+        raise UserError(f"{file}: model.method is no part of format_version=1")
+    adapter = model.get("adapter")
+    if adapter is not None and not isinstance(adapter.get(TARGET), str):
+        raise UserError(f"{file}: model.adapter.{TARGET}={show(adapter.get(TARGET))} breaks the rule: str")
+    return {**saved, "format_version": FORMAT_VERSION, "model": named(model)}
 
 
 def _check_labels(file: Path, saved: Mapping[str, Any]) -> None:
@@ -89,15 +110,16 @@ def _check_labels(file: Path, saved: Mapping[str, Any]) -> None:
             raise UserError(f"{file}: {key}={show(labels)} breaks the rule: every class once")
 
 
-def _check_fields(file: Path, adapter: Mapping[str, Any]) -> None:
+def _check_fields(file: Path, model: Mapping[str, Any]) -> None:
     """Refuse a hyperparameter that no config could have, by the rules of the method's YAML and of peft's source."""
-    target = adapter[TARGET]
-    rules = (peft_fields(target) if target.startswith("peft.") else {}) | adapter_rules(target)
+    adapter = model.get("adapter") or {}
+    name = str(adapter.get(TARGET) or model.get("method"))
+    rules = (peft_fields(config_of(name)) if _of_peft(name) else {}) | adapter_rules(name)
     for key, value in adapter.items():
-        if key in (TARGET, "_partial_"):
+        if key in (TARGET, PARTIAL):
             continue
         if rules and key not in rules:
-            raise UserError(f"{file}: model.adapter.{key} is no key of {target}; choices: {_listed(rules)}")
+            raise UserError(f"{file}: model.adapter.{key} is no key of {name}; choices: {_listed(rules)}")
         if not check_rule(value, rules.get(key, "any")):
             raise UserError(f"{file}: model.adapter.{key}={show(value)} breaks the rule: {rules[key]}")
 
@@ -123,30 +145,36 @@ def _check_names(file: Path, saved: Mapping[str, Any]) -> None:
     package = saved["backbone"].get("package")
     if package is not None and package not in packages():
         raise ForeignNameError(file, "backbone.package", package, _listed(own["name"] for own in packages()))
-    adapter = saved["model"].get("adapter")
-    if adapter is None or (adapter[TARGET] in (classes := targets("model")) and not _of_peft(adapter)):
+    model = saved["model"]
+    if (adapter := model.get("adapter")) is None:
         return
-    if not _of_peft(adapter):
-        own_classes = (name for name in classes if not name.startswith("peft."))
-        choices = f"{_listed(own_classes)}, peft.*Config; a class of yours, once a file in conf/model names it"
-        raise ForeignNameError(file, f"model.adapter.{TARGET}", adapter[TARGET], choices)
-    check_peft_node(file, adapter)
+    if (target := adapter.get(TARGET)) is not None:  # a class of the user's own, since ours go by their names
+        if target in OLD_PATHS or _of_peft(target) or target not in targets("model"):
+            raise ForeignNameError(file, f"model.adapter.{TARGET}", target, _choices())
+    elif _of_peft(str(model.get("method"))):
+        check_peft_node(file, str(model["method"]), adapter)
+    elif model.get("method") not in own_methods():
+        raise ForeignNameError(file, "model.method", model.get("method"), _choices())
 
 
-def _of_peft(adapter: Mapping[str, Any]) -> bool:
-    return adapter[TARGET].partition(".")[0] == "peft"
+def _choices() -> str:
+    return f"{_listed(own_methods())}, peft.*; a class of yours, once a file in conf/model names it"
 
 
-def check_peft_node(file: Path, node: Mapping[str, Any]) -> None:
+def _of_peft(name: str) -> bool:
+    return package_of(name) == "peft"
+
+
+def check_peft_node(file: Path, method: str, node: Mapping[str, Any]) -> None:
     """Refuse a config of the peft library that could name code, a file or another model.
 
     Raises:
         UserError: naming the field.
     """
     require_package("peft")
-    fields = peft_fields(node[TARGET])
+    fields = peft_fields(config_of(method))
     for key, value in node.items():
-        if key in (TARGET, "_partial_"):
+        if key == PARTIAL:
             continue
         if key not in fields:
             raise ForeignNameError(file, f"model.adapter.{key}", value, _listed(fields))

@@ -98,3 +98,6 @@ class HydraLoRALinear(LowRankAdapter):
 def expert_weights(logits: Tensor) -> Tensor:
     """``(..., N, n) -> (..., N, n)``, a distribution for each token, in float32 at least."""
     return torch.softmax(logits, dim=-2, dtype=torch.promote_types(logits.dtype, torch.float32))
+
+
+METHOD = HydraLoRALinear

@@ -41,3 +41,6 @@ class LoRALinear(LowRankAdapter):
     @staticmethod
     def expected_parameters(in_features: int, out_features: int, *, r: int, **_) -> int:
         return r * (in_features + out_features)
+
+
+METHOD = LoRALinear

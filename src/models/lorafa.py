@@ -118,3 +118,6 @@ class LoRAFALinear(LowRankAdapter):
     @staticmethod
     def expected_parameters(in_features: int, out_features: int, *, r: int, **_) -> int:
         return r * out_features
+
+
+METHOD = LoRAFALinear

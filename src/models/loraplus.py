@@ -25,3 +25,6 @@ class LoRAPlusLinear(LoRALinear):
         super().__init__(base, r=r, alpha=alpha, dropout=dropout)
         self.check(rate_ratio > 0, "rate_ratio", rate_ratio, "rate_ratio > 0")
         self.rates = {"B": rate_ratio}
+
+
+METHOD = LoRAPlusLinear

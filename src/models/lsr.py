@@ -116,3 +116,6 @@ class LSRLinear(LowRankAdapter):
             *choose_factors("factor_b", out_features, factor_b),
         )
         return num_terms * r * sum(factors)
+
+
+METHOD = LSRLinear

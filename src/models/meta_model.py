@@ -109,7 +109,7 @@ def _size(written: str, skeleton: Skeleton) -> int:
             if any(p is skeleton.model.get_parameter(h) for p in module.parameters(recurse=False) for h in names)
         }
         try:
-            method = make_method(adapter)
+            method = make_method(model_cfg)
             check_rank(method, encoder, new)
             total += method.size(skeleton.model, head, new)
         except (ValueError, TypeError) as error:

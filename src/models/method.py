@@ -15,13 +15,15 @@ from typing import Any, ClassVar
 from hydra.utils import get_class
 from torch import Tensor, nn
 
+from src.config.known_names import TARGET
+from src.config.methods import hyperparameters, own_methods, package_of, stable_name
+from src.config.peft_fields import config_of
 from src.models.adapter import AdapterLinear
 from src.models.inject import adapter_state, adapters, inject, match_targets
 from src.models.schedule import Schedule
 from src.utils.errors import UserError
 from src.utils.extras import require_package
 
-TARGET = "_target_"
 # Who adapts with what another package calls its own, by that package; imported only then.
 FAMILIES = {"peft": ("src.models.peft.library", "PeftMethod")}
 
@@ -85,7 +87,7 @@ class Method(ABC):
     """A method with its hyperparameters, before it meets a model.
 
     Args:
-        node: the method's node in the config: ``_target_`` says what adapts, the rest are hyperparameters.
+        node: the method's hyperparameters, target_modules among them.
     """
 
     packable: ClassVar[bool] = True  # whether the jobs of a pack can share the frozen backbone below its adapters
@@ -146,22 +148,35 @@ class PerLayer(Method):
         return sum(self.cls.expected_parameters(x.in_features, x.out_features, **self.hyperparameters) for x in linears)
 
 
-def make_method(node: Mapping[str, Any]) -> Method:
-    """The method that a node describes.
+def make_method(model: Mapping[str, Any]) -> Method:
+    """The method of a ``model`` node: by its name, or else by the class that the adapter's ``_target_`` names.
 
-    Its class may be of whatever module: a config that is run is a program. What is saved is checked before.
+    Such a class may be of whatever module: a config that is run is a program. What is saved is checked before.
 
     Raises:
-        UserError: if the node names no method.
+        UserError: if there is no such method.
     """
-    target = str(node[TARGET])
-    if family := FAMILIES.get(target.partition(".")[0]):
-        require_package(target.partition(".")[0])
-        module, name = family
-        return getattr(importlib.import_module(module), name)(node)
+    node = hyperparameters(model["adapter"])
+    target = model["adapter"].get(TARGET)
+    name = model.get("method") if target is None else stable_name(target)
+    if name is None and target is not None:
+        return _of_class(str(target), node)
+    package = package_of(str(name))
+    if family := FAMILIES.get(package or ""):
+        require_package(str(package))
+        module, attribute = family
+        return getattr(importlib.import_module(module), attribute)({TARGET: config_of(str(name)), **node})
+    if name not in own_methods():
+        raise UserError(f"model.method={name}: there is no such method; choices: {', '.join(sorted(own_methods()))}")
+    return _made(importlib.import_module(f"src.models.{name}").METHOD, node)
+
+
+def _of_class(target: str, node: Mapping[str, Any]) -> Method:
     found: Any = get_class(target)
-    if issubclass(found, Method):
-        return found(node)
-    if issubclass(found, AdapterLinear):
-        return PerLayer(found, node)
-    raise UserError(f"{TARGET}={target} is no adapter: a method is a subclass of AdapterLinear or of Method")
+    if not issubclass(found, Method | AdapterLinear):
+        raise UserError(f"{TARGET}={target} is no adapter: a method is a subclass of AdapterLinear or of Method")
+    return _made(found, node)
+
+
+def _made(found: type[Method] | type[AdapterLinear], node: Mapping[str, Any]) -> Method:
+    return found(node) if issubclass(found, Method) else PerLayer(found, node)

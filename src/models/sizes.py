@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from src.config.known_names import TARGET
+from src.config.methods import package_of
 from src.runs.identity import backbone_version, method_version
 from src.utils.cache import cache_dir
 from src.utils.errors import UserError
@@ -19,7 +21,7 @@ from src.utils.files import write_whole
 Question = Literal["adapter_size", "width"]
 
 NOT_SIZE = ("rules", "search", "budget", "head")  # keys of the model node that change no size
-VERSIONED = ("src", "peft")  # packages whose code the version tells; a user's own module changes without notice
+VERSIONED = (None, "peft")  # this project and packages whose code the version tells; a user's own module changes without notice
 
 
 def adapter_size(model_cfg: Mapping[str, Any], backbone_cfg: Mapping[str, Any]) -> int:
@@ -50,8 +52,7 @@ def _answer(question: Question, model_cfg: Mapping[str, Any], backbone_cfg: Mapp
 def _kept(question: Question, model: str, backbone: str) -> int:
     """The answer for two nodes as JSON: from memory, else from the cache, else worked out."""
     model_cfg, backbone_cfg = json.loads(model), json.loads(backbone)
-    package = str((model_cfg.get("adapter") or {}).get("_target_", "src")).partition(".")[0]
-    if package not in VERSIONED:
+    if package_of(str((model_cfg.get("adapter") or {}).get(TARGET) or model_cfg.get("method"))) not in VERSIONED:
         return _worked_out(question, model_cfg, backbone_cfg)
     key = json.dumps([question, model, backbone_version(backbone_cfg), method_version(model_cfg)])
     note: Path | None = None

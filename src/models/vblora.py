@@ -151,3 +151,6 @@ def common_length(sides: Collection[int]) -> int:
 
 def reset_bank(bank: Tensor) -> None:
     nn.init.uniform_(bank, -0.02, 0.02)
+
+
+METHOD = VBLoRA

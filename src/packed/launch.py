@@ -97,7 +97,7 @@ def why_alone(config: dict[str, Any]) -> str | None:
         return f"model={model['name']} trains parameters of the backbone itself"
     from src.models.method import make_method  # needs torch
 
-    if model["adapter"] and not (method := make_method(model["adapter"])).packable:
+    if model["adapter"] and not (method := make_method(model)).packable:
         return f"model={model['name']} {method.not_packable_because}"
     if "tasks" in config["data"]:
         return "data=mix has a head for each task"

@@ -8,6 +8,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from src.config.known_names import TARGET
+from src.config.methods import package_of
 from src.runs.content import content_hash
 from src.utils.code_version import code_hash
 from src.utils.paths import ROOT
@@ -17,6 +19,7 @@ from src.utils.redact import without_secrets
 # identity, and no comparison tells runs apart by them.
 NOT_IDENTITY: dict[str, dict[str, str]] = {
     "model": {
+        "recorded_as": "what records call it",
         "rules": "what values the keys may have",
         "budget": "names the knob that a budget turns; what counts is the knob's value",
         "search": "names what a tuning draws; what counts is what was drawn",
@@ -77,8 +80,8 @@ def config_hash(config: Mapping[str, Any]) -> str:
 
 def method_version(model: Mapping[str, Any]) -> str:
     """Hash of this code, and of the package that the method comes from, if it is another."""
-    package = str((model.get("adapter") or {}).get("_target_", "src")).partition(".")[0]
-    return code_version() if package == "src" else _short(f"{code_version()} {package} {_package_version(package)}")
+    package = package_of(str((model.get("adapter") or {}).get(TARGET) or model.get("method")))
+    return code_version() if package is None else _short(f"{code_version()} {package} {_package_version(package)}")
 
 
 @functools.cache

@@ -62,7 +62,7 @@ class Record:
             "schema_version": SCHEMA_VERSION,
             "status": "running",
             "error": None,
-            "method": config["model"]["name"].partition("_")[2] or config["model"]["name"],
+            "method": config["model"]["recorded_as"],
             "backbone": config["backbone"]["name"],
             "data": config["data"]["name"],
             "seed": config["seed"],

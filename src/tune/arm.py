@@ -159,7 +159,7 @@ def name_arms(batch: Sequence[Sequence[str]], configs: Sequence[DictConfig]) -> 
     Names are made of letters, digits, ``.``, ``_`` and ``-``: they are file names, and need no quotes in an override.
     Arms have one name only if they are one.
     """
-    short = [f"{cfg.data.name}_{cfg.model.name.partition('_')[2] or cfg.model.name}" for cfg in configs]
+    short = [f"{cfg.data.name}_{cfg.model.recorded_as}" for cfg in configs]
     names = []
     for overrides, cfg, name in zip(batch, configs, short, strict=True):
         twins = [set(other) for other, theirs in zip(batch, short, strict=True) if theirs == name]

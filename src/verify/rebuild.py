@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 import src.config.resolvers  # noqa: F401  what our configs refer to
 from src.config.choices import choices
 from src.config.known_names import TARGET
+from src.config.methods import named
 from src.config.rules import show
 from src.config.training import OURS, WORKS
 from src.runs.checked import check_job
@@ -73,6 +74,7 @@ def rebuild(record: Mapping[str, Any], more: Sequence[str] = ()) -> Rebuilt:
     saved = record.get("config")
     if not isinstance(saved, dict) or not all(isinstance(saved.get(group), dict) for group in GROUPS):
         raise UserError("its record holds no whole config (an imported run, or an older one)")
+    saved = {**saved, "model": named(saved["model"])}  # an older record names its method by a path
     words = [f"{group}={_choice(group, saved)}" for group in GROUPS if group != "training"]
     other: list[str] = []
     for _ in range(ROUNDS):

@@ -42,7 +42,7 @@ def record_of(*overrides: str) -> dict:
     """The record of a finished run of the config, as far as it decides what is grouped."""
     config = json.loads(_composed(*overrides))
     return {
-        "method": config["model"]["name"].partition("_")[2],
+        "method": config["model"]["recorded_as"],
         "seed": config["seed"],
         **{group: config[group]["name"] for group in ("data", "backbone")},
         "primary_metric": {"name": config["data"]["primary_metric"], "value": 0.5, "split": "validation"},

@@ -11,6 +11,7 @@ from hydra.core.global_hydra import GlobalHydra
 import main
 from src.cli import CONF, ROOT, run_app
 from src.config import check_rule, validate
+from src.config.methods import recorded_names
 from src.models.method import make_method
 from src.utils.errors import UserError
 from tests.conftest import compose_config
@@ -83,7 +84,7 @@ def test_the_yaml_and_the_constructor_agree(model):
     from torch import nn
 
     cfg = compose_config(f"model={model}")
-    method = make_method(cfg.model.adapter)
+    method = make_method(cfg.model)
     make = method.constructor(None)
     arguments = set(inspect.signature(make.func.__init__).parameters) - {"self", "base", "bank"}  # the model's own
     assert set(cfg.model.rules) == arguments | {"target_modules"}
@@ -215,7 +216,7 @@ def test_main_is_short_and_names_no_choice():
 def test_shared_code_names_no_method_or_task():
     import re
 
-    words = [name.partition("_")[2] for name in names("model")] + names("data")
+    words = [*recorded_names(), *names("data")]
     generic = {"full", "head", "custom"}  # words with a meaning of their own
     for path in [ROOT / "main.py", *Path(ROOT, "src/training").glob("*.py"), *Path(ROOT, "src/compare").glob("*.py")]:
         code = re.sub(r'"""[\s\S]*?"""|#.*', "", path.read_text())

@@ -76,7 +76,7 @@ def move(classifier, std: float = 0.05) -> None:
 def test_the_config_is_valid_and_names_a_library_config(model):
     cfg = compose_config("experiment=demo", f"model={model}")
     validate(cfg)
-    assert cfg.model.peft._target_.startswith("peft.") and cfg.model.name.startswith("roberta_peft_")
+    assert cfg.model.method.startswith("peft.") and cfg.model.name == f"roberta_{cfg.model.recorded_as}"
 
 
 @each_method
@@ -249,6 +249,7 @@ def test_any_other_config_of_the_library_trains(config, options, tmp_path):
 
 WRONG = {
     "unknown config": (["model.peft._target_=peft.LoraConfg"], "did you mean peft.LoraConfig"),
+    "unknown method": (["model.method=peft.lorra", "~model.peft._target_"], "did you mean peft.lora"),
     "unknown field": (["+model.peft.lora_alhpa=3"], r"did you mean model\.peft\.lora_alpha"),
     "wrong type": (["+model.peft.r=many"], r"model\.peft\.r='many' breaks the rule: int"),
     "decided by the framework": (["+model.peft.modules_to_save=[classifier]"], "is not a key of the config"),

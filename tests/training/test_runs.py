@@ -115,9 +115,7 @@ def test_counts_are_those_of_the_definition(train, model):
     params = record(train(f"model={model}"))["params"]
     assert params["head"] == 128 * 128 + 128 + 2 * 128 + 2
     assert params["trainable"] == params["adapter"] + params["router"] + params["head"]
-    if (
-        cfg.model.adapter and type(method := make_method(cfg.model.adapter)) is PerLayer
-    ):  # else tests/models/test_shared
+    if cfg.model.adapter and type(method := make_method(cfg.model)) is PerLayer:  # else tests/models/test_shared
         options = {k: v for k, v in cfg.model.adapter.items() if k not in ("_target_", "_partial_", "target_modules")}
         per_layer = method.cls.expected_parameters(128, 128, **options)
         layers = load_backbone(cfg.backbone, label_names=("a", "b"), seed=0).model.config.num_hidden_layers

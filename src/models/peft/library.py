@@ -23,8 +23,9 @@ from torch import Tensor, nn
 from src.backbones.cache_argument import accept_old_name
 from src.backbones.heads import MultiTask
 from src.backbones.probe import SAME, probe_logits
+from src.config.known_names import TARGET
 from src.models.inject import ALL_LINEAR, match_targets, refuse_shared, shared_modules
-from src.models.method import TARGET, Adaptation, Method
+from src.models.method import Adaptation, Method
 from src.models.peft.rank_schedule import HOOK, PeftSchedule, split_phases
 from src.utils.errors import UserError
 
