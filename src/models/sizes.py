@@ -21,7 +21,8 @@ from src.utils.files import write_whole
 Question = Literal["adapter_size", "width"]
 
 NOT_SIZE = ("rules", "search", "budget", "head")  # keys of the model node that change no size
-VERSIONED = (None, "peft")  # this project and packages whose code the version tells; a user's own module changes without notice
+# Packages whose code the version tells, this project's (None) among them; a user's own module changes without notice.
+VERSIONED = (None, "peft")
 
 
 def adapter_size(model_cfg: Mapping[str, Any], backbone_cfg: Mapping[str, Any]) -> int:
