@@ -2,7 +2,6 @@
 
 import fnmatch
 import functools
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ from src.backbones.remote_code import NO_REMOTE_CODE, why
 from src.models.inject import match_targets
 from src.models.method import make_method
 from src.models.rank import check_rank
-from src.models.sizes import NOT_SIZE
 from src.tasks import KINDS
 from src.utils.errors import UserError
 from src.utils.hub_access import require_hub
@@ -80,7 +78,7 @@ def _skeleton(source: str, revision: str | None) -> Skeleton:
 
 
 def adapter_size(model_cfg: Mapping[str, Any], skeleton: Skeleton) -> int:
-    """Values that a method trains outside the head, routers among them; worked out once for each configuration.
+    """Values that a method trains outside the head, routers among them; ``src.models.sizes`` keeps it.
 
     Args:
         model_cfg: the ``model`` node as plain containers, interpolations resolved.
@@ -89,14 +87,6 @@ def adapter_size(model_cfg: Mapping[str, Any], skeleton: Skeleton) -> int:
     Raises:
         UserError: if a target or pattern matches nothing, or the size depends on the training text.
     """
-    relevant = {key: value for key, value in model_cfg.items() if key not in NOT_SIZE}
-    return _size(json.dumps(relevant, sort_keys=True, default=str), skeleton)
-
-
-@functools.lru_cache(maxsize=4096)
-def _size(written: str, skeleton: Skeleton) -> int:
-    """The size for a model node as JSON."""
-    model_cfg: dict[str, Any] = json.loads(written)
     encoder, head = skeleton.encoder, skeleton.head
     total = 0
     if adapter := model_cfg.get("adapter"):
