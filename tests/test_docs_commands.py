@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from src.__main__ import COMMANDS
+from src.commands.table import commands as all_commands
 from src.config import validate
 from src.config.methods import recorded_names
 from src.utils.paths import ROOT
@@ -47,7 +47,7 @@ NOT_RUN = {
     "python -m src compare multirun/paper": "needs runs of RoBERTa-base",
     "python examples/digits.py": "run by tests/test_examples.py",
     "python -m src audit peft/": "needs a checkout of the peft library",
-    "python -m src planted": "three minutes; run with fewer steps by tests/analysis",
+    "python -m src recover": "three minutes; run with fewer steps by tests/analysis",
     "python main.py --config-dir tuned/conf": "needs a tuning; its configs are composed by tests/tune",
 }
 TEXTS = [("A film to see twice.", 4), ("Dull from the first minute.", 1), ("The cast is good, the plot is not.", 2)]
@@ -113,7 +113,7 @@ def understand(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
         case ("python", "-m", "src"):
             pass
         case ("python", "-m", "src", name, *words):
-            assert name in COMMANDS
+            assert name in all_commands()
             if words:
                 parse(name, words, monkeypatch)
         case ("make", target):
@@ -143,10 +143,9 @@ def parse(name: str, words: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> N
         parse_args(self, arguments, namespace)
         raise ParsedError
 
-    module, _, function = COMMANDS[name][0].partition(":")
     with monkeypatch.context() as patch, pytest.raises(ParsedError):
         patch.setattr(argparse.ArgumentParser, "parse_args", stop)
-        getattr(importlib.import_module(module), function)(list(words))
+        importlib.import_module(f"src.commands.{name}").main(list(words))
 
 
 def test_the_pages_have_commands_of_every_kind():
@@ -156,7 +155,7 @@ def test_the_pages_have_commands_of_every_kind():
     assert {("python", "-m", "src"), ("python", "main.py", "--multirun"), ("make", "demo")} <= kinds
     assert {
         command.words[3] for command in ALL if command.words[:3] == ("python", "-m", "src") and command.words[3:]
-    } == (set(COMMANDS)), "every command is shown somewhere"
+    } == set(all_commands()), "every command is shown somewhere"
     assert sum(bool(command.errors) for command in ALL) >= 2
 
 

@@ -1,4 +1,4 @@
-"""``python -m src planted``: which method recovers which known update of a frozen layer, at an equal budget.
+"""``python -m src recover``: which method recovers which known update of a frozen layer, at an equal budget.
 
 A frozen backbone reads random tokens. A chosen Linear receives a known update, and what it gives then is the target;
 each method, on the same Linear with the same inputs, learns it by least squares. The answer is free of data sets, heads

@@ -17,7 +17,7 @@ def main(arguments: list[str]) -> None:
     Raises:
         UserError: if there is no such file or folder, or it holds no table.
     """
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     path: Path = options.table
     if path.is_dir():
         table, left_out = read_results(path, options.examples)
@@ -40,19 +40,20 @@ def main(arguments: list[str]) -> None:
         say(FORMATS[options.format](audits).rstrip("\n"))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m src audit", description="What does a published table support?")
-    parser.add_argument("table", type=Path, metavar="TABLE", help="a .csv (.tsv, .jsonl, .parquet) with the columns "
+def parser() -> argparse.ArgumentParser:
+    """Its arguments."""
+    found = argparse.ArgumentParser(prog="python -m src audit", description="What does a published table support?")
+    found.add_argument("table", type=Path, metavar="TABLE", help="a .csv (.tsv, .jsonl, .parquet) with the columns "
                         "method, score, seed (a row is a run) or n and sd (a row is a mean over runs), examples, and "
                         "if need be task and metric; or a folder of the peft library's result JSONs")  # fmt: skip
-    parser.add_argument(
+    found.add_argument(
         "--examples", type=_examples, metavar="N", help="that every run was judged on, where no column says it"
     )
-    parser.add_argument("--baseline", metavar="METHOD", help="the row that differences are taken to, by Holm")
-    parser.add_argument("--correlation", type=_correlation, default=0.0, metavar="R", help="of two rows' answers over "
+    found.add_argument("--baseline", metavar="METHOD", help="the row that differences are taken to, by Holm")
+    found.add_argument("--correlation", type=_correlation, default=0.0, metavar="R", help="of two rows' answers over "
                         "the examples, from 0 (default: what the table supports by itself) to below 1")  # fmt: skip
-    parser.add_argument("--format", choices=["table", *FORMATS], default="table", help="what is printed")
-    return parser
+    found.add_argument("--format", choices=["table", *FORMATS], default="table", help="what is printed")
+    return found
 
 
 def _examples(text: str) -> int:

@@ -1,4 +1,4 @@
-"""``python -m src bench``: its arguments. What needs torch is imported after they are checked."""
+"""``python -m src bench``: what every method costs on this machine in time and memory."""
 
 import argparse
 import os
@@ -15,7 +15,7 @@ def main(arguments: list[str]) -> None:
     Raises:
         UserError: on a value that cannot be measured here.
     """
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     known = method_names()
     if unknown := [method for method in options.methods or [] if method.partition(":")[0] not in known]:
         raise UserError(f"--methods {unknown[0]}: there is no such method; choices: {', '.join(known)}")
@@ -44,13 +44,14 @@ def _parts(text: str) -> list[str]:
     return parts
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Its arguments."""
+    found = argparse.ArgumentParser(
         prog="python -m src bench",
         description="Ratios are to the floor: the frozen backbone's forward, and its backward to the first adapted "
         "layer. All arms run in turn in one process; the median of the paired ratios and their quartiles are shown.",
     )
-    add = parser.add_argument
+    add = found.add_argument
     add(
         "--parts", type=_parts, default=list(DEFAULT), help=f"everything, or of: {', '.join(PARTS)} (default {DEFAULT})"
     )
@@ -81,4 +82,4 @@ def _parser() -> argparse.ArgumentParser:
     add("--threads", type=int, default=int(os.environ.get("OMP_NUM_THREADS", 0)) or None)
     add("--json", type=Path, help="write the figures and the machine to this file")
     add("--plots", type=Path, help="draw tokens, sizes and packed jobs into this folder")
-    return parser
+    return found

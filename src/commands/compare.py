@@ -1,4 +1,4 @@
-"""``python -m src compare PATH...``: an honest table of any set of run folders."""
+"""``python -m src compare PATH...``: tabulate any set of run folders, and say which differences are real."""
 
 import argparse
 import os
@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> None:
     Raises:
         UserError: if a folder does not exist, an option makes no sense, or no run could be compared.
     """
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     for path in options.paths:
         if not path.is_dir():
             raise UserError(f"{path}: no such folder")
@@ -46,24 +46,25 @@ def main(arguments: list[str]) -> None:
     _write(comparison, options)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Its arguments."""
+    found = argparse.ArgumentParser(
         prog="python -m src compare", description="Which method is best for what, and is the difference real?"
     )
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="run folders, or folders above them")
-    parser.add_argument("--baseline", metavar="NAME", help="method or configuration that differences are taken to "
+    found.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="run folders, or folders above them")
+    found.add_argument("--baseline", metavar="NAME", help="method or configuration that differences are taken to "
                         "(default: the one that trains everything, else the best)")  # fmt: skip
-    parser.add_argument("--metric", metavar="NAME", help="compare by this metric instead of each task's primary one")
-    parser.add_argument("--format", choices=["table", *FORMATS], default="table", help="what is printed")
-    parser.add_argument("--tidy", type=Path, metavar="FILE", help="write one row per run to a .csv or .parquet file")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write the report: one file that opens anywhere")
-    parser.add_argument("--figures", type=Path, metavar="DIR", help="write figures for papers, PDF and PNG")
-    parser.add_argument("--published", action="store_true", help="add what papers report for this backbone and task")
-    parser.add_argument("--pscp", action="store_true", help="add PEFT-Bench's efficiency-aware score")
-    parser.add_argument("--resamples", type=_positive, metavar="N", help="of the bootstrap and the permutation test "
+    found.add_argument("--metric", metavar="NAME", help="compare by this metric instead of each task's primary one")
+    found.add_argument("--format", choices=["table", *FORMATS], default="table", help="what is printed")
+    found.add_argument("--tidy", type=Path, metavar="FILE", help="write one row per run to a .csv or .parquet file")
+    found.add_argument("--html", type=Path, metavar="FILE", help="write the report: one file that opens anywhere")
+    found.add_argument("--figures", type=Path, metavar="DIR", help="write figures for papers, PDF and PNG")
+    found.add_argument("--published", action="store_true", help="add what papers report for this backbone and task")
+    found.add_argument("--pscp", action="store_true", help="add PEFT-Bench's efficiency-aware score")
+    found.add_argument("--resamples", type=_positive, metavar="N", help="of the bootstrap and the permutation test "
                         "(default: 10,000; fewer for more than 20 configurations or 100,000 examples)")  # fmt: skip
-    parser.add_argument("--no-cache", action="store_true", help="read and compute everything anew")
-    return parser
+    found.add_argument("--no-cache", action="store_true", help="read and compute everything anew")
+    return found
 
 
 def _keep_inputs(options: argparse.Namespace, runs: list[Path]) -> None:

@@ -1,4 +1,4 @@
-"""``python -m src tune OVERRIDES``: fair tuning."""
+"""``python -m src tune OVERRIDES``: tune every method with the same number of trials, then compare the winners."""
 
 import sys
 

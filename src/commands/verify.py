@@ -1,4 +1,4 @@
-"""``python -m src verify PATH``: its arguments."""
+"""``python -m src verify PATH``: are a folder's or an archive's runs what they say, and come out again?"""
 
 import argparse
 from pathlib import Path

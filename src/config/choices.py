@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+from collections.abc import Mapping
 
 from src.utils.paths import CONF
 
@@ -10,10 +11,22 @@ CITATION = re.compile(r" \([^()]*arXiv[^()]*\)")
 
 
 def described(group: str) -> str:
-    """A line for each choice of a config group: its name and the first sentence of its file's comment."""
-    names = choices(group)
-    longest = max(map(len, names))
-    return "\n".join(f"  {name:<{longest}}  {_sentence(group, name, WIDTH - longest - 4)}" for name in names)
+    """A line for each choice of a config group, as Hydra, which fills in what a $ names, prints it."""
+    return "\n".join(lines(sentences(group))).replace("$", "$$")
+
+
+def sentences(group: str) -> dict[str, str]:
+    """The first sentence of each file's comment, by the choice that the file is."""
+    return {name: _sentence(group, name) for name in choices(group)}
+
+
+def lines(texts: Mapping[str, str], width: int = WIDTH) -> list[str]:
+    """Names and what is said of each, a line each, in two columns."""
+    longest = max(map(len, texts))
+    return [
+        f"  {name:<{longest}}  {textwrap.shorten(text, width - longest - 4, placeholder=' ...')}"
+        for name, text in texts.items()
+    ]
 
 
 def listed(group: str) -> str:
@@ -26,11 +39,15 @@ def choices(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
-def _sentence(group: str, name: str, width: int) -> str:
+def _sentence(group: str, name: str) -> str:
     comment = []
     for line in (CONF / group / f"{name}.yaml").read_text(encoding="utf-8").splitlines():
         if not line.startswith("# ") or line.startswith(("# @", "#   ")):
             break
         comment.append(line.removeprefix("# "))
-    first = re.split(r"(?<=[a-z0-9)?])[.:;] (?=[A-Z0-9])|[.:]$", CITATION.sub("", " ".join(comment)))[0]
-    return textwrap.shorten(first, width, placeholder=" ...").replace("$", "$$")  # Hydra fills in what a $ names
+    return first_sentence(" ".join(comment))
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of a text, or what stands before its colon, without citations."""
+    return re.split(r"(?<=[a-z0-9)?])[.:;] (?=[A-Z0-9])|[.:]$", CITATION.sub("", text))[0]

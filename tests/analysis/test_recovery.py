@@ -60,7 +60,7 @@ def test_the_budget_is_spent_and_not_exceeded(method):
 
 def test_the_command_tells_every_pair_and_writes_it(tmp_path, monkeypatch, capsys):
     out = tmp_path / "new" / "planted.json"
-    monkeypatch.setattr(sys, "argv", ["src", "planted", "--steps", "2", "--out", str(out)])
+    monkeypatch.setattr(sys, "argv", ["src", "recover", "--steps", "2", "--out", str(out)])
     assert main() == 0
     rows = json.loads(out.read_text())
     pairs = {(row["planted"], row["method"]) for row in rows}
@@ -68,6 +68,13 @@ def test_the_command_tells_every_pair_and_writes_it(tmp_path, monkeypatch, capsy
     assert all(row["layer"] == "encoder.layer.3.attention.self.value" and row["parameters"] <= 768 for row in rows)
     printed = capsys.readouterr().out
     assert all(name in printed for name in [*planted.PLANTED, *planted.METHODS])
+
+
+def test_the_old_name_does_the_same_and_says_the_new_one(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["src", "planted", "--rank", "0"])
+    assert main() == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["planted is called recover now", "error: --rank=0 breaks the rule: int >= 1"]
 
 
 @pytest.mark.parametrize(
@@ -80,5 +87,5 @@ def test_the_command_tells_every_pair_and_writes_it(tmp_path, monkeypatch, capsy
     ],
 )
 def test_mistakes_are_told(arguments, message, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["src", "planted", *arguments])
+    monkeypatch.setattr(sys, "argv", ["src", "recover", *arguments])
     assert main() == 2 and message in capsys.readouterr().err

@@ -11,8 +11,8 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 import main
-from src.__main__ import COMMANDS
 from src.cli import ROOT, run_app
+from src.commands.table import commands
 from src.config.choices import choices
 from src.config.validate import resolved
 from src.sweep.compose import Composer
@@ -34,12 +34,15 @@ MISTAKES = {
     "analyze": ["/nowhere", "--out", "/nowhere/out"],
     "bench": ["--methods", "nope"],
     "doctor": ["--nosuch"],
-    "planted": ["--rank", "0"],
+    "verify": ["/nowhere"],
+    "recover": ["--rank", "0"],
+    "list": ["nope"],
 }
 ASK = f"""
 import contextlib, io, sys
-from src.__main__ import COMMANDS, main
-for command, (_, text) in COMMANDS.items():
+from src.__main__ import main
+from src.commands.table import commands
+for command in commands():
     for arguments, expected in ((["--help"], 0), *(((words, 2),) if (words := {MISTAKES!r}[command]) else ())):
         if command == "tune" and expected:
             continue  # it composes the config, with main.py's own check
@@ -61,7 +64,7 @@ def below(folder: Path) -> dict[str, bytes]:
 
 
 def test_help_and_mistakes_of_every_command_need_no_torch():
-    assert set(MISTAKES) == set(COMMANDS), "a new command needs a mistake here"
+    assert set(MISTAKES) == set(commands()), "a new command needs a mistake here"
     done = subprocess.run([sys.executable, "-c", ASK], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]
 

@@ -99,7 +99,7 @@ def test_every_command_with_an_in_and_an_out_is_refused(way, run, tmp_path, monk
         *(["predict", run, "--file", rows, "--out", file] for file in (rows, run / "result.json")),
         *([command, run, "--out", run / "history.jsonl"] for command in ("merge", "export", "analyze")),
         ["export", "--from-peft", run / "adapter", "--out", run / "adapter" / "adapter.json"],
-        ["planted", "--backbone", backbone, "--out", backbone / "config.json"],
+        ["recover", "--backbone", backbone, "--out", backbone / "config.json"],
         ["bench", "--json", run / "result.json"],
         ["bench", "--plots", run / "adapter"],
     ]  # fmt: skip
