@@ -115,10 +115,16 @@ def holding(folder: Path) -> Iterator[None]:
         yield
 
 
-def owner(folder: Path) -> str | None:
-    """Who holds the folder, in words; None if it is free."""
+def owner(folder: Path, probe: bool = True) -> str | None:
+    """Who holds the folder, in words; None if it is free.
+
+    Args:
+        folder: a run's.
+        probe: ask the file system for its time with a file that is made and removed; else this machine's clock has to
+            do, and nothing is written.
+    """
     numbers = _numbers(folder)
-    return _owner(folder / f"{PREFIX}{numbers[-1]}") if numbers else None
+    return _owner(folder / f"{PREFIX}{numbers[-1]}", probe) if numbers else None
 
 
 def marked(folder: Path) -> bool:
@@ -191,7 +197,7 @@ def _self() -> dict[str, Any]:
     return asdict(Holder.myself())
 
 
-def _owner(path: Path) -> str | None:
+def _owner(path: Path, probe: bool = True) -> str | None:
     """Who holds a lock, in words; a file that tells nobody counts, by its age, as somebody's."""
     text = read_lock(path)
     if text == "":
@@ -200,7 +206,7 @@ def _owner(path: Path) -> str | None:
     alive = None if holder is None else holder.alive()
     if alive is None:
         try:
-            age = _now(path.parent) - path.lstat().st_mtime
+            age = (_now(path.parent) if probe else time.time()) - path.lstat().st_mtime
         except OSError:
             return None
         # An owner sets the time to now every few seconds: one from the future gives no signs either.

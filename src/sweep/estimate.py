@@ -2,24 +2,35 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from src.sweep.job import SweepJob
+from src.sweep.outline import Outline
 
 
-def estimate(job: SweepJob, finished: Sequence[tuple[SweepJob, dict[str, Any]]]) -> float | None:
+class Sized(Protocol):
+    """A job as far as its time goes: the overrides that make it, and its outline."""
+
+    @property
+    def given(self) -> Sequence[str]: ...
+
+    @property
+    def outline(self) -> Outline: ...
+
+
+def estimate(job: Sized, finished: Sequence[tuple[Sized, dict[str, Any]]]) -> float | None:
     """Seconds that the job will take in all, None if no finished job is like it.
 
     The median over the finished jobs on the same backbone and data that share most overrides with it, each scaled to
     this job's epochs (or steps).
     """
+    own = job.outline
     alike = [
-        (len(set(job.given) & set(other.given)), seconds * _work(job) / _work(other))
+        (len(set(job.given) & set(other.given)), seconds * own.work / like.work)
         for other, record in finished
         if (seconds := total_seconds(record)) is not None
-        and other.task.backbone == job.task.backbone
-        and other.task.data.name == job.task.data.name
-        and (_steps(job) is None) == (_steps(other) is None)
+        and (like := other.outline).backbone == own.backbone
+        and like.data == own.data
+        and (own.steps is None) == (like.steps is None)
     ]
     if not alike:
         return None
@@ -30,12 +41,3 @@ def estimate(job: SweepJob, finished: Sequence[tuple[SweepJob, dict[str, Any]]])
 def total_seconds(record: Mapping[str, Any]) -> float | None:
     """What a finished job took in all; None where its record does not say so."""
     return (record.get("time") or {}).get("total_s")
-
-
-def _steps(job: SweepJob) -> int | None:
-    steps = job.task.training.get("max_steps", -1)
-    return steps if steps > 0 else None
-
-
-def _work(job: SweepJob) -> float:
-    return _steps(job) or job.task.training.num_train_epochs

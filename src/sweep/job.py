@@ -21,6 +21,7 @@ from src.runs.reading import load_record
 from src.runs.record import score
 from src.runs.schema import RecordError
 from src.sweep.compose import Composer
+from src.sweep.outline import Outline
 from src.training.execution import ALONE, Execution
 from src.training.run import resolve, run_job
 from src.utils import reuse
@@ -65,6 +66,15 @@ class SweepJob:
     @property
     def name(self) -> str:
         return self.folder.name
+
+    @functools.cached_property
+    def outline(self) -> Outline:
+        """How large it is."""
+        # Key by key: a mix's data would read the records of its tasks.
+        keys = {"backbone": ("name", "path", "revision"), "data": ("name", "primary_metric"),
+                "training": ("max_steps", "num_train_epochs")}  # fmt: skip
+        nodes = {group: self.task.get(group) or {} for group in keys}
+        return Outline.of({group: {key: nodes[group].get(key) for key in own} for group, own in keys.items()})
 
     @functools.cached_property
     def config(self) -> DictConfig:

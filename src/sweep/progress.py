@@ -4,7 +4,6 @@ All of it is read from the jobs' folders, so it is the same for every launcher, 
 """
 
 import logging
-import math
 import shutil
 import sys
 import threading
@@ -18,18 +17,14 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from src.runs.layout import HISTORY, RESULT
-from src.runs.reading import LARGEST_HISTORY
-from src.runs.schema import check_line
+from src.runs.layout import RESULT
 from src.sweep.job import SweepJob
-from src.utils.files import open_regular
+from src.sweep.outline import number, own_words, position
 from src.utils.rich_text import Text
-from src.utils.strict_json import read_json
 from src.utils.terminal import say
 
 PERIOD = 0.5  # seconds between two looks at the folders
 LINES = 16  # status lines at most; a pack may run more jobs than a terminal has lines
-TAIL = 4096  # bytes of a history that are read
 
 
 @dataclass
@@ -53,12 +48,12 @@ class Progress:
     def __init__(self, jobs: Sequence[SweepJob], todo: Sequence[SweepJob]) -> None:
         self.number = {job.name: f"job {i} of {len(jobs)}" for i, job in enumerate(jobs, start=1)}
         common = set.intersection(*(set(job.given) for job in jobs))
-        self.label = {job.name: _label(job, common) for job in jobs}
+        self.label = {job.name: own_words(job.given, common) or job.name for job in jobs}
         self.total, self.before, self.started = len(jobs), len(jobs) - len(todo), time.monotonic()
         self.open = {job.name: job for job in todo}
         self.stamps = {job.name: _stamp(job) for job in todo}
         self.running: dict[str, Running] = {}
-        self.work = {job.name: _work(job) for job in todo}
+        self.work = {job.name: job.outline.work for job in todo}
         self.spent = 0.0  # of the work, by jobs that have ended
         self.failed = 0
 
@@ -72,7 +67,7 @@ class Progress:
                 match record.get("status"):
                     case "running":
                         if name not in self.running:
-                            share, words = _position(job)
+                            share, words = position(job.folder, job.outline)
                             self.running[name] = Running(time.monotonic(), share, share, words)
                             events.append(("started", f"{self.number[name]} started: {self.label[name]}"))
                         self._update(name, job)
@@ -84,7 +79,7 @@ class Progress:
 
     def _update(self, name: str, job: SweepJob) -> None:
         own = self.running[name]
-        own.share, own.shown = _position(job)
+        own.share, own.shown = position(job.folder, job.outline)
 
     def _end(self, name: str, status: str, record: dict[str, Any]) -> str:
         own = self.running.pop(name, None)
@@ -93,7 +88,7 @@ class Progress:
         self.failed += status == "failed"
         metric = record.get("primary_metric") or {}
         if status == "ok":
-            said = f"{metric.get('name')} {_number(metric.get('value'))}"
+            said = f"{metric.get('name')} {number(metric.get('value'))}"
         else:
             said = f"{status}: " + str((record.get("error") or {}).get("message", "")).partition("\n")[0]
         took = f" in {clock(time.monotonic() - own.since)}" if own else ""
@@ -210,57 +205,8 @@ def clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
-def _label(job: SweepJob, common: set[str]) -> str:
-    """What tells a job from the others of the sweep: its own overrides."""
-    own = [text for text in job.given if text not in common and not text.startswith("hydra.")]
-    return " ".join(own) or job.name
-
-
 def _stamp(job: SweepJob) -> int:
     try:
         return (job.folder / RESULT).stat().st_mtime_ns
     except OSError:
         return 0
-
-
-def _position(job: SweepJob) -> tuple[float, str]:
-    """The share of its training that a job has behind it, and that in words with the newest score."""
-    lines = _tail(job)
-    training, metric = job.task.training, job.task.data.get("primary_metric")
-    epochs, steps = training.num_train_epochs, training.get("max_steps", -1) or -1
-    last = next((line for line in reversed(lines) if line.get("epoch") is not None), None)
-    if last is None:
-        return 0.0, "starts"
-    score = next((line[metric] for line in reversed(lines) if line.get("event") == "eval" and metric in line), None)
-    if steps > 0:
-        share, words = (last.get("step") or 0) / steps, f"step {last.get('step')} of {steps}"
-    else:
-        share, words = last["epoch"] / epochs, f"epoch {last['epoch']:.3g} of {epochs:g}"
-    return min(share, 1.0), words + (f", {metric} {_number(score)}" if score is not None else "")
-
-
-def _tail(job: SweepJob) -> list[dict[str, Any]]:
-    """The last lines of the history; one that is being written, or was cut, is left out."""
-    try:
-        with open_regular(job.folder / HISTORY, LARGEST_HISTORY) as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - TAIL))
-            texts = file.read().splitlines()
-    except OSError:
-        return []
-    found = []
-    for text in texts:
-        try:
-            found.append(read_json(text))
-        except ValueError:
-            continue
-    return [line for line in found if check_line(line, whole=False) is None]
-
-
-def _work(job: SweepJob) -> float:
-    steps = job.task.training.get("max_steps", -1) or -1
-    return float(steps if steps > 0 else job.task.training.num_train_epochs)
-
-
-def _number(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, int | float) and math.isfinite(value) else "nan"

@@ -22,11 +22,12 @@ from src.runs.record import score, write_json
 from src.sweep.compose import Composer
 from src.sweep.folder_names import job_name
 from src.sweep.job import BY_ANOTHER, STOP, Outcome, SweepJob, identify, read_record
+from src.sweep.jobs_file import write_jobs
 from src.sweep.outcome import print_summary
 from src.sweep.progress import shown
 from src.utils import resume_hint as resume
 from src.utils.errors import UserError
-from src.utils.places import UnwritableError
+from src.utils.places import UnwritableError, make_folder
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +124,7 @@ def run_sweep(jobs: list[SweepJob], launcher: Launcher, folder: Path, settings: 
     if outcomes:
         log.info("%d of %d jobs are done already: skipped", len(outcomes), len(jobs))
     (folder / STOP).unlink(missing_ok=True)
+    write_jobs(folder, jobs)
     try:
         with shown(jobs, todo):
             _run_all(todo, launcher, outcomes, settings)
@@ -155,6 +157,9 @@ def finish(jobs: list[SweepJob], launcher: Launcher, settings: DictConfig) -> di
     """Run those jobs that are not done; every job's outcome by its name."""
     outcomes = {job.name: _seen(job) for job in jobs if job.state() == "done"}
     todo = [job for job in jobs if job.name not in outcomes]
+    if todo:
+        make_folder(todo[0].folder.parent)
+        write_jobs(todo[0].folder.parent, jobs)
     with shown(jobs, todo):
         _run_all(todo, launcher, outcomes, settings)
     for job in todo:

@@ -29,6 +29,8 @@ MISTAKES = {
     "compare": ["/nowhere"],
     "audit": ["/nowhere"],
     "predict": ["/nowhere", "--text", "a"],
+    "verify": ["/nowhere"],
+    "status": ["/nowhere"],
     "merge": ["/nowhere", "--out", "/nowhere/out"],
     "export": ["/nowhere", "--out", "/nowhere/out"],
     "analyze": ["/nowhere", "--out", "/nowhere/out"],
