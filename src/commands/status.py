@@ -1,4 +1,4 @@
-"""``python -m src status [FOLDER]``: its arguments, and drawing it again and again."""
+"""``python -m src status [FOLDER]``: what of a sweep runs, is done or failed, and when it will end."""
 
 import argparse
 import time

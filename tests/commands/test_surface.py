@@ -36,7 +36,6 @@ MISTAKES = {
     "analyze": ["/nowhere", "--out", "/nowhere/out"],
     "bench": ["--methods", "nope"],
     "doctor": ["--nosuch"],
-    "verify": ["/nowhere"],
     "recover": ["--rank", "0"],
     "list": ["nope"],
 }
