@@ -99,3 +99,15 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         return done[overrides]
 
     return train
+
+
+class Stateless:
+    """A run of which a checkpoint holds nothing, or what is given."""
+
+    def __init__(self, state: dict | None = None) -> None:
+        self.state = state or {}
+
+    def state_dict(self) -> dict:
+        return self.state
+
+    def load_state_dict(self, state: dict | None) -> None: ...

@@ -68,7 +68,7 @@ def changed(base: DictConfig, word: str) -> DictConfig:
 
 def outcome(base: DictConfig, word: str, folder: Path) -> str:
     """``refused``, with its one message, or ``runs``; anything else is raised."""
-    from src.training.fit import prepare
+    from src.training.job import prepare
 
     class Record:
         def update(self, **fields: Any) -> None: ...

@@ -25,7 +25,7 @@ from src.training.checkpoint import Checkpoints
 from src.training.run import run_job
 from src.utils.errors import UserError
 from src.utils.paths import CONF, ROOT
-from tests.conftest import NANO, compose_config
+from tests.conftest import NANO, Stateless, compose_config
 from tests.hostile import SECRET, Attack, Run, attacks, harmless_run, make
 from tests.models.facts import FACTS
 
@@ -163,7 +163,7 @@ def of_name(name: str) -> Attack:
 
 def test_a_pickled_checkpoint_is_none(hostile):
     run = hostile(of_name("pickled_checkpoint"))
-    checkpoints = Checkpoints(run.folder, "epoch", {}, dict, lambda state: None)
+    checkpoints = Checkpoints(run.folder, "epoch", {}, Stateless())
     trainer: Any = SimpleNamespace(args=SimpleNamespace(should_save=True, world_size=1))
     assert checkpoints.load(trainer) is None and not run.canary.exists()
 

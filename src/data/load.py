@@ -23,6 +23,8 @@ from src.utils.errors import UserError
 
 log = logging.getLogger(__name__)
 
+HOLDOUT = "holdout"
+
 
 @dataclass(frozen=True)
 class TaskData:
@@ -35,6 +37,17 @@ class TaskData:
     task: Task
     splits: dict[str, Dataset]
     fingerprint: str
+
+    @property
+    def evaluated(self) -> list[str]:
+        """The splits that are scored: the rows held out, if any were, and the evaluation splits."""
+        return [split for split in (HOLDOUT, *self.task.evaluation_splits) if split in self.splits]
+
+    def texts(self) -> list[str]:
+        """The training texts, a pair as one."""
+        rows = self.splits["train"]
+        pairs = rows["text_pair"] if "text_pair" in rows.column_names else [""] * len(rows)
+        return [f"{text} {pair}".strip() for text, pair in zip(rows["text"], pairs, strict=True)]
 
 
 def load_data(cfg: Mapping[str, Any] | DictConfig, *, holdout: bool) -> TaskData:
@@ -79,10 +92,10 @@ def _load(config: str, holdout: bool) -> TaskData:
     for split in task.evaluation_splits:
         splits[split] = subset(splits[split], cfg.get("max_eval_samples"))
     if holdout:
-        splits["train"], splits["holdout"] = split_off(
+        splits["train"], splits[HOLDOUT] = split_off(
             splits["train"], cfg["holdout_fraction"], cfg["holdout_max"], task.space.kind.strata
         )
-        needed.append("holdout")
+        needed.append(HOLDOUT)
     digest = hashlib.sha256(repr([(split, fingerprint(splits[split])) for split in needed]).encode())
     return TaskData(task, splits, digest.hexdigest())
 

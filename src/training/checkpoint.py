@@ -6,9 +6,9 @@ place in the batches, the score so far. On one CPU a continued run therefore end
 
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from src.utils.errors import in_short
 from src.utils.sealed import DamagedError, read_sealed, write_sealed
 
 if TYPE_CHECKING:
-    from src.training.trainer import VerdictTrainer
+    from src.training.resume import ResumableTrainer
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,16 @@ STATE = {
 }  # fmt: skip
 
 
+class Stateful(Protocol):
+    """What a checkpoint holds the state of."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain values and tensors; ``model`` are those that are trained."""
+
+    def load_state_dict(self, state: dict[str, Any] | None) -> None:
+        """Called before training; with None where it starts at its beginning."""
+
+
 class Checkpoints:
     """Where a run's checkpoint is kept, and what of the run (besides the Trainer's own state) goes into it.
 
@@ -41,8 +51,7 @@ class Checkpoints:
         folder: the run's folder.
         every: ``epoch``, a number of steps, or ``never``; a signal saves one in any case.
         identity: of the run; a checkpoint of another is not continued.
-        collect: gives the run's state, plain values and tensors.
-        restore: takes it back before training; None where training starts at its beginning.
+        run: whose state goes into it.
     """
 
     def __init__(
@@ -50,11 +59,10 @@ class Checkpoints:
         folder: Path,
         every: str | int,
         identity: dict[str, Any],
-        collect: Callable[[], dict[str, Any]],
-        restore: Callable[[dict[str, Any] | None], None],
+        run: Stateful,
     ) -> None:
         self.path, self.every, self.identity = folder / CHECKPOINT, every, identity
-        self.collect, self.restore = collect, restore
+        self.run = run
         self.possible = not (lost := missing(RESUME))
         if lost:
             log.warning(
@@ -62,7 +70,7 @@ class Checkpoints:
                 transformers.__version__, ", ".join(lost),
             )  # fmt: skip
 
-    def save(self, trainer: "VerdictTrainer", pending: bool) -> None:
+    def save(self, trainer: "ResumableTrainer", pending: bool) -> None:
         """Write the checkpoint, whole or not at all. Every process of a distributed run has to call this."""
         rng = [rng_state()]
         rng = gather_object(rng) if trainer.args.world_size > 1 else rng
@@ -71,12 +79,12 @@ class Checkpoints:
         state = trainer.training_state() | {
             "rng": rng,
             "identity": self.identity,
-            "run": self.collect(),
+            "run": self.run.state_dict(),
             "evaluation_pending": pending,
         }
         write_sealed(self.path, lambda file: torch.save(state, file))
 
-    def load(self, trainer: "VerdictTrainer") -> dict[str, Any] | None:
+    def load(self, trainer: "ResumableTrainer") -> dict[str, Any] | None:
         """The checkpoint of this very run, or None. One that is damaged or another's counts as none, with one line."""
         if not self.possible:
             return None
@@ -103,7 +111,7 @@ class Checkpoints:
             raise DamagedError("it holds no state of a training, or one of another version")
         if state["identity"] != self.identity:
             raise DamagedError("it is of another config, data, backbone or code")
-        own, saved = self.collect()["model"], state["run"].get("model")
+        own, saved = self.run.state_dict()["model"], state["run"].get("model")
         if not isinstance(saved, dict) or _shapes(own) != _shapes(saved):
             raise DamagedError("its tensors are not this model's")
         return state
@@ -116,7 +124,7 @@ def _shapes(tensors: Mapping[str, Any]) -> dict[str, Any]:
 class CheckpointCallback(TrainerCallback):
     """When the Trainer saves: every epoch or N steps, and before a signal ends the run."""
 
-    def __init__(self, trainer: "VerdictTrainer", every: str | int) -> None:
+    def __init__(self, trainer: "ResumableTrainer", every: str | int) -> None:
         self.trainer, self.every = trainer, every
         # Processes that stop at different steps would wait for each other for ever.
         self.stops = trainer.args.world_size == 1

@@ -5,11 +5,11 @@ from typing import Any, Literal
 
 import torch
 
+from src.data.load import HOLDOUT
 from src.metrics.names import greater_is_better
-from src.training.trainer import Evaluation
+from src.training.evaluation import Evaluation
 
 Selection = Literal["holdout", "best", "last"]
-HOLDOUT = "holdout"
 
 
 class Selector:
@@ -44,8 +44,8 @@ class Selector:
             self.selected = evaluation
         return new
 
-    def state(self) -> dict[str, Any]:
-        """All that ``load_state`` needs, in plain values and tensors."""
+    def state_dict(self) -> dict[str, Any]:
+        """All that ``load_state_dict`` needs, in plain values and tensors."""
         kept = [self.last, self.best, self.selected]
         different = [e for i, e in enumerate(kept) if e is not None and not any(e is other for other in kept[:i])]
         return {
@@ -62,8 +62,8 @@ class Selector:
             "kept": [None if e is None else next(i for i, other in enumerate(different) if other is e) for e in kept],
         }
 
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from what ``state`` gave."""
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what ``state_dict`` gave."""
         evaluations = [
             Evaluation(
                 epoch=e["epoch"],

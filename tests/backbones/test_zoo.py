@@ -13,9 +13,11 @@ from transformers import DataCollatorWithPadding, TrainingArguments
 from src.models.classifier import Classifier, build_classifier
 from src.models.meta_model import adapter_size, load_skeleton
 from src.training.checkpoint import Checkpoints
-from src.training.trainer import Evaluation, VerdictTrainer
+from src.training.evaluation import Evaluation
+from src.training.trainer import VerdictTrainer
 from src.utils.errors import UserError
 from tests.backbones import zoo
+from tests.conftest import Stateless
 
 LORA = {"_target_": "src.models.lora.LoRALinear", "r": 2, "alpha": 4.0, "target_modules": "all-linear"}
 METHODS: dict[str, dict[str, Any]] = {
@@ -63,7 +65,7 @@ def evaluate(classifier: Classifier, folder: Path) -> np.ndarray:
         adaptation=classifier.adaptation,
         on_evaluation=found.append,
         on_log=lambda line: None,
-        checkpoints=Checkpoints(folder, "never", {}, dict, lambda state: None),
+        checkpoints=Checkpoints(folder, "never", {}, Stateless()),
         train_dataset=rows,
         eval_dataset={"validation": rows},
         data_collator=DataCollatorWithPadding(tokenizer),

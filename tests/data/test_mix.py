@@ -12,7 +12,7 @@ from src.cli import ROOT
 from src.config import validate
 from src.config.task_records import task_records
 from src.data.load import load_data
-from src.data.mixed import encode_mix, load_mix, quotas, with_means
+from src.data.mix import load_mix, quotas
 from src.utils.errors import UserError
 from tests.conftest import NANO, compose_config
 
@@ -43,7 +43,7 @@ def test_rows_carry_their_task_and_keep_their_labels():
 
     tokenizer = load_backbone({"name": "nano", "path": "assets/nano"}, label_names=("0", "1"), seed=0).tokenizer
     data = load_mix(mixed(), holdout=True)
-    rows = encode_mix(data, tokenizer, 64)
+    rows = data.encode(tokenizer, 64)
     assert set(rows) == {"train"} | set(data.split_tasks())
     assert set(data.split_tasks()) == {f"{name}/{split}" for name in data.parts for split in ("holdout", "validation")}
     train = rows["train"]
@@ -78,12 +78,12 @@ def test_the_mean_is_that_of_the_primary_metrics():
         "synth_entailment/validation": {"accuracy": 0.5, "loss": 1.0},
         "synth_similarity/validation": {"pearson": 0.1, "spearmanr": 0.9, "loss": 2.0},
     }
-    found = with_means(metrics, data.split_tasks())
+    found = data.with_means(metrics)
     assert found["validation"]["mean"] == pytest.approx(0.3) and "holdout" not in found
     assert found["validation"]["synth_similarity/spearmanr"] == 0.9
     assert {split: found[split] for split in metrics} == metrics
     metrics["synth_similarity/validation"]["pearson"] = math.nan
-    assert math.isnan(with_means(metrics, data.split_tasks())["validation"]["mean"])
+    assert math.isnan(data.with_means(metrics)["validation"]["mean"])
 
 
 @pytest.mark.parametrize(

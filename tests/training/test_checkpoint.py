@@ -15,7 +15,7 @@ from src.training.checkpoint import Checkpoints, rng_state, set_rng_state
 from src.training.run import run_job
 from src.training.trainer import VerdictTrainer
 from src.utils.sealed import HEADER, MARK, read_sealed
-from tests.conftest import NANO, compose_config
+from tests.conftest import NANO, Stateless, compose_config
 from tests.training.test_runs import history, record
 
 DROPOUT = ["model.lora.dropout=0.1", "data.max_train_samples=50", "data.max_eval_samples=16"]  # 3 steps an epoch
@@ -133,7 +133,7 @@ def test_a_damaged_or_foreign_checkpoint_counts_as_none(tmp_path, monkeypatch, c
     state = torch.load(read_sealed(path), weights_only=True)
     assert state.keys() == checkpoint.STATE
     model = {"model": {name: torch.empty_like(tensor) for name, tensor in state["run"]["model"].items()}}
-    checkpoints = Checkpoints(tmp_path, 1, identity, lambda: model, lambda state: None)
+    checkpoints = Checkpoints(tmp_path, 1, identity, Stateless(model))
     caplog.clear()
     assert checkpoints._read()["identity"] == identity and not caplog.messages
     dice = random.Random(0)

@@ -13,7 +13,7 @@ from src.__main__ import main
 from src.backbones.heads import TaskHeads
 from src.cli import CONF
 from src.config import validate
-from src.data.mixed import encode_mix, load_mix
+from src.data.mix import load_mix
 from src.models.classifier import load_classifier
 from src.tasks import label_space
 from src.training.sampler import QuotaSampler
@@ -110,7 +110,7 @@ def test_every_method_trains_and_reloads_with_all_heads(train, model):
     from omegaconf import OmegaConf
 
     data = load_mix(OmegaConf.to_container(cfg, resolve=True)["data"], holdout=True)
-    rows = encode_mix(data, classifier.backbone.tokenizer, cfg.data.max_length)
+    rows = data.encode(classifier.backbone.tokenizer, cfg.data.max_length)
     table = pq.read_table(folder / "predictions.parquet").to_pylist()
     assert {row["split"] for row in table} == {"synth_entailment/validation", "synth_similarity/validation"}
     for split, width in (("synth_entailment/validation", 3), ("synth_similarity/validation", 1)):

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from src.training.evaluation import Evaluation
 from src.training.selection import Selector
-from src.training.trainer import Evaluation
 
 
 def follow(selection: str, dev: list[float], holdout: list[float], metric: str = "accuracy") -> Selector:

@@ -1,0 +1,94 @@
+"""What a run needs, loaded and checked: settings, data, model, rows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+from transformers import TrainingArguments
+
+from src.data.load import HOLDOUT
+from src.data.mix import Mix, load_mix
+from src.data.task import Task
+from src.models.classifier import Classifier, build_classifier
+from src.models.warm_start import start_from
+from src.runs.record import Record
+from src.tasks.table import check_smoothing
+from src.training.arguments import training_arguments
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything a run needs.
+
+    Attributes:
+        config: the run's, as plain containers.
+        args: the Trainer's settings.
+        data: the tasks.
+        classifier: the adapted model.
+        train_rows: tokenised, of all tasks.
+        evaluation_rows: of every split that is evaluated; the longest first, so that batches of similar lengths waste
+            no padding and the largest comes first: memory fails early.
+        split_tasks: the task of each of these splits.
+    """
+
+    config: dict[str, Any]
+    args: TrainingArguments
+    data: Mix
+    classifier: Classifier
+    train_rows: Dataset
+    evaluation_rows: dict[str, Dataset]
+    split_tasks: dict[str, Task]
+
+    @property
+    def reported(self) -> dict[str, Task]:
+        """The splits whose predictions are kept."""
+        return {split: task for split, task in self.split_tasks.items() if split.rpartition("/")[2] != HOLDOUT}
+
+    @property
+    def scored(self) -> dict[str, Task]:
+        """The splits that the primary metric is of: of every task the first."""
+        return {
+            split: task
+            for split, task in self.split_tasks.items()
+            if split.rpartition("/")[2] == task.evaluation_splits[0]
+        }
+
+    def probe(self, collator: Any) -> dict[str, Tensor]:
+        """The first rows of each scored split as one batch, without labels."""
+        splits, size = [self.evaluation_rows[split] for split in self.scored], self.args.per_device_eval_batch_size
+        columns = [name for name in splits[0].column_names if name not in ("idx", "length", *self.data.label_columns)]
+        rows = [row for own in splits for row in own.select_columns(columns).take(min(size, len(own)))]
+        return dict(collator(rows))
+
+
+def prepare(cfg: DictConfig, record: Record) -> Job:
+    """Load data and model; what is cheap to check comes first.
+
+    Raises:
+        UserError: on a mistake that only data or model reveal.
+    """
+    config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    args = training_arguments(config["training"], record.folder, config["seed"])
+    data = load_mix(cfg.data, holdout=config["training"]["selection"] == "holdout")
+    for name, space in data.spaces.items():  # known only now where the labels themselves decide it
+        check_smoothing(args.label_smoothing_factor, name, space.kind)
+    classifier = build_classifier(
+        config["model"],
+        config["backbone"],
+        seed=config["seed"],
+        training_texts=data.texts,
+        tasks=data.spaces,
+    )
+    if start := start_from(classifier, config.get("init_from")):
+        record.update(init_from=start)
+    rows = data.encode(classifier.backbone.tokenizer, config["data"]["max_length"])
+    train = rows.pop("train")
+    evaluated = {split: _longest_first(own) for split, own in rows.items()}
+    return Job(config, args, data, classifier, train, evaluated, data.split_tasks())
+
+
+def _longest_first(rows: Dataset) -> Dataset:
+    return rows.select(np.argsort(-np.asarray(rows["length"][:]), kind="stable"))
