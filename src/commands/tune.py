@@ -12,6 +12,7 @@ runs are reported on the dev set. The same command with the same sweep.dir= goes
 
   tune.trials=20     trials per method
   tune.seeds=5       fresh seeds for each winner
+  tune.repeats=1     independent tunings of each method; from 4 on the verdict is on the methods, not on settings
   tune.sampler=      random (default) | tpe
   tune.pruner=       none (default) | asha | median
   sweep.dir=FOLDER   where everything goes

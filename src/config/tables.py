@@ -25,6 +25,7 @@ RULES: dict[str, dict[str, str]] = {
     "tune": {
         "trials": "int >= 1",
         "seeds": "int >= 1",
+        "repeats": "int >= 1",
         "sampler": "random | tpe",
         "pruner": "none | asha | median",
         "batch": "int >= 1",
@@ -82,6 +83,7 @@ CEILINGS = {
     "data.max_length": 2**20,
     "tune.trials": 100_000,
     "tune.seeds": 10_000,
+    "tune.repeats": 1_000,
     "tune.batch": 100_000,
     "training.num_train_epochs": 100_000,
     "training.max_steps": 10**9,

@@ -5,7 +5,7 @@ import math
 import re
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +40,43 @@ class Arm:
         overrides: that make the arm, ``model=roberta_lora`` among them.
         config: as they compose it.
         storage: of the studies.
+        repeat: which of its independent tunings this is, from 0; each has draws and seeds of its own.
     """
 
     name: str
     overrides: list[str]
     config: DictConfig
     storage: str
+    repeat: int = 0
+
+    @property
+    def method(self) -> str:
+        """The name that all its repeats share."""
+        return self.name.removesuffix(_suffix(self.repeat))
+
+    @property
+    def task(self) -> tuple[str, str]:
+        """What it is tuned on, and the metric."""
+        return self.config.data.name, self.metric
+
+    @property
+    def _seed(self) -> int:
+        """Of its trials; the fresh seeds of its winner follow it, and then come those of the next repeat."""
+        return self.config.seed + self.repeat * (self.config.tune.seeds + 1)
+
+    @property
+    def fresh_seeds(self) -> list[int]:
+        """Seeds for the winner's runs that no trial has had."""
+        return [self._seed + 1 + number for number in range(self.config.tune.seeds)]
+
+    @property
+    def exchangeable(self) -> str | None:
+        """Why its trials are not independent draws; None if they are."""
+        if self.config.tune.sampler != "random":
+            return f"trials of tune.sampler={self.config.tune.sampler} build on each other"
+        if self.config.tune.pruner != "none":
+            return f"tune.pruner={self.config.tune.pruner} ends trials early"
+        return None
 
     @property
     def space(self) -> dict[str, BaseDistribution]:
@@ -98,7 +129,8 @@ class Arm:
         if (pruner := self.config.tune.pruner) != "none":
             fields = f"storage:'{self.storage}',study:'{self.name}',trial:{trial.number},pruner:{pruner}"
             watch = [f"watch={{_target_:src.training.watch.Watch,{fields}}}"]
-        return [*self.overrides, *self.chosen(trial), *watch]
+        seed = [f"seed={self._seed}"] if self.repeat else []
+        return [*self.overrides, *self.chosen(trial), *seed, *watch]
 
     def chosen(self, trial: FrozenTrial) -> list[str]:
         """The overrides that set what the trial drew."""
@@ -145,6 +177,19 @@ class Arm:
         known = [score for score in seen if score is not None]
         worst = (max if self.lower_is_better else min)(known, default=math.nan)
         return [worst if score is None else score for score in seen]
+
+
+def repeated(arms: Sequence[Arm]) -> list[Arm]:
+    """The arms, each as often as ``tune.repeats`` says, the repeats of one arm side by side."""
+    return [
+        replace(arm, name=f"{arm.name}{_suffix(repeat)}", repeat=repeat)
+        for arm in arms
+        for repeat in range(arm.config.tune.repeats)
+    ]
+
+
+def _suffix(repeat: int) -> str:
+    return f"_repeat{repeat + 1}" if repeat else ""
 
 
 def _score(trial: FrozenTrial) -> float | None:

@@ -1,32 +1,25 @@
 """Tune every arm, retrain the winners with fresh seeds, and leave what a reader needs to judge it."""
 
 import logging
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import optuna
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
-from rich.console import Console
 
 from src.compare.after_sweep import after_sweep
-from src.runs.record import write_json
 from src.sweep.compose import Composer, task_config
 from src.sweep.sweep import check_jobs, finish, make_jobs, raise_unless_finished
-from src.tune.arm import Arm, check_arms, name_arms
-from src.tune.expected import expected_best
-from src.tune.figure import plot_expected_best
-from src.tune.space import edges
-from src.tune.winner import check_writable, write_winner
+from src.tune.arm import Arm, check_arms, name_arms, repeated
+from src.tune.summary import RUNS, TRIALS, say_summary, write_summary, write_winners
+from src.tune.trials import trial_scores
+from src.tune.verdicts import verdicts
+from src.tune.winner import check_writable
 from src.utils.database import SQLITE, database
 from src.utils.errors import UserError
-from src.utils.rich_text import Text
 
 log = logging.getLogger(__name__)
-
-TRIALS, RUNS, SUMMARY, PLOT = "trials", "runs", "tune.json", "expected_best"
 
 
 def tune(batch: Sequence[Sequence[str]], compose: Composer, launcher: Launcher, folder: Path, cfg: DictConfig) -> None:
@@ -55,20 +48,28 @@ def _tune(
     configs = [compose(overrides) for overrides in batch]
     check_jobs(batch, [task_config(config) for config in configs])
     names = name_arms(batch, configs)
-    arms = [Arm(name, list(o), config, storage) for name, o, config in zip(names, batch, configs, strict=True)]
+    arms = repeated(
+        [Arm(name, list(o), config, storage) for name, o, config in zip(names, batch, configs, strict=True)]
+    )
     check_arms(arms, folder)
     for arm in arms:
         check_writable(arm.overrides, arm.config, compose)
     while _run_trials(arms, compose, launcher, folder, cfg):
         pass
     winners = {arm.name: arm.winner() for arm in arms}
-    _write(arms, winners, compose, folder)
-    seeds = [cfg.seed + 1 + number for number in range(cfg.tune.seeds)]
-    final = [[*arm.overrides, *arm.chosen(winners[arm.name]), f"seed={seed}"] for arm in arms for seed in seeds]
-    jobs = make_jobs(final, compose, folder / RUNS)
+    scores = {arm.name: None if arm.exchangeable else trial_scores(arm, folder / TRIALS) for arm in arms}
+    write_winners(arms, winners, compose, folder)
+    write_summary(arms, winners, scores, {}, folder)
+    final = {
+        arm.name: [[*arm.overrides, *arm.chosen(winners[arm.name]), f"seed={seed}"] for seed in arm.fresh_seeds]
+        for arm in arms
+    }
+    jobs = make_jobs([overrides for own in final.values() for overrides in own], compose, folder / RUNS)
     outcomes = finish(jobs, launcher, cfg.sweep)
     after_sweep(folder / RUNS)
-    _say(arms, winners, folder)
+    found = verdicts(arms, scores, {name: make_jobs(own, compose, folder / RUNS) for name, own in final.items()})
+    write_summary(arms, winners, scores, found, folder)
+    say_summary(arms, winners, found, folder)
     failed = [job.name for job in jobs if outcomes[job.name].status == "failed"]
     if failed:
         raise UserError(f"{len(failed)} of the winners' {len(jobs)} runs failed: {', '.join(failed)}")
@@ -94,49 +95,3 @@ def _run_trials(arms: Sequence[Arm], compose: Composer, launcher: Launcher, fold
         reasons = (reason for key in jobs if (reason := outcomes[jobs[key].name].reason))
         raise UserError(f"none of {len(waiting)} trials came to its end: {next(reasons, 'their records say no more')}")
     return True
-
-
-def _write(arms: Sequence[Arm], winners: dict[str, Any], compose: Composer, folder: Path) -> None:
-    body: dict[str, dict[str, Any]] = {}
-    for arm in arms:
-        winner = winners[arm.name]
-        scores = arm.scores()
-        body[arm.name] = {
-            "metric": arm.metric,
-            "winner": {"params": winner.params, "holdout": winner.value, "folder": winner.user_attrs.get("folder")},
-            "on_the_edge": edges(winner.params, arm.space),
-            "expected_best": expected_best(scores, arm.lower_is_better),
-            "trials": [
-                {"number": t.number, "state": t.state.name, "params": t.params, "holdout": t.value,
-                 "folder": t.user_attrs.get("folder")} for t in arm.trials()
-            ],
-        }  # fmt: skip
-        write_winner(
-            compose([*arm.overrides, *arm.chosen(winner)]),
-            compose,
-            folder / "conf" / "experiment" / f"{arm.name}.yaml",
-            f"The best of {len(arm.trials())} trials: held-out {arm.metric} {winner.value:.4f}.",
-            tuned=winner.params,
-        )
-    write_json(folder / SUMMARY, body)
-    curves: dict[tuple[str, str], dict[str, list[float]]] = {}
-    for arm in arms:
-        task = curves.setdefault((arm.config.data.name, arm.metric), {})
-        task[arm.name.removeprefix(f"{arm.config.data.name}_")] = body[arm.name]["expected_best"]
-    plot_expected_best(curves, folder / PLOT)
-
-
-def _say(arms: Sequence[Arm], winners: dict[str, Any], folder: Path) -> None:
-    console = Console()
-    for arm in arms:
-        winner = winners[arm.name]
-        states = [trial.state.name.lower() for trial in arm.trials()]
-        counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
-        chosen = " ".join(arm.chosen(winner))
-        console.print(Text(f"{arm.name}: {counts}; best held-out {arm.metric} {winner.value:.4f} with {chosen}"))
-        for warning in edges(winner.params, arm.space):
-            console.print(Text(f"  take care: {warning}"))
-    console.print(Text(f"Tuned in {folder}: {RUNS}/ (winners), {TRIALS}/, {SUMMARY}, {PLOT}.png, conf/experiment/"))
-    for arm in arms:
-        command = f"python main.py --config-dir {shlex.quote(str(folder / 'conf'))} experiment={arm.name}"
-        console.print(Text(command), soft_wrap=True)

@@ -1,6 +1,5 @@
 """Search spaces, the warning at their edges, and the curve of the expected best."""
 
-import itertools
 import math
 
 import pytest
@@ -8,7 +7,6 @@ from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from src.cli import CONF
-from src.tune.expected import expected_best
 from src.tune.space import as_overrides, edges, make_space
 from src.utils.errors import UserError
 from tests.conftest import compose_config
@@ -63,12 +61,3 @@ def test_the_edge():
     assert edges({"rate": 1e-3, "r": 8}, space) == []
     assert "rate=0.000105 lies on the edge of what was searched (0.0001 to 0.01)" in edges({"rate": 1.05e-4}, space)[0]
     assert "r=16" in edges({"r": 16}, space)[0] and "r=4" in edges({"r": 4}, space)[0]
-
-
-@pytest.mark.parametrize("lower", [False, True])
-def test_the_expected_best_is_the_mean_over_every_possible_draw(lower):
-    scores = [0.7, 0.2, 0.9, 0.9]
-    best = min if lower else max
-    for n, found in enumerate(expected_best(scores, lower), start=1):
-        draws = list(itertools.product(scores, repeat=n))
-        assert found == pytest.approx(sum(map(best, draws)) / len(draws))
