@@ -49,7 +49,8 @@ def main() -> None:
 
     import src.config.resolvers  # noqa: F401  the resolvers
     from src.backbones.load import locate
-    from src.runs.record import environment, write_json
+    from src.runs.environment import environment
+    from src.runs.record import write_json
     from src.training.arguments import cpu_computes_bf16
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -15,9 +15,9 @@ from omegaconf import DictConfig, OmegaConf
 import main
 from src.cli import ROOT, run_app
 from src.commands import run as alone
-from src.runs.claim import CONTENT
 from src.runs.holder import Holder
 from src.runs.identity import identity, relevant
+from src.runs.layout import CONTENT
 from src.runs.lock import owner
 from src.utils.errors import UserError
 from src.utils.fence import mine

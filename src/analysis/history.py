@@ -1,16 +1,19 @@
 """What ``history.jsonl`` tells over the course of a training."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from src.runs.reading import Run, read_history
+from src.runs.history_reading import read_history
+from src.runs.reading import Run
 
 
-def diagnostics(runs: dict[str, Run]) -> list[dict[str, Any]]:
+def diagnostics(runs: Mapping[str, Run]) -> list[dict[str, Any]]:
     """The diagnostics of each run that logged any: per quantity its values, beside steps and epochs."""
     found = []
     for label, run in runs.items():
-        lines = [line for line in read_history(run.folder, strict=True) if line.get("event") == "diagnostics"]
+        lines = [line for line in read_history(run.folder, strict=True) if line.event == "diagnostics"]
         if lines:
-            names = sorted({name for line in lines for name in line} - {"event", "step", "epoch"})
-            found.append({"run": label} | {key: [line.get(key) for line in lines] for key in ("step", "epoch", *names)})
+            when = {"step": [line.step for line in lines], "epoch": [line.epoch for line in lines]}
+            names = sorted({name for line in lines for name in line.values})
+            found.append({"run": label, **when} | {name: [line.values.get(name) for line in lines] for name in names})
     return found

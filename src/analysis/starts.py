@@ -5,16 +5,17 @@ the best of the learning rates that it was run with, picked on held-out rows whe
 decide the matter. The targets are what every one of these runs reaches, unless they are given.
 """
 
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from src.analysis.history import read_history
 from src.compare.grouping import held_fixed
 from src.compare.settings import settings_of
 from src.config.methods import hyperparameters
 from src.metrics.names import greater_is_better
+from src.runs.history_reading import Line, read_history
 from src.runs.reading import Run
 from src.training.selection import HOLDOUT
 
@@ -36,7 +37,7 @@ def starts(runs: Sequence[Run], loss: float | None = None, score: float | None =
     """
     comparable: dict[str, dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:
-        adapter = run.record.get("adapter_config") or {}
+        adapter = run.record.adapter_config
         if "init" in adapter and _rate(run) is not None and all(_curves(run).values()):
             comparable[_all_but_start(run)][str(adapter["init"])].append(run)
     found = [
@@ -48,20 +49,17 @@ def starts(runs: Sequence[Run], loss: float | None = None, score: float | None =
 
 
 def _all_but_start(run: Run) -> str:
-    adapter = {key: value for key, value in hyperparameters(run.record["adapter_config"]).items() if key != "init"}
+    adapter = {key: value for key, value in hyperparameters(run.record.adapter_config).items() if key != "init"}
     training = {key: value for key, value in settings_of(run).items() if not key.startswith("model.")}
     training.pop("training.learning_rate", None)
     return repr((held_fixed(run), adapter, sorted(training.items())))
 
 
 def _comparison(arms: dict[str, list[Run]], loss: float | None, score: float | None) -> dict[str, Any]:
-    metric = next(iter(arms.values()))[0].record["primary_metric"]["name"]
+    metric = next(iter(arms.values()))[0].record.primary_metric.name
     sign = 1 if greater_is_better(metric) else -1
     rated = {init: _by_rate(runs) for init, runs in sorted(arms.items())}
-    best = {
-        init: max(rates, key=lambda rate, rates=rates: sign * statistics.mean(map(_picking_score, rates[rate])))  # type: ignore[misc]
-        for init, rates in rated.items()
-    }
+    best = {init: _best_rate(rates, sign) for init, rates in rated.items()}
     curves = {init: [_curves(run) for run in rated[init][rate]] for init, rate in best.items()}
     everyone = [curve for arm in curves.values() for curve in arm]
     if loss is None:
@@ -91,9 +89,13 @@ def _comparison(arms: dict[str, list[Run]], loss: float | None, score: float | N
 def _by_rate(runs: list[Run]) -> dict[float, list[Run]]:
     """Per learning rate, a run for every seed: of two with the same, the later one."""
     found: dict[float, dict[int, Run]] = defaultdict(dict)
-    for run in sorted(runs, key=lambda run: str(run.record.get("started"))):
+    for run in sorted(runs, key=lambda run: str(run.record.started)):
         found[_rate(run) or 0.0][run.seed] = run
     return {rate: [by_seed[seed] for seed in sorted(by_seed)] for rate, by_seed in found.items()}
+
+
+def _best_rate(runs: dict[float, list[Run]], sign: int) -> float:
+    return max(runs, key=lambda rate: sign * statistics.mean(map(_picking_score, runs[rate])))
 
 
 def _rate(run: Run) -> float | None:
@@ -102,21 +104,26 @@ def _rate(run: Run) -> float | None:
 
 
 def _picking_score(run: Run) -> float:
-    name = run.record["primary_metric"]["name"]
-    held_out = run.record["metrics"].get(HOLDOUT) or {}
-    score = held_out.get(name)
-    return float(run.record["primary_metric"]["value"] if score is None else score)
+    primary = run.record.primary_metric
+    held_out = run.record.scores(HOLDOUT).get(primary.name)
+    score = primary.value if held_out is None else held_out
+    return math.nan if score is None else float(score)
 
 
 def _curves(run: Run) -> dict[str, list[tuple[int, float]]]:
     """(step, training loss averaged over the last few logs) and (step, score on the evaluation split)."""
-    history, primary = read_history(run.folder), run.record["primary_metric"]
-    logged = [(line["step"], line.get("task_loss", line.get("loss"))) for line in history if line["event"] == "train"]
-    losses = [(step, value) for step, value in logged if isinstance(value, int | float)]
-    scored = [line for line in history if line["event"] == "eval" and line["split"] == primary.get("split")]
-    scores = [(line["step"], line[primary["name"]]) for line in scored
-              if isinstance(line.get(primary["name"]), int | float)]  # fmt: skip
-    return {"loss": moving_mean(losses, WINDOW), "score": scores}
+    history, primary = read_history(run.folder), run.record.primary_metric
+    logged = [
+        (line, "task_loss" if "task_loss" in line.values else "loss") for line in history if line.event == "train"
+    ]
+    scored = [(line, primary.name) for line in history if line.event == "eval" and line.split == primary.split]
+    return {"loss": moving_mean(_numbers(logged), WINDOW), "score": _numbers(scored)}
+
+
+def _numbers(named: Sequence[tuple[Line, str]]) -> list[tuple[int, float]]:
+    """(step, value) of those lines in which the named value is a number."""
+    found = ((line.step, line.number(name)) for line, name in named)
+    return [(step, value) for step, value in found if step is not None and value is not None]
 
 
 def moving_mean(curve: Sequence[tuple[int, float]], window: int) -> list[tuple[int, float]]:

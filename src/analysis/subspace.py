@@ -56,7 +56,7 @@ def subspaces(runs: list[RunFactors]) -> list[dict[str, Any]]:
     """One row per pair of runs on one backbone, common layer and factor: A's row spaces, B's column spaces."""
     rows = []
     for one, other in itertools.combinations(runs, 2):
-        if one.run.record.get("backbone_fingerprint") != other.run.record.get("backbone_fingerprint"):
+        if one.run.record.backbone_fingerprint != other.run.record.backbone_fingerprint:
             continue
         for layer in paired(one.trained, other.trained):
             first, second = one.trained[layer], other.trained[layer]

@@ -14,7 +14,7 @@ from src.models.adapter import AdapterLinear, LowRankAdapter
 from src.models.classifier import Classifier, load_classifier, untrained_classifier
 from src.models.inject import adapters
 from src.models.warm_start import start_from
-from src.runs.layout import ADAPTER
+from src.runs.layout import RunFolder
 from src.runs.reading import Run
 from src.utils.errors import UserError
 
@@ -71,13 +71,12 @@ class RunFactors:
     def kind(self) -> str:
         """Method, adapter and backbone: runs of one kind differ in nothing but task, seed and training."""
         record = self.run.record
-        adapter = hyperparameters(record.get("adapter_config") or {})
-        return repr((record["method"], adapter, record.get("backbone_fingerprint")))
+        return repr((record.method, hyperparameters(record.adapter_config), record.backbone_fingerprint))
 
 
 def task_name(run: Run) -> str:
     """The run's task; of a mix, all of its tasks."""
-    return "+".join(run.record.get("tasks") or [str(run.record["data"])])
+    return "+".join(run.record.tasks or [str(run.record.data)])
 
 
 def load_factors(label: str, run: Run) -> RunFactors:
@@ -86,13 +85,13 @@ def load_factors(label: str, run: Run) -> RunFactors:
     Raises:
         UserError: if the folder holds no adapter or the backbone's weights have changed.
     """
-    folder = run.folder / ADAPTER
+    folder = RunFolder(run.folder).adapter
     trained = factors_of(load_classifier(folder))
     start, unknown = {}, None
     if trained:
         classifier = untrained_classifier(folder)
         try:
-            start_from(classifier, (run.record.get("init_from") or {}).get("run"))
+            start_from(classifier, run.record.init_from.run)
             start = factors_of(classifier)
         except (UserError, OSError) as error:
             unknown = f"it started from another run, which cannot be read: {error}"

@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
 from torch import Tensor, nn
 from transformers import RobertaConfig, RobertaForSequenceClassification
 from transformers.utils import logging as transformers_logging
@@ -25,6 +24,7 @@ from src.models.classifier import Classifier, build_classifier
 from src.models.inject import match_targets
 from src.utils.errors import UserError
 from src.utils.paths import CONF, ROOT
+from src.utils.plain import plain
 
 FLOOR, PLAIN_FLOOR = "floor", "floor in plain transformers"
 LABELS = ("no", "yes")
@@ -121,7 +121,7 @@ def model_node(method: str, targets: str, overrides: Sequence[str] = ()) -> dict
             cfg = compose("config", overrides=[f"model={recorded_names().get(name, name)}", *own, *overrides])
     except HydraException as error:
         raise UserError(f"--methods {method}: {error}") from error
-    node: dict[str, Any] = OmegaConf.to_container(cfg.model, resolve=True)  # type: ignore[assignment]
+    node = plain(cfg.model)
     adapter = node["adapter"]
     if adapter and "target_modules" in adapter and "feedforward_modules" not in adapter:  # IA3 has layers of its own
         adapter["target_modules"] = TARGETS[targets]

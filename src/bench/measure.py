@@ -19,7 +19,8 @@ from src.bench.packed import measure_packed
 from src.bench.parts import SIZES, TARGETS, method_names
 from src.bench.startup import measure_data, measure_startup
 from src.bench.steps import Settings, measure_latency, measure_memory, measure_steps
-from src.runs.record import environment, jsonable
+from src.runs.environment import environment
+from src.runs.record import jsonable
 from src.training.arguments import resolve_precision
 from src.utils.errors import UserError
 from src.utils.files import write_whole

@@ -26,8 +26,8 @@ class Timing:
     low: float
     high: float
 
-    def fields(self, prefix: str = "") -> dict[str, float]:
-        return {f"{prefix}ms": self.ms, f"{prefix}ratio": self.ratio, f"{prefix}ratio_quartiles": [self.low, self.high]}  # type: ignore[dict-item]
+    def fields(self, prefix: str = "") -> dict[str, float | list[float]]:
+        return {f"{prefix}ms": self.ms, f"{prefix}ratio": self.ratio, f"{prefix}ratio_quartiles": [self.low, self.high]}
 
 
 def interleaved(

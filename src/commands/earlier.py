@@ -1,20 +1,21 @@
 """What an earlier run has left in the folder of a single run, and what is to become of it: as in a sweep."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from src.runs.identity import identity, relevant
-from src.runs.layout import RESULT
+from src.runs.layout import RunFolder
 from src.runs.lock import LockedError, owner
-from src.runs.record import score, unchecked_record
+from src.runs.reading import unchecked_record
+from src.runs.run_record import RunRecord
 from src.training.run import resolve
 from src.utils import fence
 from src.utils.errors import UserError
 from src.utils.places import what_helps
+from src.utils.plain import plain
 
 SHOWN = 5  # keys of the config that a message names at most
 
@@ -37,11 +38,11 @@ def look(cfg: DictConfig, folder: Path, again: bool = False) -> str | None:
     if not fence.mine(folder) and (holder := owner(folder)) is not None:
         raise LockedError(folder, holder)
     record, on_conflict = unchecked_record(folder), cfg.sweep.on_conflict
-    finished = record.get("status") == "ok"
-    if "status" not in record:
-        if not os.path.lexists(folder / RESULT):
+    finished, file = record.status == "ok", RunFolder(folder).result
+    if "status" not in record.content:
+        if not os.path.lexists(file):
             return None
-        said = f"{folder / RESULT} cannot be read, so nothing tells what stands there"
+        said = f"{file} cannot be read, so nothing tells what stands there"
     elif differs := _differences(record, cfg):
         said = f"{folder} holds {_state(record)} that is not the one asked for: other {', '.join(differs)}"
     elif finished and not again:
@@ -59,15 +60,12 @@ def look(cfg: DictConfig, folder: Path, again: bool = False) -> str | None:
     )
 
 
-def _differences(record: Mapping[str, Any], cfg: DictConfig) -> list[str]:
+def _differences(record: RunRecord, cfg: DictConfig) -> list[str]:
     """In which parts the record's run is another one than the config's; of the config also the first keys."""
     # A record without the key was written before the budget of its config had been worked out.
-    resolved = cfg if "budget" not in record and record.get("status") != "ok" else resolve(cfg)
-    config: dict[str, Any] = OmegaConf.to_container(resolved, resolve=True)  # type: ignore[assignment]
-    wanted, found = identity(config), record.get("identity")
-    found = found if isinstance(found, dict) else {}
-    differs = [part for part, value in wanted.items() if found.get(part) != value]
-    if "config" in differs and isinstance(before := record.get("config"), dict):
+    config = plain(cfg if "budget" not in record.content and record.status != "ok" else resolve(cfg))
+    differs = [part for part, value in identity(config).items() if record.identity.get(part) != value]
+    if "config" in differs and isinstance(before := record.content.get("config"), dict):
         ours, theirs = _leaves(relevant(config)), _leaves(before)
         keys = sorted(key for key in ours.keys() | theirs.keys() if repr(ours.get(key)) != repr(theirs.get(key)))
         # What instantiates a method repeats its own node.
@@ -87,14 +85,14 @@ def _leaves(node: Any, prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def _state(record: Mapping[str, Any]) -> str:
-    if record.get("imported_from"):
+def _state(record: RunRecord) -> str:
+    if record.imported_from:
         return "an imported run"
     words = {"ok": "a finished run", "failed": "a failed run", "interrupted": "an interrupted run"}
-    return words.get(str(record["status"]), "an unfinished run")
+    return words.get(str(record.status), "an unfinished run")
 
 
-def _score(record: Mapping[str, Any]) -> str:
-    if (value := score(record)) is None:
+def _score(record: RunRecord) -> str:
+    if (value := record.score) is None:
         return "it has no score"
-    return f"{record['primary_metric'].get('name')} {value:.4f} on {record['primary_metric'].get('split')}"
+    return f"{record.primary_metric.name} {value:.4f} on {record.primary_metric.split}"

@@ -16,10 +16,9 @@ from src.cli import HiddenByHydraError, answered, at_failure
 from src.commands.earlier import look
 from src.runs.before import Before
 from src.runs.checked import check_job
-from src.runs.claim import HYDRA, claimed, refuse_places, refuse_strangers
-from src.runs.layout import RESULT
-from src.runs.lock import PREFIX
-from src.runs.record import score, unchecked_record
+from src.runs.claim import claimed, refuse_places, refuse_strangers
+from src.runs.layout import HYDRA, RunFolder
+from src.runs.reading import unchecked_record
 from src.training.run import run_job
 from src.utils import fence
 from src.utils import resume_hint as resume
@@ -28,8 +27,6 @@ from src.utils.files import write_whole
 from src.utils.places import UnwritableError, note_output
 from src.utils.redact import hide
 from src.utils.terminal import say
-
-LOGS, LOCKS = "*.log", f"{PREFIX}*"
 
 # By the run's folder, from before Hydra's first byte until the job begins: how it was, and the lock that is held.
 _claims: dict[Path, tuple["Before", ExitStack]] = {}
@@ -131,13 +128,13 @@ def run_alone(cfg: DictConfig, folder: str | Path) -> float:
     again = any(word.startswith("--e") for word in sys.argv)  # --experimental-rerun, which argparse lets be shortened
     if folder not in _claims and (done := claim(cfg, folder, again=again)) is not None:
         say(done)
-        return math.nan if (value := score(unchecked_record(folder))) is None else value
+        return math.nan if (value := unchecked_record(folder).score) is None else value
     before, lock = _claims.pop(folder)
     try:
         with lock:
             return run_job(cfg, folder, before=before)
     except (KeyboardInterrupt, UnwritableError):
-        if (folder / RESULT).exists():
+        if RunFolder(folder).result.exists():
             resume.offer("hydra.run.dir", folder)
         raise
 

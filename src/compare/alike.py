@@ -46,7 +46,7 @@ def distances(one: Run, other: Run) -> Iterator[Distance]:
 
 
 def _scores(one: Run, other: Run) -> Distance:
-    there, here = ((run.record.get("metrics") or {}).get("selected") or {} for run in (one, other))
+    there, here = (run.record.scores() for run in (one, other))
     if not there or there.keys() != here.keys():
         return Distance("scores", None, "the two have not the same metrics")
     moved = {key: _difference(there[key], here[key]) for key in there}

@@ -166,7 +166,7 @@ def compare_runs(
 def _with_metric(runs: Sequence[Run], metric: str) -> tuple[list[Run], list[Run]]:
     having = [run for run in runs if run.score(metric) is not None]
     if runs and not having:
-        names = sorted({name for run in runs for name in run.record["metrics"].get("selected") or {}})
+        names = sorted({name for run in runs for name in run.record.scores()})
         raise UserError(f"--metric {metric}: no run has it; choices: {', '.join(names)}")
     return having, [run for run in runs if run not in having]
 
@@ -205,7 +205,7 @@ def _table(group: Group, baseline: str | None, resamples: int, store: Store | No
 def _examples(group: Group) -> int:
     """How many the group's runs were judged on, as far as their records tell."""
     runs = [run for entry in group.configurations for run in entry.runs]
-    return max((run.record.get("rows") or {}).get(group.fixed["split"]) or 0 for run in runs)
+    return max(run.record.rows.get(group.fixed["split"]) or 0 for run in runs)
 
 
 def _baseline(group: Group, wanted: str | None, scores: Mapping[str, float], lower: bool) -> Configuration | None:
@@ -230,7 +230,7 @@ def _row(entry: Configuration, metric: str, computed: Mapping[str, Any]) -> Row:
     runs = entry.runs
     values = values_of(entry, metric)
     first = runs[0].params
-    flags = [f"seed {run.seed}: {flag.replace('_', ' ')}" for run in runs for flag in run.record.get("flags") or []]
+    flags = [f"seed {run.seed}: {flag.replace('_', ' ')}" for run in runs for flag in run.record.flags]
     few = [] if len(runs) >= MIN_SEEDS else [f"{len(runs)} seed{'s' * (len(runs) > 1)}: no claim"]
     return Row(
         label=entry.label,
@@ -247,12 +247,12 @@ def _row(entry: Configuration, metric: str, computed: Mapping[str, Any]) -> Row:
         last=mean_or_none([run.score(metric, "last") for run in runs]),
         difference=as_estimate(computed["difference"]),
         p_adjusted=None,
-        adapter=first["adapter"],
-        router=first["router"],
-        head=first["head"],
-        trainable=first["trainable"],
-        total=first["total"],
-        adapter_bytes=mean_or_none([run.record.get("adapter_bytes") for run in runs]),
+        adapter=first.adapter,
+        router=first.router,
+        head=first.head,
+        trainable=first.trainable,
+        total=first.total,
+        adapter_bytes=mean_or_none([run.record.adapter_bytes for run in runs]),
         train_s=mean_or_none([run.train_s for run in runs]),
         samples_per_s=mean_or_none([run.samples_per_s for run in runs]),
         peak_mb=mean_or_none([run.peak_mb for run in runs]),
@@ -265,7 +265,7 @@ def _row(entry: Configuration, metric: str, computed: Mapping[str, Any]) -> Row:
 
 
 def _code_notes(runs: Sequence[Run]) -> list[str]:
-    versions = {(run.record.get("identity") or {}).get("code") for run in runs}
+    versions = {run.record.identity.get("code") for run in runs}
     several = f"its seeds come from {len(versions)} versions of the code, torch or transformers"
     return [f"{several}; what changed between them is part of the spread"] if len(versions) > 1 else []
 

@@ -1,5 +1,6 @@
 """What has to be computed from the runs' predictions, as plain values that a store can keep."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -26,8 +27,9 @@ def values_of(entry: Configuration, metric: str) -> list[float]:
 
 
 def _value(run: Run, metric: str) -> float:
-    primary = run.record["primary_metric"]
-    return float(primary["value"] if primary["name"] == metric else run.score(metric))  # type: ignore[arg-type]
+    primary = run.record.primary_metric
+    value = primary.value if primary.name == metric else run.score(metric)
+    return math.nan if value is None else float(value)
 
 
 def statistics_of(

@@ -88,23 +88,21 @@ def group_runs(runs: Iterable[Run], metric: str | None = None) -> tuple[list[Gro
 
 def held_fixed(run: Run, metric: str | None = None) -> dict[str, Any]:
     """What must be the same in two runs whose scores are averaged or compared."""
-    record, training = run.record, run.record.get("training") or {}
-    primary = record["primary_metric"]
-    per_step = training.get("per_device_train_batch_size"), training.get("gradient_accumulation_steps") or 1
-    processes = record.get("processes") or 1
-    steps = training.get("max_steps") or -1
+    record, training = run.record, run.record.training
+    rows, micro_batches = training.per_device_train_batch_size, training.gradient_accumulation_steps or 1
+    steps = training.max_steps or -1
     return {
-        "data": record["data"],
-        "backbone": record["backbone"],
-        "metric": metric or primary["name"],
-        "split": primary.get("split"),
-        "selection": record.get("selection"),
-        "epochs": f"{steps} steps" if steps > 0 else training.get("num_train_epochs"),
-        "batch size": per_step[0] and per_step[0] * per_step[1] * processes,
-        "max_length": record.get("max_length"),
-        "training rows": (record.get("rows") or {}).get("train"),
-        "data fingerprint": str(record.get("data_fingerprint"))[:8],
-        "backbone fingerprint": str(record.get("backbone_fingerprint"))[:8],
+        "data": record.data,
+        "backbone": record.backbone,
+        "metric": metric or record.primary_metric.name,
+        "split": record.primary_metric.split,
+        "selection": record.selection,
+        "epochs": f"{steps} steps" if steps > 0 else training.num_train_epochs,
+        "batch size": rows and rows * micro_batches * (record.processes or 1),
+        "max_length": record.max_length,
+        "training rows": record.rows.get("train"),
+        "data fingerprint": str(record.data_fingerprint)[:8],
+        "backbone fingerprint": str(record.backbone_fingerprint)[:8],
     }
 
 
@@ -132,7 +130,7 @@ def _alphas(key: str) -> list[str]:
 
 def _name_backbones(runs: Sequence[Run], settings: dict[Path, dict[str, Any]]) -> None:
     """A backbone is what its files hold: a folder that was moved is the same one, and other files in it are not."""
-    hashes = {run.folder: (run.record.get("identity") or {}).get("backbone") for run in runs}
+    hashes = {run.folder: run.record.identity.get("backbone") for run in runs}
     places: dict[str, str] = {}
     for run in runs:
         path = str(settings[run.folder].get("backbone.path"))
@@ -225,7 +223,7 @@ def _by_configuration(
     """The runs of each configuration by their seed, and those that a later run of the same seed replaces."""
     found: dict[tuple[str, ...], dict[int, Run]] = {}
     left_out: list[tuple[Run, str]] = []
-    for run in sorted(runs, key=lambda run: (str(run.record.get("started")), str(run.folder))):
+    for run in sorted(runs, key=lambda run: (str(run.record.started), str(run.folder))):
         values = (same[run.folder].get(key, NOWHERE) for key in keys.get(run.method, ()))
         by_seed = found.setdefault((run.method, *values), {})
         if run.seed in by_seed:

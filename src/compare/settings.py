@@ -34,9 +34,9 @@ MISSING = object()  # neither in the record nor known to have a default: equal t
 def settings_of(run: Run) -> dict[str, Any]:
     """Every value of the run's config that can change a number, by its dotted key; the precision as it was resolved."""
     record = run.record
-    config = record.get("config") or {
-        "model": {"adapter": record.get("adapter_config")},
-        "training": record.get("training"),
+    config = record.config.content or {
+        "model": {"adapter": record.content.get("adapter_config")},
+        "training": record.content.get("training"),
     }
     if isinstance(config.get("model"), Mapping):  # a path of a class, in older records, and a name are one method
         config = config | {"model": named(config["model"])}
@@ -48,7 +48,7 @@ def settings_of(run: Run) -> dict[str, Any]:
     }
     if (found.get("training.max_steps") or -1) > 0:
         found.pop("training.num_train_epochs", None)  # steps decide
-    if precision := (record.get("training") or {}).get("precision"):
+    if precision := record.training.precision:
         found["training.precision"] = precision
     return found
 
@@ -85,10 +85,9 @@ def default_of(key: str, run: Run) -> Any:
     A key that was added to the config since has today's default: every key was added with the default that does what
     was done before it. A field that was left to its library has the library's.
     """
-    config = run.record.get("config") or {}
-    model = config.get("model") or {}
-    names = tuple((config.get(group) or {}).get("name") for group in GROUPS)
-    return _default_of(key, names, str(named(model).get("method")))
+    config = run.record.config
+    names = config.model.name, config.backbone.name, config.data.name
+    return _default_of(key, names, str(named(config.model.content).get("method")))
 
 
 @functools.cache

@@ -36,7 +36,7 @@ def verified(runs: Sequence[Run], store: Store | None = None) -> list[Run]:
     keys = {str(run.folder): _key(run) for run in runs if run.problem is None}
     known = store.results(list(keys.values())) if store else {}
     kept = {folder: known[key] for folder, key in keys.items() if key in known}
-    problems = {folder: found[PROBLEM] for folder, found in kept.items() if _is_sound(found)}
+    problems: dict[str, Any] = {folder: found[PROBLEM] for folder, found in kept.items() if _is_sound(found)}
     fresh = {str(run.folder): _unusable(run) or contradiction(run) for run in runs
              if run.problem is None and str(run.folder) not in problems}  # fmt: skip
     if store:
@@ -60,13 +60,13 @@ def _unusable(run: Run) -> str | None:
 
 def contradiction(run: Run) -> str | None:
     """The first score at the selected epoch that is not what the predictions give."""
-    primary = run.record["primary_metric"]
-    scores = {**((run.record.get("metrics") or {}).get("selected") or {}), primary["name"]: primary["value"]}
-    scores = {name: value for name, value in scores.items() if tolerance(name) is not None and value is not None}
-    if not scores or primary.get("split") is None:
+    primary = run.record.primary_metric
+    recorded = {**run.record.scores(), primary.name: primary.value}
+    scores = {name: value for name, value in recorded.items() if tolerance(name) is not None and value is not None}
+    if not scores or primary.split is None:
         return None
     try:
-        predictions = read_split(run.folder, primary["split"])
+        predictions = read_split(run.folder, primary.split)
         for name, value in scores.items():
             given = score(name, predictions)
             if not agrees(name, given, value):

@@ -17,9 +17,9 @@ from src.deploy.peft_format import PeftLora, base_model, plain_fields, read_peft
 from src.deploy.trained_run import LONGEST, load_run
 from src.models.classifier import Classifier, build_classifier, save_classifier
 from src.models.inject import some
-from src.runs.layout import ADAPTER, RESULT
-from src.runs.record import write_json
-from src.runs.schema import SCHEMA_VERSION
+from src.runs.layout import RunFolder
+from src.runs.record import write_record
+from src.runs.run_record import SCHEMA_VERSION
 from src.tasks import LabelSpace
 from src.tasks.table import space_with
 from src.utils.errors import UserError, in_short
@@ -118,8 +118,8 @@ def import_peft(folder: Path, out: Path, backbone: str | None = None, label_name
         "flags": ["imported"],
     }
     with filled(out):
-        size = save_classifier(classifier, out / ADAPTER)
-        write_json(out / RESULT, record | {"adapter_bytes": size})
+        size = save_classifier(classifier, RunFolder(out).adapter)
+        write_record(out, record | {"adapter_bytes": size})
     if compared is None:
         say("not compared with the peft library's own load: it is not installed (requirements-peft.txt)")
     say(f"{len(lora.layers)} adapters of rank {lora.r} and a head for {space.described()} in {out}")
@@ -143,7 +143,8 @@ def _compare_with_peft(classifier: Classifier, folder: Path, source: Mapping[str
                 locate(source), num_labels=classifier.space.outputs, dtype=torch.float32,
                 ignore_mismatched_sizes=True, **place, **NO_REMOTE_CODE,
             )  # fmt: skip
-            config = peft.LoraConfig(**plain_fields(folder))
+            fields: dict[str, Any] = plain_fields(folder)
+            config = peft.LoraConfig(**fields)
             theirs = probe_logits(peft.PeftModel.from_pretrained(base, folder, config=config))
     except Exception as error:  # whatever the library finds in another's files
         raise UserError(f"{folder}: the peft library itself cannot open it: {in_short(error)}") from error

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
-from omegaconf import OmegaConf
 
 from src.data.columns import lines_of, normalise
 from src.data.load import load_data
@@ -23,6 +22,7 @@ from src.utils.errors import UserError
 from src.utils.files import write_whole
 from src.utils.foreign import opened
 from src.utils.places import make_folder
+from src.utils.plain import plain
 from src.utils.terminal import say
 from src.utils.text import line
 
@@ -55,7 +55,7 @@ def write_submission(
     """
     by_task: dict[str, Path] = {}
     for path in runs:
-        data = open_run(path)[1]["data"]
+        data = str(open_run(path)[1].data)
         if data in by_task:
             raise UserError(f"two runs of {data}: {by_task[data]} and {path}; a submission takes one")
         by_task[data] = path
@@ -117,10 +117,8 @@ def _test_sets(run: TrainedRun, cfg: Any) -> Iterator[tuple[str, Dataset]]:
 
 def _diagnostic(run: TrainedRun, cfg: Any) -> Dataset:
     if cfg.source != "tsv":
-        hub = OmegaConf.to_container(cfg.sources.hub, resolve=True)
-        assert isinstance(hub, dict)
-        del hub["_target_"]
-        return load_hub(**(hub | {"config": "ax", "splits": {"test": "test"}}))["test"]  # type: ignore[arg-type]
+        hub = {key: value for key, value in plain(cfg.sources.hub).items() if key != "_target_"}
+        return load_hub(**(hub | {"config": "ax", "splits": {"test": "test"}}))["test"]
     found = next((path for name in DIAGNOSTIC_FILES if (path := Path(cfg.dir).expanduser() / name).is_file()), None)
     if found is None:
         raise UserError(f"none of {', '.join(DIAGNOSTIC_FILES)} is in {cfg.dir}")

@@ -37,7 +37,8 @@ class SwitchLinear(nn.Module):
         for name, adapter in zip(self.names, self.updates, strict=True):
             rows = self.rows.get(name)
             if rows is not None and len(rows):
-                y = y.index_add(0, rows, adapter.delta(x[rows]).to(y.dtype))  # type: ignore[operator]
+                assert isinstance(adapter, AdapterLinear)
+                y = y.index_add(0, rows, adapter.delta(x[rows]).to(y.dtype))
         return y
 
 

@@ -64,7 +64,7 @@ def merge_run(path: Path, out: Path, *, rows: int = 256, tolerance: float | None
     run = load_run(path)
     run.classifier.require_own_adapters("merged")
     probe = probe_texts(run, rows)
-    precisions = list(dict.fromkeys(["fp32", (run.record.get("training") or {}).get("precision") or "fp32"]))
+    precisions = list(dict.fromkeys(["fp32", run.record.training.precision or "fp32"]))
     before = {name: run.logits(probe.texts, probe.pairs, precision=name) for name in precisions}
     merge_all(run.classifier.model)
     compared = {

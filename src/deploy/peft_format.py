@@ -209,7 +209,7 @@ def read_peft(folder: Path) -> PeftLora:
     return PeftLora(base, revision, r, alpha, config.get("lora_dropout") or 0.0, layers, tensors)
 
 
-def plain_fields(folder: Path) -> dict[str, Any]:
+def plain_fields(folder: Path) -> dict[str, object]:
     """The fields of a checkpoint that ``read_peft`` has taken, without those that could name code."""
     config = read_json(folder / CONFIG, LARGEST)
     return {key: config[key] for key in PLAIN if key in config}

@@ -1,5 +1,6 @@
 """A run folder as something to use: its classifier, ready for text."""
 
+import functools
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -10,12 +11,14 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
 from tqdm.auto import tqdm
+from transformers import PreTrainedTokenizerBase
 
 from src.data.columns import check_characters
 from src.data.saved import read_data
 from src.models.classifier import Classifier, load_classifier
 from src.runs.finished import open_run
-from src.runs.layout import ADAPTER
+from src.runs.layout import RunFolder
+from src.runs.run_record import RunRecord
 from src.tasks import Prediction
 from src.utils.errors import UserError
 
@@ -34,7 +37,7 @@ class TrainedRun:
     """
 
     folder: Path
-    record: dict[str, Any]
+    record: RunRecord
     classifier: Classifier
 
     @property
@@ -45,13 +48,13 @@ class TrainedRun:
     @property
     def text(self) -> tuple[str, ...] | None:
         """The task's one or two text columns; None where the record does not name them."""
-        return tuple(self.record["text"]) if self.record.get("text") else None
+        return tuple(self.record.text) or None
 
     @property
     def max_length(self) -> int:
         """Tokens an input is cut to: as in training, and no more than the model has positions for."""
         most = self.classifier.backbone.tokenizer.model_max_length
-        return min(self.record.get("max_length") or LONGEST, most)
+        return min(self.record.max_length or LONGEST, most)
 
     def tokenise(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[dict[str, list[int]]]:
         """One encoding a row, not padded, cut as in training.
@@ -66,7 +69,7 @@ class TrainedRun:
             return []
         for column in (texts, *([] if pairs is None else [pairs])):
             for row, text in enumerate(column):
-                check_characters(text, lambda row=row: f"text {row}")  # type: ignore[misc]
+                check_characters(text, functools.partial("text {}".format, row))
         rows = zip(texts, pairs, strict=True) if pairs is not None else ((text,) for text in texts)
         tokenizer = self.classifier.backbone.tokenizer
         return [dict(tokenizer(*row, truncation=True, max_length=self.max_length)) for row in rows]
@@ -116,7 +119,7 @@ def load_run(path: str | Path) -> TrainedRun:
         UserError: if the folder is no run or the run has failed, or the weights of its backbone have changed.
     """
     folder, record = open_run(path)
-    classifier = load_classifier(folder / ADAPTER)
+    classifier = load_classifier(RunFolder(folder).adapter)
     classifier.model.to("cuda" if torch.cuda.is_available() else "cpu")
     return TrainedRun(folder, record, classifier)
 
@@ -124,7 +127,7 @@ def load_run(path: str | Path) -> TrainedRun:
 @torch.no_grad()
 def batched_logits(
     model: nn.Module,
-    tokenizer: Any,
+    tokenizer: PreTrainedTokenizerBase,
     rows: Sequence[dict[str, list[int]]],
     batch_size: int = 64,
     precision: str = "fp32",

@@ -15,6 +15,7 @@ from src.config.choices import choices
 from src.models.sizes import adapter_size, width
 from src.utils.errors import UserError
 from src.utils.paths import CONF
+from src.utils.plain import plain
 
 _found: dict[tuple[str, int, str], int] = {}  # a knob's largest value, by the model's config and the limit
 
@@ -33,17 +34,17 @@ def apply_budget(cfg: DictConfig) -> DictConfig:
     budget = cfg.budget
     if budget.adapter_params is not None and budget.match is not None:
         raise UserError("budget.adapter_params and budget.match are two budgets: give one of them")
-    backbone = _plain(cfg.backbone)
+    backbone = plain(cfg.backbone)
     written = json.dumps(backbone, sort_keys=True)
     limit = budget.adapter_params if budget.match is None else _size_of(str(budget.match), written)
     cfg = pickle.loads(pickle.dumps(cfg))  # ten times as quick as copy.deepcopy
-    model = _plain(cfg.model)
+    model = plain(cfg.model)
     knob = model["budget"]
     value = None
     if knob:
         value = _largest(cfg, model, limit, backbone)
         _set(cfg, knob, value)
-    size = adapter_size(_plain(cfg.model), backbone)
+    size = adapter_size(plain(cfg.model), backbone)
     if size > limit:
         raise UserError(
             f"budget of {limit:,} adapter parameters: model={cfg.model.name} cannot keep it; the nearest possible is "
@@ -76,7 +77,7 @@ def _search(cfg: DictConfig, model: Mapping[str, Any], limit: int, backbone: Map
         middle = (low + high + 1) // 2
         trial = copy.deepcopy(cfg)
         _set(trial, knob, values[middle])
-        if adapter_size(_plain(trial.model), backbone) <= limit:
+        if adapter_size(plain(trial.model), backbone) <= limit:
             low = middle
         else:
             high = middle - 1
@@ -108,8 +109,4 @@ def _size_of(model: str, backbone: str) -> int:
             other = compose("config", overrides=[f"model={model}"])
     finally:
         GlobalHydra.instance().hydra = running
-    return adapter_size(_plain(other.model), json.loads(backbone))
-
-
-def _plain(node: DictConfig) -> dict[str, Any]:
-    return OmegaConf.to_container(node, resolve=True)  # type: ignore[return-value]
+    return adapter_size(plain(other.model), json.loads(backbone))

@@ -8,7 +8,7 @@ import torch
 from src.models.classifier import Classifier, load_tensors
 from src.models.description import read_description
 from src.models.inject import copy_state
-from src.runs.layout import ADAPTER
+from src.runs.layout import RunFolder
 from src.tasks.table import spaces_in
 from src.utils.errors import UserError
 
@@ -31,7 +31,7 @@ def start_from(classifier: Classifier, run: str | None) -> dict[str, Any] | None
     """
     if run is None:
         return None
-    folder = Path(run).expanduser() / ADAPTER
+    folder = RunFolder(Path(run).expanduser()).adapter
     saved = read_description(folder, own=True)  # none of its names is looked up
     ours = classifier.description
     if saved["backbone_fingerprint"] != ours["backbone_fingerprint"]:

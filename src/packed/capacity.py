@@ -22,7 +22,7 @@ def jobs_that_fit(member: Member, model: PackedModel, share: float) -> int:
     assert trainer is not None
     device = trainer.args.device
     shape = trainer.args.train_batch_size, max(trainer.train_dataset["length"])
-    inputs = {name: torch.ones(shape, dtype=torch.long, device=device) for name in member.request.inputs}  # type: ignore[union-attr]
+    inputs = {name: torch.ones(shape, dtype=torch.long, device=device) for name in member.batch.inputs}
     state = 3 * sum(p.numel() * p.element_size() for p in member.tenant.model.parameters() if p.requires_grad)
     with torch.random.fork_rng(), trainer.accelerator.autocast():
         if device.type == "cuda":

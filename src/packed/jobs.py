@@ -14,7 +14,7 @@ from src.packed.limits import Limits
 from src.packed.member import Member, shared_state
 from src.packed.outcome import PackOutcome
 from src.packed.pack import Pack
-from src.sweep.job import Outcome, execute, run_composed
+from src.sweep.job import Outcome, Status, execute, run_composed
 from src.training.interrupt import Interrupted
 from src.training.isolation import isolated
 from src.utils.places import make_folder
@@ -40,8 +40,8 @@ def run_pack(configs: Sequence[DictConfig], limits: Limits) -> PackOutcome:
         members = pack.run()
     outcomes = tuple(_outcome(member) for member in members)
     statuses = [outcome.status for outcome in outcomes if outcome is not None]
-    worst = next((status for status in ("interrupted", "failed") if status in statuses), "ok")
-    return PackOutcome(worst, outcomes=outcomes)  # type: ignore[arg-type]
+    worst: Status = "interrupted" if "interrupted" in statuses else "failed" if "failed" in statuses else "ok"
+    return PackOutcome(worst, outcomes=outcomes)
 
 
 def _work(config: DictConfig, member: Member) -> Outcome:

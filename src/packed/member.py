@@ -65,6 +65,12 @@ class Member(Coroutine[Forward | Backward]):
         self.kind = classifier.space.kind
         self.shares = classifier.adaptation.packable and self.pack.admit(self, classifier)
 
+    @property
+    def batch(self) -> Forward:
+        """The batch that it waits with."""
+        assert isinstance(self.request, Forward)
+        return self.request
+
     def make_trainer(self, **kwargs: Any) -> "PackedTrainer":
         return PackedTrainer(member=self, **kwargs)
 

@@ -130,7 +130,7 @@ class Pack:
                 else:
                     self.packed = rounds % 2 == 0
                 rounds += 1
-                started, tokens = now, sum(_tokens(m.request) for m in live)  # type: ignore[arg-type, misc]
+                started, tokens = now, sum(_tokens(m.batch) for m in live)
             elif choosing:
                 tokens = tokens if all(isinstance(m.request, Backward) for m in live) else 0  # not a plain step
             if self.packed or choosing:
@@ -162,8 +162,8 @@ class Pack:
                     self._forward(chunk, training=kind == "train")
 
     def _forward(self, members: list[Member], training: bool) -> None:
-        requests = [member.request for member in members]
-        batches = {member.tenant: member.request.inputs for member in members}  # type: ignore[union-attr]
+        requests = [member.batch for member in members]
+        batches = {member.tenant: member.batch.inputs for member in members}
         replies: list[Any]
         try:
             trainer = members[0].trainer
@@ -175,7 +175,7 @@ class Pack:
                 leaves = [reply.detach() for reply in replies]
                 self._graphs |= {id(leaf): reply for leaf, reply in zip(leaves, replies, strict=True)}
                 replies = leaves
-            self._count(requests, training)  # type: ignore[arg-type]
+            self._count(requests, training)
         except torch.OutOfMemoryError:
             log.warning("%d jobs do not fit into the memory together: they go on one after the other", len(members))
             self.packed = self._worth = False
@@ -187,7 +187,7 @@ class Pack:
             member.resume(reply)
 
     def _backward(self, members: list[Member]) -> None:
-        leaves = [member.request.logits for member in members]  # type: ignore[union-attr]
+        leaves = [member.request.logits for member in members if isinstance(member.request, Backward)]
         error: Exception | None = None
         try:
             torch.autograd.backward([self._graphs[id(leaf)] for leaf in leaves], [leaf.grad for leaf in leaves])
@@ -199,9 +199,11 @@ class Pack:
 
     def _chunks(self, members: list[Member]) -> list[list[Member]]:
         """Evaluation batches are larger than those of training: no more at once than the memory is known to hold."""
-        if members[0].request.training:  # type: ignore[union-attr]
+        first = members[0]
+        if first.batch.training:
             return [members]
-        args = members[0].trainer.args  # type: ignore[union-attr]
+        assert first.trainer is not None
+        args = first.trainer.args
         at_once = max(1, self.size * args.train_batch_size // args.eval_batch_size)
         return [members[i : i + at_once] for i in range(0, len(members), at_once)]
 

@@ -4,13 +4,9 @@ import contextlib
 import os
 from pathlib import Path
 
-from src.runs.claim import HYDRA
-from src.runs.layout import RESULT, SUMMARY
-from src.runs.lock import PREFIX
+from src.runs.layout import HYDRA, LOCKS, LOGS, RESULT, SUMMARY
 from src.utils.errors import UserError
 from src.utils.files import whole
-
-LOGS, LOCKS = "*.log", f"{PREFIX}*"
 
 
 class Before:

@@ -1,7 +1,6 @@
 """What can be said of a job before anything heavy is imported: its config, and the run that it starts from."""
 
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig
 
@@ -11,7 +10,7 @@ from src.runs.reading import load_record
 from src.utils.errors import UserError
 
 
-def check_job(cfg: DictConfig) -> dict[str, Any]:
+def check_job(cfg: DictConfig) -> dict[str, object]:
     """Check a composed config, and that ``init_from``, if it has one, is a finished run.
 
     Returns:
@@ -25,7 +24,7 @@ def check_job(cfg: DictConfig) -> dict[str, Any]:
         return plain
     folder = Path(run).expanduser()
     try:
-        status = load_record(folder).get("status")
+        status = load_record(folder).status
     except (OSError, ValueError) as error:
         raise UserError(f"init_from={run} is not a run folder: {folder / RESULT} cannot be read ({error})") from error
     if status != "ok":

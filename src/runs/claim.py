@@ -9,17 +9,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from src.runs.layout import ADAPTER, CHECKPOINT, HISTORY, PREDICTIONS, PROFILE, RESULT, SUMMARY
-from src.runs.lock import PREFIX, locked, marked
-from src.runs.record import unchecked_record
+from src.runs.layout import CONTENT, HYDRA, LOCK, RESULT, SWEEP
+from src.runs.lock import locked, marked
+from src.runs.reading import unchecked_record
 from src.utils import fence
 from src.utils.errors import UserError
 from src.utils.paths import ROOT
 from src.utils.places import what_helps
-
-HYDRA = ".hydra"
-SWEEP = "multirun.yaml"  # what a sweep writes first into its folder
-CONTENT = (RESULT, HISTORY, PREDICTIONS, SUMMARY, ADAPTER, CHECKPOINT, PROFILE)
 
 
 @contextmanager
@@ -44,7 +40,7 @@ def claimed(folder: Path, more: Sequence[str] = ()) -> Iterator[None]:
 
 def is_ours(folder: Path) -> bool:
     """Whether a record or a lock says that this program has worked in the folder."""
-    return {"status", "schema_version"} <= unchecked_record(folder).keys() or marked(folder)
+    return {"status", "schema_version"} <= unchecked_record(folder).content.keys() or marked(folder)
 
 
 def own_files(folder: Path) -> Iterator[Path]:
@@ -57,7 +53,7 @@ def own_files(folder: Path) -> Iterator[Path]:
 
 def is_own_name(name: str) -> bool:
     """Whether a run writes a file or folder of this name into its folder."""
-    return name in (*CONTENT, HYDRA) or name.startswith(PREFIX) or name.endswith(".log")
+    return name in (*CONTENT, HYDRA) or name.startswith(LOCK) or name.endswith(".log")
 
 
 def refuse_strangers(folder: Path, more: Sequence[str] = ()) -> None:

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.runs.layout import ADAPTER
+from src.runs.layout import ADAPTER, HYDRA
 from src.utils.errors import in_short
 
 # Folders of a run that hold none: what lies there came with an adapter or a config.
-OWN = (ADAPTER, ".hydra")
+OWN = (ADAPTER, HYDRA)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,10 @@ from typing import Any
 from src.config.known_names import TARGET
 from src.config.methods import package_of
 from src.runs.content import content_hash
+from src.runs.layout import ADAPTER
 from src.utils.code_version import code_hash
 from src.utils.paths import ROOT
+from src.utils.plain import branch
 from src.utils.redact import without_secrets
 
 # Keys that change neither the data nor the weights, by their group, each with the reason: they have no part in a run's
@@ -45,7 +47,7 @@ CODE = ("backbones", "data", "metrics", "models", "training", "utils/seeding.py"
 PACKAGES = ("torch", "transformers")
 
 
-def identity(config: Mapping[str, Any]) -> dict[str, str]:
+def identity(config: Mapping[str, object]) -> dict[str, str]:
     """Hashes of config, data, backbone and code, and of the adapter that a run starts from, if it does.
 
     Two runs are the same if all of them are.
@@ -55,14 +57,14 @@ def identity(config: Mapping[str, Any]) -> dict[str, str]:
     """
     same = {
         "config": config_hash(config),
-        "data": _data_version(config["data"]),
-        "backbone": backbone_version(config["backbone"]),
-        "code": method_version(config["model"]),
+        "data": _data_version(branch(config, "data")),
+        "backbone": backbone_version(branch(config, "backbone")),
+        "code": method_version(branch(config, "model")),
     }
     return same | ({"start": _start_version(str(run))} if (run := config.get("init_from")) else {})
 
 
-def relevant(config: Mapping[str, Any]) -> dict[str, Any]:
+def relevant(config: Mapping[str, object]) -> dict[str, object]:
     """The part of a config that determines a run's result; no secret is part of it."""
     return {
         group: {key: value for key, value in node.items() if key not in NOT_IDENTITY.get(group, ())}
@@ -73,14 +75,14 @@ def relevant(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def config_hash(config: Mapping[str, Any]) -> str:
+def config_hash(config: Mapping[str, object]) -> str:
     """Hash of what determines a run's result; spelling (``1e-4``, ``0.0001``) does not matter."""
     return _short(json.dumps(relevant(config), sort_keys=True, default=str))
 
 
-def method_version(model: Mapping[str, Any]) -> str:
+def method_version(model: Mapping[str, object]) -> str:
     """Hash of this code, and of the package that the method comes from, if it is another."""
-    package = package_of(str((model.get("adapter") or {}).get(TARGET) or model.get("method")))
+    package = package_of(str(branch(model, "adapter").get(TARGET) or model.get("method")))
     return code_version() if package is None else _short(f"{code_version()} {package} {_package_version(package)}")
 
 
@@ -108,9 +110,9 @@ def _data_version(data: Mapping[str, Any]) -> str:
     return _short(json.dumps([settings, contents], sort_keys=True, default=str))
 
 
-def backbone_version(backbone: Mapping[str, Any]) -> str:
+def backbone_version(backbone: Mapping[str, object]) -> str:
     """Hash of the local folder's files, the package's version, or what names the model on the hub."""
-    if package := backbone.get("package"):
+    if package := branch(backbone, "package"):
         return _short(f"{package} {_package_version(package['name'])}")
     path = str(backbone.get("path") or "")
     for folder in (Path(path).expanduser(), ROOT / path):
@@ -123,7 +125,7 @@ def backbone_version(backbone: Mapping[str, Any]) -> str:
 
 def _start_version(run: str) -> str:
     """Of the adapter in the run's folder that ``init_from`` names."""
-    files = sorted((Path(run).expanduser() / "adapter").glob("*"))
+    files = sorted((Path(run).expanduser() / ADAPTER).glob("*"))
     return _short(str([(file.name, content_hash(file)) for file in files if file.is_file()]))
 
 

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from src.runs.claim import SWEEP
 from src.runs.finding import find_folders
-from src.runs.layout import RESULT
+from src.runs.layout import RESULT, SWEEP
 from src.utils.errors import UserError
 
 ROOTS = ("multirun", "outputs")  # where conf/config.yaml puts sweeps and single runs

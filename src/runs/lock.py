@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from src.runs.holder import Holder, read_lock
+from src.runs.layout import LOCK
 from src.utils import fence
 from src.utils.errors import UserError
 from src.utils.fence import LostLockError
 from src.utils.places import make_folder, what_helps, writing
 
-PREFIX = ".lock."
 NUMBER = re.compile(r"[1-9][0-9]{0,17}")  # a longer name is no number of ours
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # of a file system without hard links
 HEARTBEAT = 10.0  # seconds between signs of life
@@ -61,7 +61,7 @@ class Lock:
     def check(self) -> None:
         """Raise LostLockError if another process has taken the folder since."""
         newest = (_numbers(self.folder) or [0])[-1]
-        found = read_lock(self.folder / f"{PREFIX}{newest}") if newest else self.text
+        found = read_lock(self.folder / f"{LOCK}{newest}") if newest else self.text
         if found == self.text or (not found and newest <= self.number):
             return
         by = owner(self.folder)
@@ -124,12 +124,12 @@ def owner(folder: Path, probe: bool = True) -> str | None:
             do, and nothing is written.
     """
     numbers = _numbers(folder)
-    return _owner(folder / f"{PREFIX}{numbers[-1]}", probe) if numbers else None
+    return _owner(folder / f"{LOCK}{numbers[-1]}", probe) if numbers else None
 
 
 def marked(folder: Path) -> bool:
     """Whether there is a lock of ours, held or not: this program has worked in the folder."""
-    texts = [read_lock(folder / f"{PREFIX}{number}") for number in _numbers(folder)]
+    texts = [read_lock(folder / f"{LOCK}{number}") for number in _numbers(folder)]
     return any(text is not None and (text == "" or Holder.read(text)) for text in texts)
 
 
@@ -138,10 +138,10 @@ def _acquire(folder: Path) -> Lock:
     while True:
         # One look decides both: a second one could see a newer lock, and number past it.
         last = (_numbers(folder) or [0])[-1]
-        if last and (holder := _owner(folder / f"{PREFIX}{last}")) is not None:
+        if last and (holder := _owner(folder / f"{LOCK}{last}")) is not None:
             raise LockedError(folder, holder)
         number, text = last + 1, Holder.myself(secrets.token_hex(8)).text()
-        path = folder / f"{PREFIX}{number}"
+        path = folder / f"{LOCK}{number}"
         if (file := _create(path, text)) is None:
             continue
         if _numbers(folder)[-1] != number:  # a slow look at an old state: others have been here since
@@ -150,7 +150,7 @@ def _acquire(folder: Path) -> Lock:
             continue
         for old in _numbers(folder)[:-1]:
             with suppress(OSError):  # what is no file, and no lock of ours
-                (folder / f"{PREFIX}{old}").unlink(missing_ok=True)
+                (folder / f"{LOCK}{old}").unlink(missing_ok=True)
         return Lock(folder, number, text, file)
 
 
@@ -187,7 +187,7 @@ def _create(path: Path, text: str) -> int | None:
 
 def _numbers(folder: Path) -> list[int]:
     try:
-        found = (path.name.removeprefix(PREFIX) for path in folder.iterdir() if path.name.startswith(PREFIX))
+        found = (path.name.removeprefix(LOCK) for path in folder.iterdir() if path.name.startswith(LOCK))
         return sorted(int(number) for number in found if NUMBER.fullmatch(number))
     except OSError:
         return []

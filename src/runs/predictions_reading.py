@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from src.runs.layout import PREDICTIONS
+from src.runs.layout import PREDICTIONS, RunFolder
 from src.utils.errors import in_short
 from src.utils.files import open_regular
 
@@ -50,7 +50,7 @@ def read_split(folder: Path, split: str) -> Predictions:
         PredictionsError: if there are none, or the file is not what a run writes.
     """
     try:
-        table = _read(folder / PREDICTIONS)
+        table = _read(RunFolder(folder).predictions)
         rows = _rows_of(table["split"], split)
         found = {name: table[name].filter(pa.array(rows)).to_numpy() for name in ("index", "label", "prediction")}
     except PredictionsError as error:

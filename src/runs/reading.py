@@ -1,38 +1,34 @@
 """Finding and reading run records below any folders."""
 
-import logging
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from src.runs.finding import Found, find_folders
-from src.runs.layout import HISTORY, PREDICTIONS, RESULT
-from src.runs.schema import RecordError, check_comparable, check_line, check_record, parse_record
+from src.runs.layout import RESULT, RunFolder
+from src.runs.run_record import Counts, RunRecord
+from src.runs.schema import RecordError, check_comparable, checked_record, lenient_record, parse_record
 from src.runs.store import Store
 from src.utils.errors import UserError, in_short
-from src.utils.files import open_regular, read_regular
-from src.utils.strict_json import read_json
-from src.utils.text import printable, shown_path
-
-log = logging.getLogger(__name__)
+from src.utils.files import read_regular
+from src.utils.text import printable
 
 # A folder's state as far as a comparison goes: time of change and size of its record and its predictions.
 Stamp = tuple[int, ...]
-LARGEST_RECORD = 64 * 2**20  # bytes
-LARGEST_HISTORY = 256 * 2**20
-LARGEST_LINE = 2**20
+LARGEST_RECORD = 64 * 2**20  # bytes; ours have some thousands
+NOTHING = RunRecord()
 
 
 @dataclass(frozen=True)
 class Run:
     """One run folder and what its ``result.json`` says; ``problem`` is why it cannot be compared, or None.
 
-    A record that breaks the schema is not here at all: it is empty, and the problem says so.
+    A record that breaks the schema is not here at all: it says nothing, and the problem says so.
     """
 
     folder: Path
-    record: dict[str, Any]
+    record: RunRecord
     problem: str | None
     stamp: Stamp = ()
 
@@ -42,49 +38,39 @@ class Run:
 
     @property
     def method(self) -> str:
-        return str(self.record["method"])
+        return self.record.method
 
     @property
     def seed(self) -> int:
-        return int(self.record["seed"])
+        return self.record.seed
 
     @property
-    def params(self) -> dict[str, int]:
-        return self.record["params"]
-
-    @property
-    def adapter_parameters(self) -> int:
-        """Values trained outside the head, routers among them."""
-        return self.params["adapter"] + self.params["router"]
+    def params(self) -> Counts:
+        return self.record.params
 
     @property
     def trains_everything(self) -> bool:
-        return self.params["trainable"] == self.params["total"]
-
-    @property
-    def packed(self) -> bool:
-        """Whether other jobs were trained in the same process at the same time."""
-        return (self.record.get("packed") or {}).get("mode") == "packed"
+        return self.params.trainable == self.params.total
 
     @property
     def peak_mb(self) -> float | None:
-        if self.packed:
-            return None
-        memory = self.record.get("memory") or {}
-        return memory.get("peak_device_mb") or memory.get("peak_rss_mb")
+        """The largest memory in use; a packed run has none of its own, nor time or speed."""
+        memory = self.record.memory
+        return (memory.peak_device_mb or memory.peak_rss_mb) if self.record.alone else None
 
     @property
     def train_s(self) -> float | None:
-        """Seconds of training; a packed run has none of its own, nor speed or memory."""
-        return None if self.packed else float(self.record["time"]["train_s"])
+        """Seconds of training."""
+        seconds = self.record.time.train_s if self.record.alone else None
+        return None if seconds is None else float(seconds)
 
     @property
     def samples_per_s(self) -> float | None:
-        return None if self.train_s is None else self.record["time"].get("train_samples_per_s")
+        return self.record.time.train_samples_per_s if self.record.alone else None
 
     def score(self, metric: str, when: str = "selected") -> float | None:
         """A metric at the ``selected``, ``best`` or ``last`` epoch."""
-        return ((self.record.get("metrics") or {}).get(when) or {}).get(metric)
+        return self.record.scores(when).get(metric)
 
 
 def find_runs(roots: Iterable[Path], store: Store | None = None) -> list[Run]:
@@ -98,30 +84,31 @@ def find_runs(roots: Iterable[Path], store: Store | None = None) -> list[Run]:
     known = store.records(stamps) if store else {}
     runs = [_read_found(entry, known, stamps) for entry in found]
     if store:
-        store.keep_records({str(run.folder): (run.stamp, run.record) for run in runs
+        store.keep_records({str(run.folder): (run.stamp, run.record.content) for run in runs
                             if run.problem is None and str(run.folder) not in known})  # fmt: skip
     return runs
 
 
-def _read_found(entry: Found, known: dict[str, dict[str, Any]], stamps: dict[str, Stamp]) -> Run:
+def _read_found(entry: Found, known: Mapping[str, Mapping[str, object]], stamps: Mapping[str, Stamp]) -> Run:
     if entry.problem is not None:
-        return Run(entry.folder, {}, entry.problem)
+        return Run(entry.folder, NOTHING, entry.problem)
     key = str(entry.folder)
     return read_run(entry.folder, known.get(key), stamps[key])
 
 
 def _stamp(folder: Path) -> Stamp:
     stamp: list[int] = []
-    for name in (RESULT, PREDICTIONS):
+    own = RunFolder(folder)
+    for path in (own.result, own.predictions):
         try:
-            status = (folder / name).stat()
+            status = path.stat()
             stamp += [status.st_mtime_ns, status.st_size]
         except OSError:
             stamp += [0, 0]
     return tuple(stamp)
 
 
-def load_record(folder: Path) -> dict[str, Any]:
+def load_record(folder: Path) -> RunRecord:
     """A run's record, in which every field is what the schema says.
 
     Raises:
@@ -129,36 +116,61 @@ def load_record(folder: Path) -> dict[str, Any]:
         RecordError: if it cannot be read, or breaks the schema.
     """
     try:
-        return parse_record(read_regular(folder / RESULT, LARGEST_RECORD))
+        return parse_record(read_regular(RunFolder(folder).result, LARGEST_RECORD))
     except (RecordError, FileNotFoundError):
         raise
     except OSError as error:
         raise RecordError(f"unreadable: {error.strerror or in_short(error)}") from error
 
 
-def read_run(folder: Path, record: dict[str, Any] | None = None, stamp: Stamp | None = None) -> Run:
+def read_record(folder: Path) -> RunRecord:
+    """A run's record; one that says nothing if there is none that can be read.
+
+    Of a record that breaks the schema its status alone, so that a finished run counts as another one, and not as none.
+    """
+    try:
+        return load_record(folder)
+    except FileNotFoundError:
+        return NOTHING
+    except RecordError as error:
+        return RunRecord(status=error.status)
+
+
+def unchecked_record(folder: Path) -> RunRecord:
+    """What ``result.json`` says, as far as it can be true: enough to see whose folder it is.
+
+    A record that cannot be read says nothing; ``content`` has every key, whatever its value.
+    """
+    try:
+        record = json.loads(read_regular(RunFolder(folder).result, LARGEST_RECORD))
+    except (OSError, ValueError, RecursionError):
+        return NOTHING
+    return lenient_record(record) if isinstance(record, dict) else NOTHING
+
+
+def read_run(folder: Path, known: Mapping[str, object] | None = None, stamp: Stamp | None = None) -> Run:
     """Read one record, or take the one that is known; never raises for what a file may hold."""
     stamp = _stamp(folder) if stamp is None else stamp
-    if record is not None and _is_comparable(record):
+    if known is not None and (record := _believed(known)) is not None:
         return Run(folder, record, None, stamp)
     try:
         record = load_record(folder)
     except FileNotFoundError as error:
-        return Run(folder, {}, f"unreadable: {error.strerror}", stamp)
+        return Run(folder, NOTHING, f"unreadable: {error.strerror}", stamp)
     except RecordError as error:
-        return Run(folder, {}, str(error), stamp)
+        return Run(folder, NOTHING, str(error), stamp)
     except Exception as error:  # the last net: what no rule foresaw costs one run, and no comparison
-        return Run(folder, {}, f"unreadable: {in_short(error)}", stamp)
+        return Run(folder, NOTHING, f"unreadable: {in_short(error)}", stamp)
     return Run(folder, record, _problem(record), stamp)
 
 
-def _is_comparable(record: dict[str, Any]) -> bool:
-    """Whether a kept record can be believed: what was kept may be damaged, and then the file is read."""
+def _believed(known: Mapping[str, object]) -> RunRecord | None:
+    """A kept record that can be compared; what was kept may be damaged, and then the file is read."""
     try:
-        check_record(record)
-        return _problem(record) is None
+        record = checked_record(known)
     except RecordError:
-        return False
+        return None
+    return record if _problem(record) is None else None
 
 
 def read_again(folders: Iterable[str]) -> dict[str, Run]:
@@ -170,60 +182,12 @@ def read_again(folders: Iterable[str]) -> dict[str, Run]:
     return runs
 
 
-def _problem(record: dict[str, Any]) -> str | None:
+def _problem(record: RunRecord) -> str | None:
     """Why a sound record cannot be compared."""
-    status = record.get("status")
-    if status == "failed":
-        return f"failed: {(record.get('error') or {}).get('message') or 'no reason given'}"
-    if status != "ok":
-        return f"status {status!r}: not finished"
-    if (record.get("primary_metric") or {}).get("value") is None:
-        return "no score: " + (", ".join(record.get("flags") or []) or "the metric is missing")
+    if record.status == "failed":
+        return f"failed: {record.error.message or 'no reason given'}"
+    if record.status != "ok":
+        return f"status {record.status!r}: not finished"
+    if record.score is None:
+        return "no score: " + (", ".join(record.flags) or "the metric is missing")
     return check_comparable(record)
-
-
-def read_history(folder: Path, strict: bool = False) -> list[dict[str, Any]]:
-    """The lines of a run's ``history.jsonl``; none if it has no such file (an imported run).
-
-    Args:
-        folder: the run's.
-        strict: refuse a line that breaks the schema, instead of leaving it out with a warning. A last line without an
-            end is left out in silence: a killed run leaves half of one.
-
-    Raises:
-        UserError: where ``strict`` says so.
-    """
-    path = folder / HISTORY
-    found, problems = [], []
-    try:
-        for number, line in _lines(path):
-            problem = line if isinstance(line, str) else check_line(line)
-            if problem is None:
-                found.append(line)
-            else:
-                problems.append(f"line {number}: {problem}")
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        problems.append(error.strerror or in_short(error))
-    if problems and strict:
-        raise UserError(f"{shown_path(path)} cannot be read: {problems[0]}")
-    if problems:
-        more = f" ({len(problems)} such lines)" if len(problems) > 1 else ""
-        log.warning("%s: left out: %s%s", shown_path(path), problems[0], more)
-    return found
-
-
-def _lines(path: Path) -> Iterator[tuple[int, Any]]:
-    """The number of each line, and its value, or in its place what is wrong with it as a text."""
-    with open_regular(path, LARGEST_HISTORY) as file:
-        for number, text in enumerate(iter(lambda: file.readline(LARGEST_LINE), b""), start=1):
-            if not text.strip():
-                continue
-            try:
-                line = read_json(text)
-            except ValueError as error:
-                if text.endswith(b"\n") or len(text) == LARGEST_LINE:
-                    yield number, f"{printable(text[:80].decode(errors='replace').strip())!r} is no JSON: {error}"
-                continue
-            yield number, "no JSON object" if isinstance(line, str) else line

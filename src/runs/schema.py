@@ -1,107 +1,21 @@
-"""What a run's files hold: every field of its record, its history's lines and its predictions, with type and range.
+"""What a run's files may hold: its record by the rules of ``src.runs.run_record``, its history's lines by those here.
 
 All that read a run (sweep, compare, tune, analyze, deploy) do so by these tables, so that a field which is none is
 named once, when it is read, and nothing later has to expect it. Fields that no table names may hold anything.
 """
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from src.config.rules import check_rule, show
+from src.runs.fields import AMOUNT, COUNT, NAME, OPTIONAL, SCORE, rules_of
+from src.runs.run_record import SCHEMA_VERSION, STATUSES, RunRecord
 from src.utils.strict_json import read_json
 
-SCHEMA_VERSION = 1
-STATUSES = ("running", "ok", "failed", "interrupted")
-
-# Rules are those of the config (src.config.rules), and two more:
-NAME = "name"  # what labels, headings and files are made of
-NAMED = "a line of 1 to 200 printable characters"
-SCORE = "score"  # a metric's value, by its own range; null for one that had none
+RECORD = rules_of(RunRecord)
+NAMED = "a line of 1 to 200 printable characters"  # the rule NAME in words
 LARGEST_NAME = 200
-
-COUNT, OPTIONAL_COUNT = "0 <= int <= 1e15", "0 <= int <= 1e15 | null"
-AMOUNT = "0 <= float <= 1e15 | null"
-OPTIONAL = "str | null"
-RATE = "float >= 0 | null"
-
-# By dotted key, a field before what it contains; ``*`` is any key.
-RECORD: dict[str, str] = {
-    "schema_version": "int >= 1",
-    "status": " | ".join(STATUSES),
-    "error": "map | null",
-    "error.type": OPTIONAL,
-    "error.message": OPTIONAL,
-    "error.traceback": OPTIONAL,
-    "method": NAME,
-    "backbone": NAME,
-    "data": f"{NAME} | null",
-    "seed": "int >= 0",
-    "selection": OPTIONAL,
-    "started": OPTIONAL,
-    "config_hash": OPTIONAL,
-    "identity": "map[str] | null",
-    "config": "map | null",
-    "config.model": "map | null",
-    "config.model.name": f"{NAME} | null",
-    "config.model.adapter": "map | null",
-    "config.model.learning_rate": RATE,
-    "config.backbone": "map | null",
-    "config.backbone.name": f"{NAME} | null",
-    "config.data": "map | null",
-    "config.data.name": f"{NAME} | null",
-    "config.training": "map | null",
-    "config.training.learning_rate": RATE,
-    "config.training.max_steps": "int | null",
-    "config.training.num_train_epochs": AMOUNT,
-    "budget": "map | null",
-    "init_from": "map | null",
-    "init_from.run": OPTIONAL,
-    "imported_from": OPTIONAL,
-    "versions": "map | null",
-    "git": "map | null",
-    "git.commit": OPTIONAL,
-    "hardware": "map | null",
-    "params": "map | null",
-    "params.*": COUNT,
-    "adapted_modules": "list[str] | null",
-    "adapter_config": "map | null",
-    "adapter_bytes": OPTIONAL_COUNT,
-    "training": "map | null",
-    "training.learning_rate": RATE,
-    "training.max_steps": "int | null",
-    "training.num_train_epochs": AMOUNT,
-    "training.per_device_train_batch_size": "1 <= int <= 1e9 | null",
-    "training.gradient_accumulation_steps": "1 <= int <= 1e9 | null",
-    "training.precision": "fp32 | bf16 | fp16 | null",
-    "max_length": "1 <= int <= 1e15 | null",
-    "processes": "1 <= int <= 1e9 | null",
-    "text": "list[str] | null",
-    "tasks": "list[str] | null",
-    "rows": "map | null",
-    "rows.*": COUNT,
-    "data_fingerprint": OPTIONAL,
-    "backbone_fingerprint": OPTIONAL,
-    "batches_fingerprint": OPTIONAL,
-    "packed": "map | null",
-    "packed.mode": OPTIONAL,
-    "memory": "map | null",
-    "memory.*": AMOUNT,
-    "time": "map | null",
-    "time.*": AMOUNT,
-    "metrics": "map | null",
-    "metrics.*": "map | null",
-    "metrics.*.*": SCORE,
-    "epochs": "map | null",
-    "epochs.*": AMOUNT,
-    "primary_metric": "map | null",
-    "primary_metric.name": NAME,
-    "primary_metric.split": f"{NAME} | null",
-    "primary_metric.value": SCORE,
-    "flags": "list[str] | null",
-    "seal": "map | null",
-    "seal.record": OPTIONAL,
-    "seal.files": "map[str] | null",
-}
 # What a comparison needs besides a score; others get by with less, as for an imported run.
 NEEDED = (
     "schema_version", "method", "backbone", "data", "seed", "params.adapter", "params.router", "params.head",
@@ -136,20 +50,45 @@ class RecordError(ValueError):
         self.status = status
 
 
-def parse_record(content: bytes) -> dict[str, Any]:
+def parse_record(content: bytes) -> RunRecord:
     """The record that a ``result.json`` holds; raises `RecordError`."""
     try:
         record = read_json(content)
     except ValueError as error:
         raise RecordError(f"unreadable: {error}") from None
-    check_record(record)
-    return record
+    return checked_record(record)
 
 
-def check_record(record: Any) -> None:
-    """Raise `RecordError` unless every field of a record that ``RECORD`` names is what it says."""
+def checked_record(record: object) -> RunRecord:
+    """The record that plain values are; raises `RecordError` unless every field keeps its rule."""
     if not isinstance(record, dict):
         raise RecordError("unreadable: not a record")
+    _check(record)
+    return RunRecord.of(record)
+
+
+def lenient_record(content: Mapping[str, object]) -> RunRecord:
+    """The record that plain values are, without those that break their rules; ``content`` still has them."""
+    sound: dict[str, object] = dict(content)
+    for key, rule in RECORD.items():
+        sound = _without_broken(sound, key.split("."), rule)
+    return dataclasses.replace(RunRecord.of(sound), content=content)
+
+
+def _without_broken(node: Any, keys: list[str], rule: str) -> Any:
+    """A copy of nested maps without the values under a dotted key that do not keep a rule."""
+    if not isinstance(node, dict):
+        return node
+    found = dict(node)
+    for name in list(node) if keys[0] == "*" else [keys[0]] if keys[0] in node else []:
+        if len(keys) > 1:
+            found[name] = _without_broken(node[name], keys[1:], rule)
+        elif _broken(name, node[name], rule) is not None:
+            del found[name]
+    return found
+
+
+def _check(record: dict[str, Any]) -> None:
     status = record.get("status") if record.get("status") in STATUSES else None
     version = record.get("schema_version")
     if check_rule(version, f"int > {SCHEMA_VERSION}"):
@@ -161,14 +100,14 @@ def check_record(record: Any) -> None:
                 raise RecordError(f"unreadable: {problem}", status)
 
 
-def check_comparable(record: Mapping[str, Any]) -> str | None:
+def check_comparable(record: RunRecord) -> str | None:
     """What of a sound record keeps a finished run with a score out of a comparison; None if nothing does."""
-    missing = (f"{key} is missing" for key in NEEDED if not _is_there(record, key))
+    missing = (f"{key} is missing" for key in NEEDED if not _is_there(record.content, key))
     problem = next(missing, None) or next(_contradictions(record), None)
     return problem and f"unreadable: {problem}"
 
 
-def check_line(line: Any, whole: bool = True) -> str | None:
+def check_line(line: object, whole: bool = True) -> str | None:
     """What is wrong with a line of a history; None if nothing is. Unless ``whole`` is asked for, a field may lack."""
     if not isinstance(line, dict):
         return "no JSON object"
@@ -178,7 +117,7 @@ def check_line(line: Any, whole: bool = True) -> str | None:
     return next((problem for problem in (*missing, *wrong) if problem), None)
 
 
-def _is_there(record: Mapping[str, Any], key: str) -> bool:
+def _is_there(record: Mapping[str, object], key: str) -> bool:
     return any(value is not None for _, value in _select(record, key.split(".")))
 
 
@@ -217,16 +156,15 @@ def _short(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:80]}..."
 
 
-def _contradictions(record: Mapping[str, Any]) -> Iterator[str]:
-    params = record["params"]
-    parts = params["adapter"] + params["router"] + params["head"]
-    if parts != params["trainable"]:
-        yield f"params.trainable={params['trainable']} is not adapter + router + head, which are {parts}"
-    if not 0 < params["total"] >= params["trainable"]:
-        yield f"params.total={params['total']} breaks the rule: at least 1, and at least params.trainable"
-    primary = record.get("primary_metric") or {}
-    selected = (record.get("metrics") or {}).get("selected") or {}
-    name, value = primary.get("name"), primary.get("value")
+def _contradictions(record: RunRecord) -> Iterator[str]:
+    params = record.params
+    parts = params.adapter + params.router + params.head
+    if parts != params.trainable:
+        yield f"params.trainable={params.trainable} is not adapter + router + head, which are {parts}"
+    if not 0 < params.total >= params.trainable:
+        yield f"params.total={params.total} breaks the rule: at least 1, and at least params.trainable"
+    primary, selected = record.primary_metric, record.scores()
+    name, value = primary.name, primary.value
     if value is not None and name in selected and not _same(selected[name], value):
         yield f"primary_metric.value={_short(value)} is not metrics.selected.{name}={_short(selected[name])}"
 

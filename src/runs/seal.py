@@ -8,17 +8,17 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from src.runs.content import content_hash
 from src.runs.layout import ADAPTER, DESCRIPTION, HISTORY, PREDICTIONS, RESULT, SUMMARY, TENSORS
+from src.runs.run_record import RunRecord
 
 SEAL = "seal"  # its key in the record
 # Without Hydra's own files: another process that finds the run finished may have written them anew.
 SEALED = (PREDICTIONS, HISTORY, SUMMARY, f"{ADAPTER}/{DESCRIPTION}", f"{ADAPTER}/{TENSORS}")
 
 
-def make_seal(folder: Path, fields: Mapping[str, Any]) -> dict[str, Any] | None:
+def make_seal(folder: Path, fields: Mapping[str, object]) -> dict[str, object] | None:
     """The seal of a run that ends here.
 
     Args:
@@ -36,21 +36,20 @@ def make_seal(folder: Path, fields: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"record": record_hash(fields), "files": files}
 
 
-def record_hash(fields: Mapping[str, Any]) -> str:
+def record_hash(fields: Mapping[str, object]) -> str:
     """SHA-256 of a record's fields but for the seal, in one spelling."""
     own = {key: value for key, value in fields.items() if key != SEAL}
     return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()
 
 
-def broken_seals(folder: Path, record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def broken_seals(folder: Path, record: RunRecord) -> Iterator[tuple[str, str]]:
     """Each file that is not what the run has left, with what is wrong with it; nothing for a record without a seal."""
-    seal = record.get(SEAL)
-    if not seal:
+    if not record.seal.content:
         return
-    if record_hash(record) != seal.get("record"):
+    if record_hash(record.content) != record.seal.record:
         yield RESULT, "was changed after the run"
     for name in SEALED:
-        expected = (seal.get("files") or {}).get(name)
+        expected = record.seal.files.get(name)
         if expected is None:
             continue
         try:

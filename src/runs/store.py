@@ -37,19 +37,19 @@ class Store:
         except (OSError, sqlite3.Error):
             self._database = None
 
-    def records(self, stamps: Mapping[str, tuple[int, ...]]) -> dict[str, dict[str, Any]]:
+    def records(self, stamps: Mapping[str, tuple[int, ...]]) -> dict[str, dict[str, object]]:
         """The kept records of those folders whose stamp has not changed."""
         texts = {path: _text(stamp) for path, stamp in stamps.items()}
         rows = self._query("SELECT path, stamp, body FROM records", ())
         found = {path: _value(body) for path, stamp, body in rows if texts.get(path) == stamp}
         return {path: record for path, record in found.items() if isinstance(record, dict)}
 
-    def keep_records(self, records: Mapping[str, tuple[tuple[int, ...], dict[str, Any]]]) -> None:
+    def keep_records(self, records: Mapping[str, tuple[tuple[int, ...], Mapping[str, object]]]) -> None:
         """Keep records by their folder, each with its stamp."""
         rows = [(path, _text(stamp), json.dumps(record)) for path, (stamp, record) in records.items()]
         self._write("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", rows)
 
-    def results(self, keys: Sequence[str]) -> dict[str, Any]:
+    def results(self, keys: Sequence[str]) -> dict[str, dict[str, object]]:
         """What is kept under the keys."""
         found: dict[str, Any] = {}
         for start in range(0, len(keys), 500):
@@ -59,7 +59,7 @@ class Store:
             found |= {key: _value(body) for key, body in rows}
         return {key: value for key, value in found.items() if isinstance(value, dict)}
 
-    def keep_results(self, results: dict[str, Any]) -> None:
+    def keep_results(self, results: Mapping[str, object]) -> None:
         rows = [(key, json.dumps(value)) for key, value in results.items()]
         self._write("INSERT OR REPLACE INTO results VALUES (?, ?)", rows)
 

@@ -1,9 +1,10 @@
 """How long a job will take, from those that are finished."""
 
 import statistics
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
+from src.runs.run_record import RunRecord
 from src.sweep.outline import Outline
 
 
@@ -17,7 +18,7 @@ class Sized(Protocol):
     def outline(self) -> Outline: ...
 
 
-def estimate(job: Sized, finished: Sequence[tuple[Sized, dict[str, Any]]]) -> float | None:
+def estimate(job: Sized, finished: Sequence[tuple[Sized, RunRecord]]) -> float | None:
     """Seconds that the job will take in all, None if no finished job is like it.
 
     The median over the finished jobs on the same backbone and data that share most overrides with it, each scaled to
@@ -38,6 +39,6 @@ def estimate(job: Sized, finished: Sequence[tuple[Sized, dict[str, Any]]]) -> fl
     return statistics.median(seconds for shared, seconds in alike if shared == most)
 
 
-def total_seconds(record: Mapping[str, Any]) -> float | None:
+def total_seconds(record: RunRecord) -> float | None:
     """What a finished job took in all; None where its record does not say so."""
-    return (record.get("time") or {}).get("total_s")
+    return record.time.total_s

@@ -12,6 +12,7 @@ from src.runs.identity import NO_PART, NOT_IDENTITY
 from src.sweep.compose import parsed_overrides
 from src.utils.keys import short_name
 from src.utils.paths import CONF
+from src.utils.plain import plain
 from src.utils.redact import is_secret, without_secrets
 
 MAX_LENGTH = 120
@@ -33,7 +34,7 @@ def job_name(overrides: Sequence[str], cfg: DictConfig) -> str:
     unambiguous; what has no part in a run's identity is left out. What a file name cannot say, or what is longer
     than 120 characters, ends in a hash of the whole.
     """
-    keys = list(_leaves(OmegaConf.to_container(cfg, resolve=False)))  # type: ignore[arg-type]
+    keys = list(_leaves(plain(cfg, resolve=False)))
     parts = {}
     for override in parsed_overrides(overrides):
         key = override.key_or_group

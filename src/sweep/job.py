@@ -17,9 +17,8 @@ import src.config.resolvers  # noqa: F401  registers the resolvers that the conf
 from src.runs.claim import claimed
 from src.runs.identity import identity
 from src.runs.lock import LockedError, owner
-from src.runs.reading import load_record
-from src.runs.record import score
-from src.runs.schema import RecordError
+from src.runs.reading import read_record
+from src.runs.run_record import RunRecord
 from src.sweep.compose import Composer
 from src.sweep.outline import Outline
 from src.training.execution import ALONE, Execution
@@ -28,12 +27,14 @@ from src.utils import reuse
 from src.utils.errors import UserError
 from src.utils.fence import LostLockError
 from src.utils.keys import quoted
+from src.utils.plain import plain
 
 log = logging.getLogger(__name__)
 
 STOP = ".stop"  # a failed job leaves it in the sweep's folder when the sweep is to end at the first failure
 BY_ANOTHER = "finished by another process"
 
+Status = Literal["ok", "failed", "interrupted", "skipped"]
 State = Literal["new", "done", "conflict", "failed", "interrupted", "killed", "running"]
 
 
@@ -52,13 +53,13 @@ class SweepJob:
 
     given: list[str]
     task: DictConfig
-    plain: dict[str, Any] = field(repr=False)
+    plain: dict[str, object] = field(repr=False)
     folder: Path
     number: int
     compose: Composer = field(repr=False)
     identity: dict[str, str] = field(default_factory=dict)
     problem: str | None = None  # what will make it fail as soon as it starts
-    resolved: dict[str, Any] = field(init=False, repr=False)  # ``plain`` with its budget kept
+    resolved: dict[str, object] = field(init=False, repr=False)  # ``plain`` with its budget kept
 
     def __post_init__(self) -> None:
         self.resolved = self.plain
@@ -94,25 +95,27 @@ class SweepJob:
         logs = ["hydra.job_logging.root.handlers=[file]"] if _logs_to_file(self.compose(self.given)) else []
         return [*self.given, *place, *logs]
 
-    def record(self) -> dict[str, Any]:
-        """What ``result.json`` says; empty if there is none that can be read."""
+    def record(self) -> RunRecord:
+        """What ``result.json`` says; nothing if there is none that can be read."""
         return read_record(self.folder)
 
     def state(self) -> State:
         """What became of the job up to now."""
         record = self.record()
-        match record.get("status"):
+        match record.status:
             case "ok":
-                return "done" if record.get("identity") == self.identity else "conflict"
-            case "failed" | "interrupted" as status:
-                return "running" if owner(self.folder) else status
+                return "done" if record.identity == self.identity else "conflict"
+            case "failed":
+                return "running" if owner(self.folder) else "failed"
+            case "interrupted":
+                return "running" if owner(self.folder) else "interrupted"
             case "running":
                 return "running" if owner(self.folder) else "killed"
         return "running" if owner(self.folder) else "new"
 
     def differences(self) -> list[str]:
         """In which parts the finished run in the folder is another one."""
-        found = self.record().get("identity") or {}
+        found = self.record().identity
         return [part for part, value in self.identity.items() if found.get(part) != value]
 
 
@@ -120,7 +123,7 @@ class SweepJob:
 class Outcome:
     """How a job ended: ``ok``, ``failed``, ``interrupted``, or ``skipped`` (with the reason)."""
 
-    status: Literal["ok", "failed", "interrupted", "skipped"]
+    status: Status
     reason: str = ""
     value: float | None = None
 
@@ -135,24 +138,11 @@ def _logs_to_file(config: DictConfig) -> bool:
     return {"console", "file"} <= set(OmegaConf.select(config, "hydra.job_logging.root.handlers") or ())
 
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """What ``result.json`` says; empty if there is none that can be read.
-
-    Of a record that breaks the schema its status alone, so that a finished run counts as another one, and not as none.
-    """
-    try:
-        return load_record(folder)
-    except FileNotFoundError:
-        return {}
-    except RecordError as error:
-        return {"status": error.status} if error.status else {}
-
-
 def identify(job: SweepJob) -> None:
     """Work out the job's identity; a budget that cannot be met becomes its problem."""
     try:
         if (config := resolve(job.task)) is not job.task:
-            job.resolved = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+            job.resolved = plain(config)
     except UserError as error:
         job.problem = str(error)
     job.identity = identity(job.resolved)
@@ -166,8 +156,9 @@ def run_composed(config: DictConfig, task: TaskFunction, configure_logging: bool
         task: given the config without that node.
         configure_logging: let the process's log be this job's.
     """
+    no_loader: Any = None  # which Hydra keeps, and for a composed config never asks
     result = run_in_hydra(
-        hydra_context=HydraContext(config_loader=None, callbacks=_callbacks(config)),  # type: ignore[arg-type]
+        hydra_context=HydraContext(config_loader=no_loader, callbacks=_callbacks(config)),
         task_function=task,
         config=config,
         job_dir_key="hydra.sweep.dir",
@@ -210,8 +201,8 @@ def execute(cfg: DictConfig, execution: Execution = ALONE) -> Outcome:
     try:
         with claimed(folder):
             done = read_record(folder)
-            if done.get("status") == "ok" and _counts(done, cfg):
-                return Outcome("skipped", BY_ANOTHER, score(done))
+            if done.status == "ok" and _counts(done, cfg):
+                return Outcome("skipped", BY_ANOTHER, done.score)
             return _run(cfg, folder, execution)
     except LockedError as error:
         return Outcome("skipped", f"running in {error.holder}")
@@ -231,15 +222,15 @@ def _taken_over(folder: Path) -> Outcome:
     if (holder := owner(folder)) is not None:
         return Outcome("skipped", f"running in {holder}")
     record = read_record(folder)
-    if record.get("status") == "ok":
-        return Outcome("skipped", BY_ANOTHER, score(record))
+    if record.status == "ok":
+        return Outcome("skipped", BY_ANOTHER, record.score)
     return Outcome("skipped", "taken over by another process, which did not finish it")
 
 
-def _counts(record: dict[str, Any], cfg: DictConfig) -> bool:
+def _counts(record: RunRecord, cfg: DictConfig) -> bool:
     if cfg.sweep.on_conflict == "keep":
         return True
-    return record.get("identity") == identity(OmegaConf.to_container(resolve(cfg), resolve=True))  # type: ignore[arg-type]
+    return record.identity == identity(plain(resolve(cfg)))
 
 
 def _run(cfg: DictConfig, folder: Path, execution: Execution) -> Outcome:

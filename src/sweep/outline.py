@@ -5,15 +5,9 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from src.runs.layout import HISTORY
-from src.runs.reading import LARGEST_HISTORY
-from src.runs.schema import check_line
-from src.utils.files import open_regular
-from src.utils.strict_json import read_json
-
-TAIL = 4096  # bytes of a history that are read
+from src.runs.history_reading import last_lines
+from src.utils.plain import branch
 
 
 @dataclass(frozen=True)
@@ -35,9 +29,9 @@ class Outline:
     steps: int | None
 
     @classmethod
-    def of(cls, config: Mapping[str, Any]) -> "Outline":
+    def of(cls, config: Mapping[str, object]) -> "Outline":
         """Of a config as plain containers, or of what a record keeps of it; what is missing counts as one epoch."""
-        backbone, data, training = ((config.get(group) or {}) for group in ("backbone", "data", "training"))
+        backbone, data, training = (branch(config, group) for group in ("backbone", "data", "training"))
         steps, epochs = training.get("max_steps"), training.get("num_train_epochs")
         return cls(
             json.dumps([backbone.get(key) for key in ("name", "path", "revision")]),
@@ -55,16 +49,16 @@ class Outline:
 
 def position(folder: Path, job: Outline) -> tuple[float, str]:
     """The share of its training that a job has behind it, and that in words with the newest score."""
-    lines = _tail(folder)
-    last = next((line for line in reversed(lines) if line.get("epoch") is not None), None)
-    if last is None:
+    lines = last_lines(folder)
+    last = next((line for line in reversed(lines) if line.epoch is not None), None)
+    if last is None or last.epoch is None:
         return 0.0, "starts"
-    evaluations = (line for line in reversed(lines) if line.get("event") == "eval" and job.metric in line)
-    score = next((line[job.metric] for line in evaluations), None)
+    evaluations = (line for line in reversed(lines) if line.event == "eval" and job.metric in line.values)
+    score = next((line.number(job.metric) for line in evaluations), None)
     if job.steps:
-        share, words = (last.get("step") or 0) / job.steps, f"step {last.get('step')} of {job.steps}"
+        share, words = (last.step or 0) / job.steps, f"step {last.step} of {job.steps}"
     else:
-        share, words = last["epoch"] / job.epochs, f"epoch {last['epoch']:.3g} of {job.epochs:g}"
+        share, words = last.epoch / job.epochs, f"epoch {last.epoch:.3g} of {job.epochs:g}"
     return min(share, 1.0), words + (f", {job.metric} {number(score)}" if score is not None else "")
 
 
@@ -73,24 +67,6 @@ def own_words(given: Sequence[str], common: Collection[str]) -> str:
     return " ".join(text for text in given if text not in common and not text.startswith("hydra."))
 
 
-def number(value: Any) -> str:
+def number(value: float | None) -> str:
     """A score as it is shown."""
-    return f"{value:.4f}" if isinstance(value, int | float) and math.isfinite(value) else "nan"
-
-
-def _tail(folder: Path) -> list[dict[str, Any]]:
-    """The last lines of the history; one that is being written, or was cut, is left out."""
-    try:
-        with open_regular(folder / HISTORY, LARGEST_HISTORY) as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - TAIL))
-            texts = file.read().splitlines()
-    except OSError:
-        return []
-    found = []
-    for text in texts:
-        try:
-            found.append(read_json(text))
-        except ValueError:
-            continue
-    return [line for line in found if check_line(line, whole=False) is None]
+    return f"{value:.4f}" if value is not None and math.isfinite(value) else "nan"

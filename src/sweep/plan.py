@@ -11,6 +11,7 @@ from src.models.sizes import adapter_size
 from src.sweep.estimate import estimate, total_seconds
 from src.sweep.job import SweepJob
 from src.utils.errors import UserError
+from src.utils.plain import branch
 from src.utils.rich_text import Text
 
 LEFT_OUT = ("hydra.",)
@@ -47,9 +48,9 @@ def _size(job: SweepJob) -> tuple[str, str]:
     """The adapter's trained values, and what a budget set; in place of a number, why there is none."""
     if job.problem is not None:
         return job.problem, ""
-    budget = job.resolved["budget"]
+    budget = branch(job.resolved, "budget")
     knob = f" ({budget['key']}={budget['value']})" if budget.get("key") else ""
     try:
-        return f"{adapter_size(job.resolved['model'], job.resolved['backbone']):,}", knob
+        return f"{adapter_size(branch(job.resolved, 'model'), branch(job.resolved, 'backbone')):,}", knob
     except UserError as error:
         return str(error).partition("\n")[0], knob

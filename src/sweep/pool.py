@@ -16,7 +16,6 @@ from contextlib import nullcontext
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
 
 from src.sweep.job import Outcome
 from src.training.interrupt import Interrupted, interruptible
@@ -52,7 +51,7 @@ class Worker:
             )
         theirs.close()
 
-    def start(self, number: int, task: Any) -> None:
+    def start(self, number: int, task: object) -> None:
         self.job = number
         with contextlib.suppress(ConnectionError):  # it is dead: ``outcome`` says how it died
             self.connection.send(task)
@@ -86,7 +85,7 @@ class Pool:
         self.free = [dict(slot) for slot in slots]
         self.idle: list[Worker] = []
 
-    def run(self, tasks: Sequence[Any], fail_fast: bool = False) -> list[Outcome | None]:
+    def run(self, tasks: Sequence[object], fail_fast: bool = False) -> list[Outcome | None]:
         """Run every job in one of the slots, in order.
 
         Args:
@@ -126,8 +125,9 @@ class Pool:
                             busy[worker.connection] = worker
                             number = waiting.pop(0)
                             worker.start(number, tasks[number])
-                        for connection in wait(list(busy)):
-                            take(busy[connection])  # type: ignore[index]
+                        ready = wait(list(busy))
+                        for worker in [worker for connection, worker in busy.items() if connection in ready]:
+                            take(worker)
                     except Interrupted as signalled:
                         log.warning("%s: the running jobs save a checkpoint and stop", signalled)
                         waiting.clear()

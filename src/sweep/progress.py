@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from src.runs.layout import RESULT
+from src.runs.layout import RunFolder
+from src.runs.run_record import RunRecord
 from src.sweep.job import SweepJob
 from src.sweep.outline import number, own_words, position
 from src.utils.rich_text import Text
@@ -64,7 +65,7 @@ class Progress:
             if (stamp := _stamp(job)) != self.stamps[name]:
                 self.stamps[name] = stamp
                 record = job.record()
-                match record.get("status"):
+                match record.status:
                     case "running":
                         if name not in self.running:
                             share, words = position(job.folder, job.outline)
@@ -81,16 +82,15 @@ class Progress:
         own = self.running[name]
         own.share, own.shown = position(job.folder, job.outline)
 
-    def _end(self, name: str, status: str, record: dict[str, Any]) -> str:
+    def _end(self, name: str, status: str, record: RunRecord) -> str:
         own = self.running.pop(name, None)
         self.spent += self.work[name] * (1 - (own.first if own else 0))
         del self.open[name]
         self.failed += status == "failed"
-        metric = record.get("primary_metric") or {}
         if status == "ok":
-            said = f"{metric.get('name')} {number(metric.get('value'))}"
+            said = f"{record.primary_metric.name} {number(record.score)}"
         else:
-            said = f"{status}: " + str((record.get("error") or {}).get("message", "")).partition("\n")[0]
+            said = f"{status}: {record.error.line}"
         took = f" in {clock(time.monotonic() - own.since)}" if own else ""
         return f"{self.number[name]} ended{took}, {said}: {self.label[name]}"
 
@@ -158,8 +158,9 @@ def _on_terminal(progress: Progress, console: Console) -> Iterator[Any]:
     streams = (sys.stdout, sys.stderr)
     with Live(console=console, auto_refresh=False, transient=True) as live:
         # Log lines go above the status lines: Live takes what is printed, but a handler has the stream of before.
-        handlers = [h for h in logging.getLogger().handlers if getattr(h, "stream", None) in streams]
-        before = [h.setStream(sys.stdout) for h in handlers]  # type: ignore[attr-defined]
+        known = (h for h in logging.getLogger().handlers if isinstance(h, logging.StreamHandler))
+        handlers = [h for h in known if h.stream in streams]
+        before = [h.setStream(sys.stdout) for h in handlers]
 
         def update() -> None:
             for kind, line in progress.look():
@@ -172,7 +173,7 @@ def _on_terminal(progress: Progress, console: Console) -> Iterator[Any]:
             yield update
         finally:
             for handler, stream in zip(handlers, before, strict=True):
-                handler.setStream(stream)  # type: ignore[attr-defined]
+                handler.setStream(stream)
 
 
 @contextmanager
@@ -207,6 +208,6 @@ def clock(seconds: float) -> str:
 
 def _stamp(job: SweepJob) -> int:
     try:
-        return (job.folder / RESULT).stat().st_mtime_ns
+        return RunFolder(job.folder).result.stat().st_mtime_ns
     except OSError:
         return 0

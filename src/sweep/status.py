@@ -4,14 +4,14 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from src.runs.finding import find_folders
-from src.runs.layout import RESULT
+from src.runs.layout import RESULT, RunFolder
 from src.runs.lock import owner
-from src.runs.record import score
+from src.runs.reading import read_record
+from src.runs.run_record import RunRecord
 from src.sweep.estimate import estimate, total_seconds
-from src.sweep.job import read_record
 from src.sweep.jobs_file import JOBS, read_jobs
 from src.sweep.outline import Outline, own_words, position
 from src.utils.errors import UserError
@@ -30,7 +30,7 @@ class JobStatus:
         state: what became of it up to now.
         outline: how large it is.
         given: the overrides that make it, where a list of jobs tells.
-        record: its record; empty where there is none yet.
+        record: its record; it says nothing where there is none yet.
         owner: the process that has it, in words.
         share: of its training, what it has behind it.
         words: how far it is, how it ended, or why.
@@ -41,7 +41,7 @@ class JobStatus:
     state: State
     outline: Outline
     given: tuple[str, ...]
-    record: dict[str, Any]
+    record: RunRecord
     owner: str | None = None
     share: float = 0.0
     words: str = ""
@@ -126,12 +126,12 @@ def look(folder: Path) -> Status:
 
 def _job(folder: Path, label: str, given: tuple[str, ...], outline: Outline | None) -> JobStatus:
     record, holder = read_record(folder), owner(folder, probe=False)
-    outline = outline or Outline.of(record.get("config") or {})
-    status, label = record.get("status"), line(label)
+    outline = outline or Outline.of(record.config.content)
+    status, label = record.status, line(label)
     if holder is not None and status != "ok":
         share, words = position(folder, outline) if status == "running" else (0.0, "starts")
         return JobStatus(label, "running", outline, given, record, holder, share, line(words), _elapsed(record))
-    state = _state(status, (folder / RESULT).exists())
+    state = _state(status, RunFolder(folder).result.exists())
     share = position(folder, outline)[0] if state in ("interrupted", "killed") else 0.0
     return JobStatus(label, state, outline, given, record, None, share, line(_words(state, record, share)))
 
@@ -149,25 +149,23 @@ def _state(status: str | None, there: bool) -> State:
     return "unreadable" if there else "waiting"
 
 
-def _words(state: State, record: dict[str, Any], share: float) -> str:
+def _words(state: State, record: RunRecord, share: float) -> str:
     if state == "done":
-        value = score(record)
-        name = (record.get("primary_metric") or {}).get("name")
-        seconds = total_seconds(record)
-        return (f"{name} {value:.4f}" if value is not None else "no score") + (
+        value, seconds = record.score, total_seconds(record)
+        return (f"{record.primary_metric.name} {value:.4f}" if value is not None else "no score") + (
             f" in {seconds:,.0f} s" if seconds else ""
         )
     if state in ("failed", "interrupted"):
-        said = str((record.get("error") or {}).get("message") or "no reason given").partition("\n")[0][:200]
+        said = (record.error.line or "no reason given")[:200]
         return said if state == "failed" else f"{said}, after {share:.0%} of its training"
     return {"killed": f"its process is gone, after {share:.0%} of its training", "waiting": "not started",
             "unreadable": "its record cannot be read"}[state]  # fmt: skip
 
 
-def _elapsed(record: dict[str, Any]) -> float:
+def _elapsed(record: RunRecord) -> float:
     """Seconds since a run started, by its record; 0 where that says nothing of the kind."""
     try:
-        started = datetime.fromisoformat(str(record.get("started")))
+        started = datetime.fromisoformat(str(record.started))
         return max(0.0, (datetime.now(UTC) - started).total_seconds())
     except (ValueError, TypeError):
         return 0.0

@@ -16,12 +16,12 @@ from omegaconf import DictConfig
 from src.compare.after_sweep import after_sweep
 from src.runs.checked import check_job
 from src.runs.claim import refuse_strangers
-from src.runs.layout import RESULT
+from src.runs.layout import RunFolder
 from src.runs.lock import LockedError, locked, owner
-from src.runs.record import score, write_json
+from src.runs.record import write_killed
 from src.sweep.compose import Composer
 from src.sweep.folder_names import job_name
-from src.sweep.job import BY_ANOTHER, STOP, Outcome, SweepJob, identify, read_record
+from src.sweep.job import BY_ANOTHER, STOP, Outcome, SweepJob, identify
 from src.sweep.jobs_file import write_jobs
 from src.sweep.outcome import print_summary
 from src.sweep.progress import shown
@@ -59,7 +59,7 @@ def make_jobs(batch: Sequence[Sequence[str]], compose: Composer, folder: Path) -
     return list(jobs.values())
 
 
-def check_jobs(batch: Sequence[Sequence[str]], tasks: Sequence[DictConfig]) -> list[dict[str, Any]]:
+def check_jobs(batch: Sequence[Sequence[str]], tasks: Sequence[DictConfig]) -> list[dict[str, object]]:
     """Validate every job before the first starts.
 
     Args:
@@ -91,7 +91,7 @@ def check_jobs(batch: Sequence[Sequence[str]], tasks: Sequence[DictConfig]) -> l
     raise UserError(f"{count} of the sweep's {len(batch)} jobs are wrong; none was started:{''.join(lines[:10])}{more}")
 
 
-def run_sweep(jobs: list[SweepJob], launcher: Launcher, folder: Path, settings: DictConfig) -> list[Any]:
+def run_sweep(jobs: list[SweepJob], launcher: Launcher, folder: Path, settings: DictConfig) -> list[float | None]:
     """Run what is not done, and say how it went.
 
     Args:
@@ -115,7 +115,7 @@ def run_sweep(jobs: list[SweepJob], launcher: Launcher, folder: Path, settings: 
     _refuse_conflicts(jobs, states, settings.on_conflict)
     kept = ("done",) if settings.on_conflict == "rerun" else ("done", "conflict")
     outcomes: dict[str, Outcome] = {
-        job.name: Outcome("skipped", value=score(job.record()))
+        job.name: Outcome("skipped", value=job.record().score)
         for job, state in zip(jobs, states, strict=True)
         if state in kept
     }
@@ -231,14 +231,13 @@ def _refuse_conflicts(jobs: list[SweepJob], states: Sequence[str], on_conflict: 
 def _seen(job: SweepJob) -> Outcome:
     """A job's outcome as its record tells it."""
     record, state = job.record(), job.state()
-    reason = str((record.get("error") or {}).get("message") or "").partition("\n")[0]
     match state:
         case "done" | "conflict":
-            return Outcome("ok", value=score(record))
+            return Outcome("ok", value=record.score)
         case "failed":
-            return Outcome("failed", reason)
+            return Outcome("failed", record.error.line)
         case "interrupted" | "killed":
-            return Outcome("interrupted", reason)
+            return Outcome("interrupted", record.error.line)
         case "running":
             return Outcome("skipped", f"running in {owner(job.folder)}")
     return Outcome("skipped", "not started")
@@ -248,10 +247,7 @@ def _mark_killed(job: SweepJob, reason: str) -> None:
     """Write the end into the record of a job whose process could not."""
     try:
         with locked(job.folder):
-            record = read_record(job.folder)
-            if record.get("status") == "running":
-                error = {"type": "Killed", "message": reason, "traceback": None}
-                write_json(job.folder / RESULT, record | {"status": "failed", "error": error})
+            write_killed(job.folder, reason)
     except LockedError:
         pass  # another process has taken the job over
     except UnwritableError as error:
@@ -259,7 +255,7 @@ def _mark_killed(job: SweepJob, reason: str) -> None:
 
 
 def _changed(job: SweepJob) -> int:
-    path = job.folder / RESULT
+    path = RunFolder(job.folder).result
     return path.stat().st_mtime_ns if path.exists() else 0
 
 

@@ -26,6 +26,7 @@ from src.tune.space import as_overrides, make_space
 from src.utils.errors import UserError
 from src.utils.paths import CONF
 from src.utils.places import UnwritableError
+from src.utils.plain import plain
 
 LONGEST = 100  # characters of a name
 SPENT = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
@@ -143,14 +144,14 @@ class Arm:
             Whether the trial is closed now.
         """
         record, state = job.record(), job.state()
-        error = record.get("error") or {}
-        if state not in ("done", "failed") or error.get("type") == UnwritableError.__name__:
+        error = record.error.type
+        if state not in ("done", "failed") or error == UnwritableError.__name__:
             return False
         study = self._load()
         storage = get_storage(self.storage)
         storage.set_trial_user_attr(trial_id(self.storage, self.name, trial.number), "folder", job.name)
-        score = ((record.get("metrics") or {}).get(HOLDOUT) or {}).get(self.metric)
-        if error.get("type") == PrunedError.__name__:
+        score = record.scores(HOLDOUT).get(self.metric)
+        if error == PrunedError.__name__:
             study.tell(trial.number, state=TrialState.PRUNED)
         elif state == "done" and score is not None and math.isfinite(score):
             study.tell(trial.number, score)
@@ -211,7 +212,7 @@ def name_arms(batch: Sequence[Sequence[str]], configs: Sequence[DictConfig]) -> 
         own = [text for text in overrides if not all(text in other for other in twins)]
         names.append(_plain(f"{name}_{job_name(own, task_config(cfg))}" if own else name))
     taken = {path.stem.casefold() for path in (CONF / "experiment").glob("*.yaml")}
-    hashes = [config_hash(OmegaConf.to_container(task_config(cfg), resolve=True)) for cfg in configs]  # type: ignore[arg-type]
+    hashes = [config_hash(plain(task_config(cfg))) for cfg in configs]
     folded = [name.casefold() for name in names]
     for i, name in enumerate(names):
         others = {own for own, theirs in zip(hashes, folded, strict=True) if theirs == folded[i]}

@@ -10,6 +10,7 @@ from src.sweep.compose import Composer, task_config
 from src.utils.errors import UserError
 from src.utils.files import write_whole
 from src.utils.places import make_folder
+from src.utils.plain import plain
 
 GROUPS = ("model", "backbone", "data", "training")
 NOT_WRITTEN = ("sweep", "tune", "watch", "on_conflict")  # of the tuning itself
@@ -59,8 +60,8 @@ def _choices(config: DictConfig) -> dict[str, str]:
 
 
 def _plain(config: DictConfig) -> dict[str, Any]:
-    plain: dict[str, Any] = OmegaConf.to_container(task_config(config))  # type: ignore[assignment]
-    return {key: value for key, value in plain.items() if key not in NOT_WRITTEN}
+    found = plain(task_config(config), resolve=False)
+    return {key: value for key, value in found.items() if key not in NOT_WRITTEN}
 
 
 def _changes(base: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,9 +5,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from src.runs.reading import Run, read_run
+from src.runs.run_record import RunRecord
 from src.utils.errors import UserError
 from src.utils.keys import quoted
 from src.utils.paths import ROOT
@@ -46,14 +46,14 @@ def rerun(run: Run, overrides: Sequence[str], folder: Path, do: Train = train) -
     """
     do(overrides, folder, threads_of(run.record))
     again = read_run(folder)
-    if again.problem is not None and again.record.get("status") != "ok":
+    if again.problem is not None and again.record.status != "ok":
         raise UserError(f"its rerun is not finished: {again.problem}")
     return again
 
 
-def threads_of(record: dict[str, Any]) -> int | None:
+def threads_of(record: RunRecord) -> int | None:
     """How many threads torch had in a run; None if the record does not say, or says what no machine has."""
-    threads = (record.get("hardware") or {}).get("torch_threads")
+    threads = record.hardware.get("torch_threads")
     return threads if type(threads) is int and 1 <= threads <= MOST_THREADS else None
 
 

@@ -1,14 +1,14 @@
 """Whether a run folder is what the run left, and its scores those of its predictions: nothing is trained or loaded."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from src.compare.verified import agrees, score, tolerance
 from src.runs.identity import config_hash
 from src.runs.layout import PREDICTIONS, RESULT
 from src.runs.predictions_reading import Predictions, PredictionsError, read_split
 from src.runs.reading import Run
-from src.runs.seal import SEAL, broken_seals
+from src.runs.run_record import RunRecord
+from src.runs.seal import broken_seals
 from src.utils.errors import in_short
 from src.verify.finding import Finding, Verdict
 
@@ -25,10 +25,10 @@ def check_run(name: str, run: Run) -> Iterator[Finding]:
     broken = list(broken_seals(run.folder, run.record))
     for file, said in broken:
         yield Finding(name, file, Verdict.DIFFERENT, said)
-    if run.record.get(SEAL) and not broken:
+    if run.record.seal.content and not broken:
         yield Finding(name, "files", Verdict.EQUAL, "as the run left them, by their hashes")
-    config = run.record.get("config")
-    if config is not None and config_hash(config) != run.record.get("config_hash"):
+    config = run.record.config.content
+    if config and config_hash(config) != run.record.config_hash:
         yield Finding(name, RESULT, Verdict.DIFFERENT, "its config is not that of its config_hash")
     yield from _scores(name, run)
 
@@ -60,21 +60,19 @@ def _scores(name: str, run: Run) -> Iterator[Finding]:
         yield Finding(name, "scores", Verdict.EQUAL, f"{checked} computed again from the predictions")
     elif not checked:
         yield Finding(name, "scores", Verdict.UNKNOWN, "no score of the record can be computed from predictions")
-    primary = run.record.get("primary_metric") or {}
-    own = run.score(str(primary.get("name")))
-    if own is not None and own != primary.get("value"):
+    own = run.score(run.record.primary_metric.name)
+    if own is not None and own != run.record.primary_metric.value:
         yield Finding(name, RESULT, Verdict.DIFFERENT, "primary_metric.value is not that of metrics.selected")
 
 
-def scores_of(record: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+def scores_of(record: RunRecord) -> dict[str, tuple[str, str]]:
     """Metric and split of each score that can be computed again, by the score's name in ``metrics.selected``.
 
     Of one task these are ``METRIC`` and ``METRIC/SPLIT``, of a mix ``TASK/METRIC`` and ``TASK/METRIC/SPLIT``.
     """
-    first = (record.get("primary_metric") or {}).get("split") or ""
-    tasks = record.get("tasks") or ()
+    first, tasks = record.primary_metric.split or "", record.tasks
     found = {}
-    for key in (record.get("metrics") or {}).get("selected") or {}:
+    for key in record.scores():
         task, _, rest = str(key).partition("/") if tasks else ("", "", str(key))
         metric, _, split = rest.partition("/")
         where = f"{task}/{split or 'validation'}" if tasks else split or first

@@ -4,14 +4,15 @@ import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from src.runs.record import environment
+from src.runs.environment import environment
+from src.runs.run_record import RunRecord
 from src.utils.text import printable
 
 MACHINE = ("machine", "system", "cpu", "cpu_cores", "memory_mb")
 SHORT = 12  # letters of a commit or a hash
 
 
-def differences(record: Mapping[str, Any], here: Mapping[str, str] | None) -> Iterator[str]:
+def differences(record: RunRecord, here: Mapping[str, str] | None) -> Iterator[str]:
     """Each difference as a line, ``torch 2.9.0 there, 2.11.0 here``.
 
     Args:
@@ -19,31 +20,29 @@ def differences(record: Mapping[str, Any], here: Mapping[str, str] | None) -> It
         here: the identity that its config has here, see ``src.runs.identity``; None where it cannot be composed.
     """
     now = _here()
-    for package, version in (record.get("versions") or {}).items():
+    for package, version in record.versions.items():
         if version != now["versions"].get(package):
             yield _line(package, version, now["versions"].get(package))
-    git = record.get("git") or {}
-    same_code = here is not None and (record.get("identity") or {}).get("code") == here["code"]
-    if git.get("commit") and git["commit"] != now["git"]["commit"]:
+    git = record.git
+    same_code = here is not None and record.identity.get("code") == here["code"]
+    if git.commit and git.commit != now["git"]["commit"]:
         known = ", and the code that numbers depend on is the same" if same_code else ""
-        yield _line("commit", git["commit"][:SHORT], (now["git"]["commit"] or "none")[:SHORT]) + known
-    if git.get("dirty") and not same_code:
+        yield _line("commit", git.commit[:SHORT], (now["git"]["commit"] or "none")[:SHORT]) + known
+    if git.dirty and not same_code:
         yield "its code was changed and not committed there"
-    hardware = record.get("hardware") or {}
     for key in MACHINE:
-        if key in hardware and hardware[key] != now["hardware"][key]:
-            yield _line(key.replace("_", " "), hardware[key], now["hardware"][key])
+        if key in record.hardware and record.hardware[key] != now["hardware"][key]:
+            yield _line(key.replace("_", " "), record.hardware[key], now["hardware"][key])
     yield from _identity(record, here)
 
 
-def _identity(record: Mapping[str, Any], here: Mapping[str, str] | None) -> Iterator[str]:
+def _identity(record: RunRecord, here: Mapping[str, str] | None) -> Iterator[str]:
     """The parts of its identity that have another hash here."""
-    there = record.get("identity") or {}
     words = {
         "data": "the data's files or settings", "backbone": "the backbone", "code": "the code that numbers depend on",
         "config": "what the same settings compose to", "start": "the run that it starts from",
     }  # fmt: skip
-    for part, value in there.items():
+    for part, value in record.identity.items():
         if here is not None and part in words and here.get(part) != value:
             yield f"{words[part]}: another hash ({printable(str(value))[:SHORT]} there, {here.get(part, 'none')} here)"
 

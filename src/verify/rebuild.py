@@ -27,6 +27,7 @@ from src.sweep.compose import task_config
 from src.utils.errors import UserError, in_short
 from src.utils.keys import leaves, override
 from src.utils.paths import CONF
+from src.utils.plain import branch
 from src.utils.redact import MASK
 from src.utils.text import printable
 
@@ -61,20 +62,19 @@ class Rebuilt:
     other: tuple[str, ...]
 
 
-def rebuild(record: Mapping[str, Any], more: Sequence[str] = ()) -> Rebuilt:
-    """Compose the config of a record out of this project's own files.
+def rebuild(saved: Mapping[str, object], more: Sequence[str] = ()) -> Rebuilt:
+    """Compose a record's config out of this project's own files.
 
     Args:
-        record: a run's, checked by the schema.
+        saved: the config of a run's record, checked by the schema; empty where it has none.
         more: overrides of the user's own, as where the data lies here; they win.
 
     Raises:
         UserError: if the record holds no config, names a choice that there is not here, or its values break a rule.
     """
-    saved = record.get("config")
-    if not isinstance(saved, dict) or not all(isinstance(saved.get(group), dict) for group in GROUPS):
+    if not all(isinstance(saved.get(group), dict) for group in GROUPS):
         raise UserError("its record holds no whole config (an imported run, or an older one)")
-    saved = {**saved, "model": named(saved["model"])}  # an older record names its method by a path
+    saved = {**saved, "model": named(branch(saved, "model"))}  # an older record names its method by a path
     words = [f"{group}={_choice(group, saved)}" for group in GROUPS if group != "training"]
     other: list[str] = []
     for _ in range(ROUNDS):

@@ -10,7 +10,6 @@ from pathlib import Path
 from src.compare.alike import TOLERANCE, distances
 from src.runs.layout import RESULT
 from src.runs.reading import Run, find_runs
-from src.runs.seal import SEAL
 from src.utils.errors import UserError
 from src.utils.text import printable, shown_path
 from src.verify.again import Train, rerun, spread, train
@@ -112,12 +111,12 @@ def verify(
 
 
 def _sort(name: str, run: Run, result: Verification) -> None:
-    status = run.record.get("status")
+    status = run.record.status
     if status == "ok" and run.problem is None:
         result.runs[name] = run
-        result.sealed += bool(run.record.get(SEAL))
+        result.sealed += bool(run.record.seal.content)
         result.findings += check_run(name, run)
-    elif status == "ok" or not run.record:
+    elif status == "ok" or not run.record.content:
         result.findings.append(Finding(name, RESULT, Verdict.UNKNOWN, printable(run.problem)))
     else:
         result.unfinished[name] = printable(run.problem)
@@ -152,11 +151,11 @@ def compared(name: str, run: Run, other: Run, why: Sequence[str], tolerance: flo
 
 def _prints(run: Run, other: Run) -> Iterator[str]:
     for key, said in PRINTS.items():
-        if run.record.get(key) != other.record.get(key):
+        if getattr(run.record, key) != getattr(other.record, key):
             yield said
-    if run.packed:
+    if not run.record.alone:
         yield "it was trained beside other jobs, which rounds otherwise"
-    there, here = ((one.record.get("hardware") or {}) for one in (run, other))
+    there, here = run.record.hardware, other.record.hardware
     for key in ("device", "torch_threads"):
         if there.get(key) != here.get(key):
             yield f"{key.replace('_', ' ')} {printable(there.get(key))} there, {here.get(key)} here"
@@ -164,7 +163,7 @@ def _prints(run: Run, other: Run) -> Iterator[str]:
 
 def _rebuilt(run: Run, more: Sequence[str]) -> Rebuilt | UserError:
     try:
-        return rebuild(run.record, more)
+        return rebuild(run.record.config.content, more)
     except UserError as error:
         return error
 
@@ -208,5 +207,5 @@ def _name(run: Run, root: Path, path: Path) -> str:
 
 
 def _time(run: Run) -> str:
-    seconds = (run.record.get("time") or {}).get("total_s")
+    seconds = run.record.time.total_s
     return f" (it took {seconds:,.0f} s there)" if seconds else ""

@@ -70,7 +70,7 @@ def test_curves_survive_damaged_histories(tmp_path):
     with (folders[1] / "history.jsonl").open("a") as file:
         file.write('[1]\n\n{"event": "eval", "split": "validation", "step": 400, "accur')
     (table,) = compare_runs(find_runs([tmp_path]), resamples=200).tables
-    (curve,) = learning_curves(table, {str(folder): read_run(folder).record for folder in folders})
+    (curve,) = learning_curves(table, {str(folder): read_run(folder) for folder in folders})
     assert curve.steps == [100, 200, 300]
     assert curve.seeds == 2
     assert curve.seconds[-1] == pytest.approx((30 * 1.03 + 30 * 1.06) / 2)

@@ -14,6 +14,7 @@ from src.compare.settings import NO_DIFFERENCE, default_of, same_value
 from src.config.training import DECIDED_BY_THE_RUN
 from src.runs.identity import NO_PART, relevant
 from src.runs.reading import Run
+from src.runs.run_record import RunRecord
 from src.utils.keys import leaves
 from src.utils.paths import CONF
 from tests.compare.factory import ALPHA, make_run
@@ -57,7 +58,7 @@ def record_of(*overrides: str) -> dict:
 
 
 def runs_of(*records: dict) -> list[Run]:
-    return [Run(Path(f"run{number}"), record, None) for number, record in enumerate(records)]
+    return [Run(Path(f"run{number}"), RunRecord.of(record), None) for number, record in enumerate(records)]
 
 
 def merged(first: dict, second: dict) -> bool:

@@ -16,9 +16,9 @@ from src.compare.present.formats import FORMATS, write_tidy
 from src.compare.present.table import print_comparison
 from src.compare.report import write_report
 from src.runs.finished import open_run
-from src.runs.reading import find_runs, read_history
+from src.runs.history_reading import last_lines, read_history
+from src.runs.reading import find_runs, read_record, unchecked_record
 from src.runs.store import Store
-from src.sweep.job import read_record
 from src.utils.errors import UserError
 from tests.compare.factory import ALPHA, NOTHING, make_run
 
@@ -58,11 +58,13 @@ def read_everything(root: Path, out: Path, report: bool = True) -> Comparison:
         assert total in (out / "report.html").read_text(encoding="utf-8")
     comparable = [run for run in runs if run.problem is None]
     for table in comparison.tables:
-        learning_curves(table, {str(run.folder): run.record for run in comparable})
+        learning_curves(table, {str(run.folder): run for run in comparable})
     starts(comparable)
     for run in runs:
         read_record(run.folder)
+        unchecked_record(run.folder)
         read_history(run.folder)
+        last_lines(run.folder)
         with contextlib.suppress(UserError):
             open_run(run.folder)
         with contextlib.suppress(UserError):

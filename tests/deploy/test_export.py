@@ -117,7 +117,7 @@ def test_a_lora_of_peft_becomes_a_run(settings, tmp_path, monkeypatch):
     arguments = ("--from-peft", tmp_path / "lora", "--out", tmp_path / "run", "--label-names", "yes", "no", "maybe")
     assert run_command(monkeypatch, *arguments) == 0
     run = load_run(tmp_path / "run")
-    assert run.label_names == ("yes", "no", "maybe") and run.record["imported_from"] == str(tmp_path / "lora")
+    assert run.label_names == ("yes", "no", "maybe") and run.record.imported_from == str(tmp_path / "lora")
     inputs = run.classifier.backbone.tokenizer(TEXTS, PAIRS, padding=True, return_tensors="pt")
     with torch.no_grad():
         theirs = model(**inputs).logits
@@ -215,7 +215,7 @@ def test_the_tensors_say_which_layers_are_adapted(tmp_path):
     run = load_run(tmp_path / "run")
     assert len(run.classifier.adapted) == 4
     torch.testing.assert_close(probe_logits(run.classifier.model), probe_logits(model), rtol=0, atol=1e-5)
-    assert run.record["import_max_difference"] < 1e-5
+    assert run.record.import_max_difference < 1e-5
 
 
 def test_a_base_with_a_head_for_other_classes_is_imported_and_exported(tmp_path, capsys):

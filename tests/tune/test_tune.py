@@ -71,7 +71,7 @@ def test_the_winner_is_the_best_on_held_out_rows_and_is_trained_with_fresh_seeds
     assert [run.problem for run in runs] == [None] * 2
     assert sorted(run.seed for run in runs) == [1, 2]  # the trials had seed 0
     rate = summary["winner"]["params"]["training.learning_rate"]
-    assert all(run.record["training"]["learning_rate"] == pytest.approx(rate, rel=1e-3) for run in runs)
+    assert all(run.record.training.learning_rate == pytest.approx(rate, rel=1e-3) for run in runs)
 
 
 def test_the_dev_score_that_goes_with_the_winner_is_read_from_its_trial(tuned):

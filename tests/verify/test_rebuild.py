@@ -35,7 +35,7 @@ def record_of(*overrides: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", REAL)
 def test_a_config_composes_to_itself(name):
     record = record_of(*REAL[name])
-    found = rebuild(record)
+    found = rebuild(record["config"])
     assert found.identity == record["identity"] and not found.other
 
 
@@ -43,11 +43,11 @@ def test_a_config_composes_to_itself(name):
 @pytest.mark.parametrize("model", choices("model"))
 def test_every_method_composes_to_itself(model):
     record = record_of("experiment=demo", f"model={model}", "seed=3")
-    assert rebuild(record).identity == record["identity"]
+    assert rebuild(record["config"]).identity == record["identity"]
 
 
 def test_the_users_own_words_win():
-    assert rebuild(record_of("experiment=demo"), ["seed=5", "data.max_length=16"]).overrides[-2:] == (
+    assert rebuild(record_of("experiment=demo")["config"], ["seed=5", "data.max_length=16"]).overrides[-2:] == (
         "seed=5", "data.max_length=16"
     )  # fmt: skip
 
@@ -83,8 +83,8 @@ def test_what_is_no_plain_value_of_a_known_key_is_no_override(key):
     for part in parts[:-1]:
         node = node.setdefault(part, {})
     node[parts[-1]] = STRANGE[key]
-    found = rebuild(record)
-    assert found.overrides == rebuild(before).overrides
+    found = rebuild(record["config"])
+    assert found.overrides == rebuild(before["config"]).overrides
     assert found.identity == before["identity"]
 
 
@@ -94,7 +94,7 @@ def test_what_is_no_plain_value_of_a_known_key_is_no_override(key):
 def test_a_text_is_one_value_whatever_it_holds(text):
     record = record_of("data=custom", "data.files.train=rows.csv")
     record["config"]["data"]["label"] = text
-    found = rebuild(record)
+    found = rebuild(record["config"])
     words = [word for word in found.overrides if word.startswith("data.label=")]
     assert len(words) == ("${" not in text)
     for word in words:
@@ -117,14 +117,14 @@ def test_what_cannot_be_composed_is_told(change, said):
     record = record_of("experiment=demo")
     change(record["config"])
     with pytest.raises(UserError, match=said):
-        rebuild(copy.deepcopy(record))
+        rebuild(copy.deepcopy(record["config"]))
 
 
 def test_a_config_that_is_another_here_is_told():
     record = record_of("experiment=demo")
     record["config"]["model"]["lora"]["_target_"] = "src.models.older.LoRA"
     record["config"]["training"]["no_longer"] = 3
-    found = rebuild(record)
+    found = rebuild(record["config"])
     assert any(line.startswith("model.lora._target_: 'src.models.older.LoRA' there") for line in found.other)
     assert "training.no_longer: 3 there, nothing here" in found.other
 

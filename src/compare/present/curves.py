@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from src.compare.comparison import Row, Table, mean_or_none
-from src.runs.reading import Run, read_history
+from src.runs.history_reading import read_history
+from src.runs.reading import Run
 
 # A history holds steps, not times: a step's time is its share of the whole.
 TIME_TITLE = "training time in s (estimated: train time * step / last step)"
@@ -29,23 +29,23 @@ class Curve:
     seeds: int
 
 
-def learning_curves(table: Table, records: Mapping[str, Mapping[str, Any]]) -> list[Curve]:
+def learning_curves(table: Table, runs: Mapping[str, Run]) -> list[Curve]:
     """The curves of those rows that have any, in the order of the rows.
 
     Args:
         table: whose metric and split are drawn.
-        records: ``result.json`` by folder.
+        runs: by folder.
     """
-    curves = (_curve(row, table, records) for row in table.rows)
+    curves = (_curve(row, table, runs) for row in table.rows)
     return [curve for curve in curves if curve]
 
 
-def _curve(row: Row, table: Table, records: Mapping[str, Mapping[str, Any]]) -> Curve | None:
+def _curve(row: Row, table: Table, runs: Mapping[str, Run]) -> Curve | None:
     at: dict[int, list[tuple[float, float | None]]] = defaultdict(list)
     seeds = 0
     for folder in row.folders:
         points, last = _points(Path(folder), table.metric, str(table.fixed["split"]))
-        seconds = Run(Path(folder), dict(records[folder]), None).train_s
+        seconds = runs[folder].train_s
         seeds += bool(points)
         for step, value in points.items():
             at[step].append((value, None if seconds is None else seconds * step / last))
@@ -71,11 +71,11 @@ def _points(folder: Path, metric: str, split: str) -> tuple[dict[int, float], in
     points: dict[int, float] = {}
     last = 0
     for line in read_history(folder):
-        step, value = line.get("step"), line.get(metric)
-        if not isinstance(step, int) or step < 1:
+        step, value = line.step, line.number(metric)
+        if step is None or step < 1:
             continue
         last = max(last, step)
-        wanted = line.get("event") == "eval" and line.get("split") == split
-        if wanted and isinstance(value, int | float) and math.isfinite(value):
+        wanted = line.event == "eval" and line.split == split
+        if wanted and value is not None and math.isfinite(value):
             points[step] = float(value)
     return points, last

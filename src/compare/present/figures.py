@@ -64,8 +64,7 @@ def _figures(table: Table) -> list[tuple[str, float, Any]]:
         height = 1.0 + 0.24 * len(compared)
         found.append(("differences", height, lambda axes, looks: _forest(axes, table, compared, looks)))
     runs = read_again(folder for row in table.rows for folder in row.folders)
-    records = {folder: run.record for folder, run in runs.items()}
-    best = {curve.method: curve for curve in reversed(learning_curves(table, records))}  # rows come best first
+    best = {curve.method: curve for curve in reversed(learning_curves(table, runs))}  # rows come best first
     for name in ("steps", "seconds"):
         known = {method: curve for method, curve in best.items() if None not in getattr(curve, name)}
         if known:

@@ -127,16 +127,15 @@ def one_type(values: Sequence[Any]) -> list[Any]:
 
 def _tidy(run: Run) -> dict[str, Any]:
     record = run.record
-    scores = {f"{when}.{name}": value for when, found in record["metrics"].items()
-              for name, value in (found or {}).items()}  # fmt: skip
+    scores = {f"{when}.{name}": value for when in record.metrics for name, value in record.scores(when).items()}
     chosen = settings_of(run)
-    counts = {f"params.{key}": value for key, value in run.params.items()}
+    counts = {f"params.{key}": value for key, value in run.params.content.items()}
     own = {
         "run": str(run.folder), "method": run.method, "seed": run.seed, **held_fixed(run),
-        "score": record["primary_metric"]["value"], **scores, **counts,
-        "adapter_bytes": record.get("adapter_bytes"), "peak_mb": run.peak_mb,
-        **{f"time.{key}": value for key, value in record["time"].items()},
-        "flags": " ".join(record.get("flags") or []), "commit": (record.get("git") or {}).get("commit"),
+        "score": record.primary_metric.value, **scores, **counts,
+        "adapter_bytes": record.adapter_bytes, "peak_mb": run.peak_mb,
+        **{f"time.{key}": value for key, value in record.time.content.items()},
+        "flags": " ".join(record.flags), "commit": record.git.commit,
     }  # fmt: skip
     return own | {key: value for key, value in chosen.items() if key not in own}  # a setting takes no field's place
 

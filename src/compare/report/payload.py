@@ -15,9 +15,9 @@ from src.compare.settings import settings_of
 from src.plotting.axes import zero_log
 from src.runs.reading import Run, read_again
 
-Record = Mapping[str, Any]
 ADAPTER = "model.adapter."  # the adapter's own hyperparameters come first in a tooltip, without this
 MOST_LINES = 14  # of a tooltip
+WITHOUT_CONFIG = {"adapter": "adapter_config", "training": "training"}  # what an imported run tells of its config
 ENVIRONMENT = ("versions", "git", "hardware")
 RESULTS = ("primary_metric", "metrics", "epochs", "params", "time", "memory", "adapter_bytes", "flags")
 FINGERPRINTS = ("started", "config_hash", "data_fingerprint", "backbone_fingerprint", "batches_fingerprint", "rows")
@@ -54,7 +54,7 @@ class Parts:
 def _group(table: Table, runs: Mapping[str, Run], ids: Mapping[str, int], with_published: bool) -> dict[str, Any]:
     others = published_rows(table) if with_published else []
     labels = {row.label: index for index, row in enumerate(table.rows)}
-    curves = learning_curves(table, {folder: run.record for folder, run in runs.items()})
+    curves = learning_curves(table, runs)
     return {
         "title": table.title,
         "metric": table.metric,
@@ -146,8 +146,8 @@ def _published(other: Published) -> dict[str, Any]:
 
 def _run(run: Run, parts: Parts) -> dict[str, Any]:
     """A run's record in sections: title, number of the part."""
-    record = run.record
-    config = record.get("config") or {"adapter": record.get("adapter_config"), "training": record.get("training")}
+    record = run.record.content
+    config = run.record.config.content or {key: record.get(name) for key, name in WITHOUT_CONFIG.items()}
     sections: list[tuple[str, Any]] = [("result", _chosen(record, RESULTS))]
     sections += [(f"config: {name}", value if isinstance(value, Mapping) else {name: value})
                  for name, value in config.items()]  # fmt: skip
@@ -157,5 +157,5 @@ def _run(run: Run, parts: Parts) -> dict[str, Any]:
     return {"folder": str(run.folder), "name": run.name, "seed": run.seed, "sections": kept}
 
 
-def _chosen(record: Record, names: Iterable[str]) -> dict[str, Any]:
+def _chosen(record: Mapping[str, object], names: Iterable[str]) -> dict[str, object]:
     return {name: record[name] for name in names if record.get(name) is not None}

@@ -114,7 +114,8 @@ class PeftMethod(Method):
         model.requires_grad_(False)
         config, shares = _make_config(model, self.node, exclude)
         for module in (model, model.base_model):
-            accept_old_name(module)  # type: ignore[arg-type]
+            assert isinstance(module, nn.Module)
+            accept_old_name(module)
         if config.is_prompt_learning and isinstance(model, MultiTask):
             raise UserError(
                 f"{self.node[TARGET]} has its own forward pass, which knows of one head: data=mix needs several"
