@@ -9,6 +9,7 @@ import numpy as np
 from src.runs.logits_reading import read_logits
 from src.runs.predictions_reading import Predictions, PredictionsError, read_split
 from src.runs.reading import Run
+from src.runs.run_record import RunRecord
 
 TOLERANCE = 1e-4
 
@@ -93,9 +94,9 @@ def _logits(one: Mapping[str, Any], other: Mapping[str, Any]) -> Distance:
     return Distance("logits", size, f"they move by up to {differ:.2g}, the largest is {largest:.3g}" if differ else "")
 
 
-def _splits(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+def _splits(one: RunRecord, other: RunRecord) -> list[str]:
     """The evaluation splits that both name, but for what was held out: its predictions are not kept."""
-    names = [split for split in one.get("rows") or {} if split in (other.get("rows") or {})]
+    names = [split for split in one.rows if split in other.rows]
     return [name for name in names if name != "train" and name.rpartition("/")[2] != "holdout"]
 
 

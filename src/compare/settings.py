@@ -34,12 +34,12 @@ MISSING = object()  # neither in the record nor known to have a default: equal t
 def settings_of(run: Run) -> dict[str, Any]:
     """Every value of the run's config that can change a number, by its dotted key; the precision as it was resolved."""
     record = run.record
-    config = record.config.content or {
+    config: dict[str, Any] = dict(record.config.content) or {
         "model": {"adapter": record.content.get("adapter_config")},
         "training": record.content.get("training"),
     }
-    if isinstance(config.get("model"), Mapping):  # a path of a class, in older records, and a name are one method
-        config = config | {"model": named(config["model"])}
+    if isinstance(model := config.get("model"), Mapping):  # a path of a class, in older records, and a name are one
+        config["model"] = named(model)
     # An empty map says as much as one that is missing.
     found = {
         key: _plain(value)

@@ -36,10 +36,9 @@ def trial_scores(arm: Arm, folder: Path) -> Scores | None:
 
 def _dev_score(trial: FrozenTrial, folder: Path) -> float | None:
     try:
-        value = load_record(folder / str(trial.user_attrs.get("folder")))["primary_metric"]["value"]
-    except (RecordError, FileNotFoundError, KeyError, TypeError):
+        return load_record(folder / str(trial.user_attrs.get("folder"))).primary_metric.value
+    except (RecordError, FileNotFoundError):
         return None
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _filled(scores: list[float | None], lower_is_better: bool) -> list[float]:

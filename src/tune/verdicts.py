@@ -54,8 +54,7 @@ def _of_trials(methods: Mapping[str, Sequence[Arm]], scores: Mapping[str, Scores
 
 
 def _score(job: SweepJob) -> float | None:
-    value = (job.record().get("primary_metric") or {}).get("value")
-    return float(value) if isinstance(value, int | float) else None
+    return job.record().primary_metric.value
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
