@@ -5,9 +5,10 @@ import os
 import sys
 from pathlib import Path
 
-from src.compare.comparison import Comparison, compare_runs
+from src.compare.comparison import compare_runs
 from src.compare.present.formats import FORMATS, write_tidy
 from src.compare.present.table import print_comparison, print_published
+from src.compare.tables import Comparison
 from src.compare.verified import verified
 from src.deploy.output import keep_inputs
 from src.runs.reading import find_runs
@@ -34,7 +35,7 @@ def main(arguments: list[str]) -> None:
         reasons = "".join(f"\n  {shown_path(run.folder)}: {run.problem}" for run in runs[:20])
         raise UserError(f"no run to compare below {', '.join(map(str, options.paths))}{reasons}")
     _keep_inputs(options, [run.folder for run in runs])
-    comparison = compare_runs(runs, options.baseline, options.metric, options.resamples, store)
+    comparison = compare_runs(runs, options.baseline, options.metric, options.resamples, store, options.margin)
     if options.format == "table":
         print_comparison(comparison, with_pscp=options.pscp)
         if options.published:
@@ -53,15 +54,17 @@ def parser() -> argparse.ArgumentParser:
     )
     found.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="run folders, or folders above them")
     found.add_argument("--baseline", metavar="NAME", help="method or configuration that differences are taken to "
-                        "(default: the one that trains everything, else the best)")  # fmt: skip
+                       "(default: the one that trains everything, else the best on held-out rows)")  # fmt: skip
     found.add_argument("--metric", metavar="NAME", help="compare by this metric instead of each task's primary one")
+    found.add_argument("--margin", type=_margin, metavar="D", help="difference, in the metric's unit, up to which two "
+                       "rows count as equivalent; set it before you look")  # fmt: skip
     found.add_argument("--format", choices=["table", *FORMATS], default="table", help="what is printed")
     found.add_argument("--tidy", type=Path, metavar="FILE", help="write one row per run to a .csv or .parquet file")
     found.add_argument("--html", type=Path, metavar="FILE", help="write the report: one file that opens anywhere")
     found.add_argument("--figures", type=Path, metavar="DIR", help="write figures for papers, PDF and PNG")
     found.add_argument("--published", action="store_true", help="add what papers report for this backbone and task")
     found.add_argument("--pscp", action="store_true", help="add PEFT-Bench's efficiency-aware score")
-    found.add_argument("--resamples", type=_positive, metavar="N", help="of the bootstrap and the permutation test "
+    found.add_argument("--resamples", type=_positive, metavar="N", help="of examples and seeds, jointly for all rows "
                         "(default: 10,000; fewer for more than 20 configurations or 100,000 examples)")  # fmt: skip
     found.add_argument("--no-cache", action="store_true", help="read and compute everything anew")
     return found
@@ -99,4 +102,11 @@ def _positive(text: str) -> int:
     value = int(text)
     if value < 100:
         raise argparse.ArgumentTypeError(f"{value}: at least 100 resamples are needed")
+    return value
+
+
+def _margin(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{value:g}: a margin is a number above 0")
     return value

@@ -4,21 +4,21 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from statistics import fmean, pstdev
 from typing import Any
 
+from src.compare.baseline import choose_baseline
 from src.compare.evidence import as_estimate, is_sound, statistics_of, values_of
 from src.compare.grouping import Configuration, Group, group_runs
 from src.compare.pareto import on_front
 from src.compare.pscp import pscp
-from src.compare.statistics.crossed import (
-    MIN_SEEDS,
-    Estimate,
-    affordable,
-    holm,
-)
+from src.compare.statistics.crossed import MIN_SEEDS
+from src.compare.statistics.resampling import affordable
+from src.compare.tables import Comparison, Matrix, Row, Table
+from src.compare.verdicts import power, with_verdicts
 from src.compare.verified import verified
+from src.compare.warnings import collapse_notes
 from src.metrics.names import greater_is_better
 from src.runs.reading import Run
 from src.runs.store import VERSION, Store
@@ -31,99 +31,12 @@ LEAST = 1_000
 
 
 @dataclass(frozen=True)
-class Row:
-    """One configuration, its seeds taken together.
+class Options:
+    """What a comparison is asked, see `compare_runs`."""
 
-    Attributes:
-        values: the metric at the selected epoch, per seed of ``seeds``.
-        mean: over seeds; ``interval`` is its estimate where there are at least three seeds.
-        best: mean over seeds at each run's best epoch, as most papers report; ``last`` at the last epoch.
-        difference: to the baseline, paired by seed; None for the baseline itself and for fewer than three common seeds.
-        p_adjusted: its p after Holm's adjustment over the group's differences.
-        consistency: share of examples on which all seeds agree.
-        collapsed: number of seeds that predict one class throughout.
-        pareto: no other configuration scores at least as well with at most as many adapter parameters.
-        notes: why something is missing, and what calls for care.
-    """
-
-    label: str
-    long_label: str
-    method: str
-    varied: dict[str, Any]
-    seeds: list[int]
-    folders: list[str]
-    values: list[float]
-    mean: float
-    deviation: float
-    interval: Estimate | None
-    best: float | None
-    last: float | None
-    difference: Estimate | None
-    p_adjusted: float | None
-    adapter: int
-    router: int
-    head: int
-    trainable: int
-    total: int
-    adapter_bytes: float | None
-    train_s: float | None
-    samples_per_s: float | None
-    peak_mb: float | None
-    consistency: float | None
-    collapsed: int | None
-    pareto: bool
-    pscp: float | None
-    notes: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Table:
-    """A group: what is held fixed, the baseline's label, and the rows, best first."""
-
-    fixed: dict[str, Any]
-    metric: str
-    lower_is_better: bool
     baseline: str | None
-    resamples: int
-    rows: list[Row]
-
-    @property
-    def title(self) -> str:
-        return f"{self.fixed['data']} on {self.fixed['backbone']}"
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """Configurations against tasks; ``average`` is None where a task is missing, or where no average makes sense."""
-
-    backbone: str
-    tasks: list[str]
-    lower_is_better: list[bool]
-    rows: list[tuple[str, list[float | None], float | None]]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Everything there is to show. ``left_out`` maps run folders to the reason."""
-
-    tables: list[Table]
-    matrices: list[Matrix]
-    left_out: list[tuple[str, str]]
-    runs: int
-
-    @property
-    def folders(self) -> int:
-        """What was found: run folders, and entries that could not be looked into."""
-        return self.runs + len(self.left_out)
-
-    @property
-    def total(self) -> str:
-        """How many folders there are and what became of them, as in "7 folders: 6 runs, 1 left out"."""
-        folders = f"{self.folders:,} folder{'s' * (self.folders != 1)}"
-        return f"{folders}: {self.runs:,} run{'s' * (self.runs != 1)}, {len(self.left_out):,} left out"
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"folders": self.folders, "total": self.total}
+    margin: float | None
+    store: Store | None
 
 
 def compare_runs(
@@ -132,17 +45,19 @@ def compare_runs(
     metric: str | None = None,
     resamples: int | None = None,
     store: Store | None = None,
+    margin: float | None = None,
 ) -> Comparison:
     """Compare runs.
 
     Args:
         runs: from ``find_runs``.
         baseline: label or method that differences are taken to; default: the configuration that trains everything, if
-            there is one, else the best.
+            there is one, else the one with the best held-out score.
         metric: instead of each task's primary metric.
-        resamples: of the bootstrap and the permutation test; default 10,000, fewer for more than 20 configurations
-            and for more than 100,000 examples.
+        resamples: joint draws of examples and seeds; default 10,000, fewer for more than 20 configurations and for
+            more than 100,000 examples.
         store: keeps results between calls.
+        margin: the difference, in the metric's unit, up to which two configurations count as equivalent.
 
     Raises:
         UserError: if no group has the baseline, or no run the metric.
@@ -159,7 +74,8 @@ def compare_runs(
         _check_baseline(groups, baseline)
     size = sum(len(group.configurations) for group in groups)
     resamples = resamples or (RESAMPLES if size <= MANY else max(LEAST, RESAMPLES * MANY // size))
-    tables = [_table(group, baseline, resamples, store) for group in groups]
+    options = Options(baseline, margin, store)
+    tables = [_table(group, options, resamples) for group in groups]
     return Comparison(tables, matrices(tables), left_out, sum(len(group.runs) for group in groups))
 
 
@@ -179,27 +95,50 @@ def _check_baseline(groups: Sequence[Group], baseline: str) -> None:
         raise UserError(f"--baseline {baseline}: no such method or configuration; choices: {', '.join(sorted(names))}")
 
 
-def _table(group: Group, baseline: str | None, resamples: int, store: Store | None) -> Table:
+def _table(group: Group, options: Options, resamples: int) -> Table:
     lower = not greater_is_better(group.metric)
     resamples = affordable(resamples, _examples(group))
-    scores = {entry.label: fmean(values_of(entry, group.metric)) for entry in group.configurations}
-    reference = _baseline(group, baseline, scores, lower)
-    keys = {entry.label: _key(entry, reference, group.metric, resamples) for entry in group.configurations}
-    known = store.results(list(keys.values())) if store else {}
-    computed = {label: known[key] for label, key in keys.items() if key in known and is_sound(known[key])}
-    if len(computed) < len(keys):
-        missing = [entry for entry in group.configurations if entry.label not in computed]
-        fresh = statistics_of(group, missing, reference, resamples)
-        computed |= fresh
-        if store:
-            store.keep_results({keys[label]: value for label, value in fresh.items()})
-    rows = [_row(entry, group.metric, computed[entry.label]) for entry in group.configurations]
+    reference, rule = choose_baseline(group, options.baseline, options.store)
+    computed = _computed(group, reference, resamples, options.store)
+    pairs = zip(group.configurations, computed["rows"], strict=True)
+    rows = [_row(entry, group.metric, found) for entry, found in pairs]
+    label = reference.label if reference and len(rows) > 1 else None
+    rows = with_verdicts(rows, label, options.margin, lower, computed["level"])
     rows.sort(key=lambda row: (row.mean if lower else -row.mean, row.adapter + row.router, row.label))
     front = on_front([(row.adapter + row.router, row.mean if lower else -row.mean) for row in rows])
     costs = pscp(rows) if not lower else [None] * len(rows)
     rows = [replace(row, pareto=f, pscp=cost) for row, f, cost in zip(rows, front, costs, strict=True)]
-    label = reference.label if reference and len(rows) > 1 else None
-    return Table(group.fixed, group.metric, lower, label, resamples, _adjusted(rows))
+    shown, margin = power(rows)
+    return Table(
+        fixed=group.fixed,
+        metric=group.metric,
+        lower_is_better=lower,
+        baseline=label,
+        baseline_rule=rule if label else None,
+        resamples=resamples,
+        examples=computed["examples"],
+        clusters=computed["clusters"],
+        learned=not all(found["constant"] for found in computed["rows"]),
+        level=computed["level"],
+        comparisons=computed["comparisons"],
+        margin=options.margin,
+        detectable=shown,
+        smallest_margin=margin,
+        warnings=[],
+        rows=rows,
+    )
+
+
+def _computed(group: Group, reference: Configuration | None, resamples: int, store: Store | None) -> dict[str, Any]:
+    """The statistics of a group, kept or new: one result for the whole table, whose rows are judged together."""
+    key = _key(group, reference, resamples)
+    known = store.results([key]).get(key) if store else None
+    if is_sound(known, len(group.configurations)):
+        return known  # type: ignore[return-value]
+    computed = statistics_of(group, reference, resamples)
+    if store:
+        store.keep_results({key: computed})
+    return computed
 
 
 def _examples(group: Group) -> int:
@@ -208,22 +147,11 @@ def _examples(group: Group) -> int:
     return max(run.record.rows.get(group.fixed["split"]) or 0 for run in runs)
 
 
-def _baseline(group: Group, wanted: str | None, scores: Mapping[str, float], lower: bool) -> Configuration | None:
-    """The configuration of that label; else the best of that method, or of those that train everything, or of all."""
-    entries = group.configurations
-    exact = [entry for entry in entries if entry.label == wanted]
-    named = exact or [entry for entry in entries if entry.method == wanted]
-    if wanted and not named:
-        return None
-    candidates = named or [entry for entry in entries if entry.runs[0].trains_everything] or list(entries)
-    best = min if lower else max
-    return best(candidates, key=lambda entry: scores[entry.label])
-
-
-def _key(entry: Configuration, reference: Configuration | None, metric: str, resamples: int) -> str:
-    runs = [*entry.runs, None, *(reference.runs if reference and reference is not entry else ())]
-    parts = [[str(run.folder), run.stamp] if run else None for run in runs]
-    return hashlib.sha256(json.dumps([VERSION, metric, resamples, parts]).encode()).hexdigest()
+def _key(group: Group, reference: Configuration | None, resamples: int) -> str:
+    entries = [[[str(run.folder), run.stamp] for run in entry.runs] for entry in group.configurations]
+    place = group.configurations.index(reference) if reference else None
+    parts = [VERSION, "table", 1, group.metric, resamples, place, entries]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _row(entry: Configuration, metric: str, computed: Mapping[str, Any]) -> Row:
@@ -246,7 +174,11 @@ def _row(entry: Configuration, metric: str, computed: Mapping[str, Any]) -> Row:
         best=mean_or_none([run.score(metric, "best") for run in runs]),
         last=mean_or_none([run.score(metric, "last") for run in runs]),
         difference=as_estimate(computed["difference"]),
-        p_adjusted=None,
+        p_adjusted=computed["p_adjusted"],
+        p_equivalent=None,
+        verdict=None,
+        beyond=None,
+        tied=computed["tied"],
         adapter=first.adapter,
         router=first.router,
         head=first.head,
@@ -260,7 +192,7 @@ def _row(entry: Configuration, metric: str, computed: Mapping[str, Any]) -> Row:
         collapsed=computed["collapsed"],
         pareto=False,
         pscp=None,
-        notes=[*few, *flags, *_code_notes(runs), *computed["notes"]],
+        notes=[*few, *flags, *collapse_notes(computed["collapsed"], len(runs)), *_code_notes(runs), *computed["notes"]],
     )
 
 
@@ -273,12 +205,6 @@ def _code_notes(runs: Sequence[Run]) -> list[str]:
 def mean_or_none(values: Sequence[Any]) -> float | None:
     """The mean of values that are all numbers."""
     return fmean(map(float, values)) if all(isinstance(value, int | float) for value in values) else None
-
-
-def _adjusted(rows: list[Row]) -> list[Row]:
-    claims = [row for row in rows if row.difference and row.difference.p is not None]
-    adjusted = dict(zip((row.label for row in claims), holm([row.difference.p for row in claims]), strict=True))  # type: ignore[misc, union-attr]
-    return [replace(row, p_adjusted=adjusted.get(row.label)) for row in rows]
 
 
 def matrices(tables: Sequence[Table]) -> list[Matrix]:

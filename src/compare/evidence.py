@@ -2,24 +2,23 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import Any
-
-import numpy as np
 
 from src.compare.grouping import Configuration, Group
 from src.compare.predictions import agreement, collapsed, group_panel
-from src.compare.statistics.crossed import (
-    MIN_SEEDS,
-    Estimate,
-    compare,
-    estimate,
-    resample_examples,
-    seeds_only,
-)
+from src.compare.statistics.crossed import MIN_SEEDS
+from src.compare.statistics.estimate import Estimate
 from src.compare.statistics.panel import Array, Panel
+from src.compare.statistics.resampling import by_cluster, resample_examples
+from src.compare.statistics.rows import Against, Rows, Scored
+from src.compare.statistics.scales import scale_of
 from src.config import check_rule
+from src.metrics.names import greater_is_better
 from src.runs.reading import Run
+
+ROW = {"interval", "difference", "p_adjusted", "tied", "consistency", "collapsed", "constant", "notes"}
+TABLE = {"rows", "level", "comparisons", "examples", "clusters"}
 
 
 def values_of(entry: Configuration, metric: str) -> list[float]:
@@ -32,16 +31,45 @@ def _value(run: Run, metric: str) -> float:
     return math.nan if value is None else float(value)
 
 
-def statistics_of(
-    group: Group, entries: Sequence[Configuration], reference: Configuration | None, resamples: int
-) -> dict[str, dict[str, Any]]:
-    """What has to be computed from predictions, as plain values, by label."""
-    wanted = [*entries, *([reference] if reference and reference not in entries else [])]
-    panel, rows, problems = group_panel(group, [run for entry in wanted for run in entry.runs])
-    enough = panel is not None and any(len(entry.runs) >= MIN_SEEDS for entry in entries)
-    drawn = resample_examples(panel, resamples) if panel is not None and enough else np.empty((0, 0))
-    evidence = _Evidence(group.metric, panel, rows, problems, drawn, resamples)
-    return {entry.label: evidence.of(entry, reference) for entry in entries}
+def statistics_of(group: Group, reference: Configuration | None, resamples: int) -> dict[str, Any]:
+    """What has to be computed from predictions, as plain values; ``rows`` in the order of the configurations.
+
+    The rows are judged together: how much seeds differ is told by all of them, and so is what a claim has to hold
+    against.
+    """
+    entries = group.configurations
+    found = group_panel(group, group.runs)
+    evidence = _Evidence(group.metric, found.panel, found.rows, found.problems)
+    judged = [entry for entry in entries if len(entry.runs) >= MIN_SEEDS]
+    drawn = None
+    if found.panel is not None and judged:
+        drawn = resample_examples(found.panel, resamples, clusters=found.clusters)
+    scored = [evidence.scored(entry, drawn, found.clusters) for entry in judged]
+    rows = Rows(scored, scale_of(group.metric), resamples)
+    places = {entry.label: place for place, entry in enumerate(judged)}
+    known = reference is not None and reference.label in places
+    against = rows.against(places[reference.label]) if reference is not None and known else Against()
+    tied = rows.tied(not greater_is_better(group.metric)) if len(judged) > 1 else {}
+    computed = []
+    for entry in entries:
+        place = places.get(entry.label, -1)
+        interval, difference = rows.mean(place) if place >= 0 else None, against.estimates.get(place)
+        computed.append(
+            {
+                "interval": interval and asdict(interval),
+                "difference": difference and asdict(difference),
+                "p_adjusted": against.adjusted.get(place),
+                "tied": tied.get(place),
+                **evidence.of(entry),
+            }
+        )
+    return {
+        "rows": computed,
+        "level": against.level,
+        "comparisons": len(against.estimates),
+        "examples": None if found.panel is None else len(found.panel.labels),
+        "clusters": None if found.clusters is None else int(found.clusters.max()) + 1,
+    }
 
 
 @dataclass(frozen=True)
@@ -52,25 +80,32 @@ class _Evidence:
     panel: Panel | None
     rows: Mapping[str, int]  # of the panel, by folder
     problems: Mapping[str, str]  # why a folder has no row
-    drawn: Array  # (R, rows) metrics on resampled examples
-    resamples: int
 
-    def of(self, entry: Configuration, reference: Configuration | None) -> dict[str, Any]:
+    def scored(self, entry: Configuration, drawn: Array | None, clusters: Array | None) -> Scored:
+        """A configuration as the statistics take it."""
+        values = dict(zip((run.seed for run in entry.runs), values_of(entry, self.metric), strict=True))
         own = self._panel_rows(entry.runs)
-        interval = self._interval(entry, own) if len(entry.runs) >= MIN_SEEDS else None
-        other = reference is not None and reference is not entry
-        difference = self._difference(entry, reference) if other and reference is not None else None
+        if self.panel is None or drawn is None or not own:
+            return Scored(values)
+        panel = self.panel.of(own)
+        table = panel.influence()
+        values = dict(zip(values, panel.values.tolist(), strict=True))
+        return Scored(values, table if clusters is None else by_cluster(table, clusters), drawn[:, own].mean(1))
+
+    def of(self, entry: Configuration) -> dict[str, Any]:
+        """What needs no other configuration."""
+        own = self._panel_rows(entry.runs)
         notes = [
             f"{run.name}: {self.problems[str(run.folder)]}" for run in entry.runs if str(run.folder) in self.problems
         ]
-        if notes and interval:
+        if notes and len(entry.runs) >= MIN_SEEDS:
             notes.append("interval and p over seeds alone, as predictions are missing")
-        classes = self.panel.predictions[own] if self.panel is not None and self.panel.classes and own else None
+        predictions = self.panel.predictions[own] if self.panel is not None and own else None
+        classes = predictions if self.panel is not None and self.panel.classes else None
         return {
-            "interval": interval and asdict(interval),
-            "difference": difference and asdict(difference),
             "consistency": None if classes is None else agreement(classes),
             "collapsed": None if classes is None else collapsed(classes),
+            "constant": predictions is not None and collapsed(predictions) == len(predictions),
             "notes": notes,
         }
 
@@ -79,44 +114,43 @@ class _Evidence:
         rows = [self.rows.get(str(run.folder)) for run in runs]
         return [] if None in rows else [row for row in rows if row is not None]
 
-    def _interval(self, entry: Configuration, own: list[int]) -> Estimate:
-        values = np.array(values_of(entry, self.metric))
-        if self.panel is None or not own:
-            return replace(seeds_only(values), p=None, detectable=None)
-        return estimate(self.panel.of(own).influence(), values, self.drawn[:, own])
 
-    def _difference(self, entry: Configuration, reference: Configuration) -> Estimate | None:
-        ours, theirs = ({run.seed: run for run in each.runs} for each in (entry, reference))
-        seeds = sorted(ours.keys() & theirs.keys())
-        if len(seeds) < MIN_SEEDS:
-            return None
-        a, b = (self._panel_rows([side[seed] for seed in seeds]) for side in (ours, theirs))
-        if self.panel is not None and a and b:
-            return compare(self.panel.of(a), self.panel.of(b), self.drawn[:, a] - self.drawn[:, b], self.resamples)
-        own, other = (
-            dict(zip((run.seed for run in each.runs), values_of(each, self.metric), strict=True))
-            for each in (entry, reference)
-        )
-        return seeds_only(np.array([own[seed] - other[seed] for seed in seeds]))
-
-
-def is_sound(computed: Mapping[str, Any]) -> bool:
-    """Whether a kept result is what ``_Evidence.of`` gives: a store that was damaged costs time, and no comparison."""
-    estimates = [computed.get("interval"), computed.get("difference")]
+def is_sound(computed: Any, rows: int) -> bool:
+    """Whether a kept result is what `statistics_of` gives: a store that was damaged costs time, and no comparison."""
     return (
-        computed.keys() == {"interval", "difference", "consistency", "collapsed", "notes"}
-        and all(found is None or _is_estimate(found) for found in estimates)
-        and check_rule(computed["consistency"], "0 <= float <= 1 | null")
-        and check_rule(computed["collapsed"], "int >= 0 | null")
-        and check_rule(computed["notes"], "list[str]")
+        isinstance(computed, dict)
+        and computed.keys() == TABLE
+        and check_rule(computed["level"], "0 < float < 1")
+        and check_rule(computed["comparisons"], "int >= 0")
+        and check_rule(computed["examples"], "int >= 0 | null")
+        and check_rule(computed["clusters"], "int >= 0 | null")
+        and isinstance(computed["rows"], list)
+        and len(computed["rows"]) == rows
+        and all(_is_row(row) for row in computed["rows"])
+    )
+
+
+def _is_row(row: Any) -> bool:
+    return (
+        isinstance(row, dict)
+        and row.keys() == ROW
+        and all(found is None or _is_estimate(found) for found in (row["interval"], row["difference"]))
+        and check_rule(row["p_adjusted"], "0 <= float <= 1 | null")
+        and check_rule(row["tied"], "bool | null")
+        and check_rule(row["consistency"], "0 <= float <= 1 | null")
+        and check_rule(row["collapsed"], "int >= 0 | null")
+        and check_rule(row["constant"], "bool")
+        and check_rule(row["notes"], "list[str]")
     )
 
 
 def _is_estimate(found: Any) -> bool:
     if not isinstance(found, dict) or found.keys() != {entry.name for entry in fields(Estimate)}:
         return False
-    optional = ("p", "detectable")
-    return all(isinstance(value, float | int) or (value is None and key in optional) for key, value in found.items())
+    required = ("mean", "low", "high", "standard_error", "degrees")
+    return all(
+        isinstance(value, float | int) or (value is None and key not in required) for key, value in found.items()
+    )
 
 
 def as_estimate(kept: Mapping[str, Any] | None) -> Estimate | None:

@@ -1,12 +1,14 @@
 """Reading ``predictions.parquet`` of many runs into panels."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from src.compare.grouping import Group
-from src.compare.statistics.panel import Array, Panel, make_panel
+from src.compare.statistics.panel import Array, Panel
+from src.compare.statistics.ranks import make_panel
 from src.compare.verified import as_classes
 from src.metrics.names import all_metrics
 from src.runs.predictions_reading import Predictions, PredictionsError, read_split
@@ -23,18 +25,31 @@ def read_predictions(run: Run, split: str, metric: str) -> Predictions | str:
         return str(error)
 
 
-def group_panel(group: Group, runs: Sequence[Run]) -> tuple[Panel | None, dict[str, int], dict[str, str]]:
+@dataclass(frozen=True)
+class GroupPanel:
     """The panel of a group's runs, all on the same examples.
 
-    Returns:
-        The panel; the row in it of each run by folder; and the runs that are not in it by folder, with the reason.
+    Attributes:
+        panel: None if no run has predictions that can be used.
+        rows: the row in the panel of each run by folder.
+        problems: the runs that are not in it by folder, with the reason.
+        clusters: (n,) numbers from 0 of what the examples are parts of, where the runs know.
     """
+
+    panel: Panel | None
+    rows: Mapping[str, int]
+    problems: Mapping[str, str]
+    clusters: Array | None = None
+
+
+def group_panel(group: Group, runs: Sequence[Run]) -> GroupPanel:
+    """Read the predictions of a group's runs."""
     split = str(group.fixed["split"])
     found = {str(run.folder): read_predictions(run, split, group.metric) for run in runs}
     problems = {folder: item for folder, item in found.items() if isinstance(item, str)}
     good = {folder: item for folder, item in found.items() if isinstance(item, Predictions)}
     if not good:
-        return None, {}, problems
+        return GroupPanel(None, {}, problems)
     reference = _most_common(list(good.values()))
     for folder, item in list(good.items()):
         if not _same_examples(item, reference):
@@ -44,10 +59,14 @@ def group_panel(group: Group, runs: Sequence[Run]) -> tuple[Panel | None, dict[s
     try:
         panel = _panel(group.metric, reference.labels, predictions)
     except Exception as error:  # the last net: the scores of the records stand
-        return None, {}, problems | dict.fromkeys(good, f"no statistics from predictions: {in_short(error)}")
+        return GroupPanel(
+            None, {}, problems | dict.fromkeys(good, f"no statistics from predictions: {in_short(error)}")
+        )
     if panel is None:
-        return None, {}, problems | dict.fromkeys(good, f"{group.metric} cannot be recomputed from predictions")
-    return panel, {folder: row for row, folder in enumerate(good)}, problems
+        return GroupPanel(
+            None, {}, problems | dict.fromkeys(good, f"{group.metric} cannot be recomputed from predictions")
+        )
+    return GroupPanel(panel, {folder: row for row, folder in enumerate(good)}, problems)
 
 
 def _panel(metric: str, labels: Array, predictions: Array) -> Panel | None:

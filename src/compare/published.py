@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from src.compare.comparison import Table
+from src.compare.tables import Table
 
 FILE = Path(__file__).with_suffix(".yaml")
 STARTS = {True: "start from MNLI weights", False: "no MNLI start", None: "MNLI start not stated"}

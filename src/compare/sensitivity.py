@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from src.compare.comparison import Row, Table
+from src.compare.tables import Row, Table
 from src.plotting.axes import is_log
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from src.compare.statistics.crossed import holm
+from src.compare.statistics.joint import holm
 from src.tune.expected import by_rank, winner_of
 
 SHARE = 4  # n is at most a quarter of the trials: beyond it the jackknife's error is too small

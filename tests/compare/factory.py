@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from src.compare.statistics.panel import make_panel
+from src.compare.statistics.ranks import make_panel
 
 STEPS_PER_EPOCH = 100
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from src.compare.statistics import crossed, features
-from src.compare.statistics.crossed import CHUNK, affordable, blocks, permuted_differences, resample_examples
-from src.compare.statistics.panel import kinds, make_panel
+from src.compare.statistics import features, resampling
+from src.compare.statistics.panel import kinds
+from src.compare.statistics.ranks import make_panel
+from src.compare.statistics.resampling import CHUNK, affordable, blocks, resample_examples
 from src.metrics import metric_names
 
 CLASSES = {"pearson": None, "mse": None, "mae": None}
@@ -25,15 +26,14 @@ def panels(metric: str, n: int, k: int = 2, seed: int = 0):
 @pytest.mark.parametrize("metric", [name for name in metric_names() if name != "spearmanr"])
 def test_examples_of_a_kind_are_drawn_together_with_the_same_distribution(metric, monkeypatch):
     """Against drawing each example on its own: mean, spread and tails, within what 20,000 draws leave open."""
-    ours, theirs = panels(metric, 400)
-    one_by_one = resample_examples(ours, 20_000)[:, 0], permuted_differences(ours, theirs, 20_000)
-    monkeypatch.setattr(crossed, "MANY", 100)
-    together = resample_examples(ours, 20_000, seed=1)[:, 0], permuted_differences(ours, theirs, 20_000, seed=1)
-    for a, b in zip(one_by_one, together, strict=True):
-        spread = a.std()
-        assert abs(a.mean() - b.mean()) < 5 * spread * np.sqrt(2 / 20_000)
-        assert b.std() == pytest.approx(spread, rel=0.04)
-        assert np.abs(np.sort(a) - np.sort(b)).mean() < 0.04 * spread, "all quantiles"
+    ours, _ = panels(metric, 400)
+    one_by_one = resample_examples(ours, 20_000)[:, 0]
+    monkeypatch.setattr(resampling, "MANY", 100)
+    together = resample_examples(ours, 20_000, seed=1)[:, 0]
+    spread = one_by_one.std()
+    assert abs(one_by_one.mean() - together.mean()) < 5 * spread * np.sqrt(2 / 20_000)
+    assert together.std() == pytest.approx(spread, rel=0.04)
+    assert np.abs(np.sort(one_by_one) - np.sort(together)).mean() < 0.04 * spread, "all quantiles"
 
 
 def test_kinds_are_counted_as_by_hand():
@@ -56,13 +56,12 @@ def test_sparse_counts_are_the_dense_ones(metric, monkeypatch):
     labels = rng.integers(0, 9, 200)
     predictions = np.where(rng.random((3, 200)) < 0.6, labels, rng.integers(0, 9, (3, 200)))
     weights = rng.integers(0, 4, (7, 200)).astype(np.float32)
-    swaps = rng.integers(0, 2, (7, 200)).astype(np.float32)
     found = []
     for few in (12, 3):
         monkeypatch.setattr(features, "FEW", few)
         panel = make_panel(metric, labels, predictions, 9)
         other = panel.of([1, 2, 0])
-        found.append([panel.values, panel.resampled(weights), panel.exchanged(other, swaps), panel.influence(),
+        found.append([panel.values, panel.resampled(weights), other.values, panel.influence(),
                       panel.at(np.arange(50), np.ones(50)).resampled(weights[:, :50])])  # fmt: skip
     assert isinstance(panel.features, features.Sparse)
     for dense, sparse in zip(*found, strict=True):
@@ -73,8 +72,8 @@ def test_blocks_are_bounded_by_bytes_and_leave_small_comparisons_as_they_were():
     assert list(blocks(1200, 1000)) == [CHUNK, CHUNK, 200]
     for size in (100_000, 1_000_000, 10**9):
         rows = list(blocks(50, size))
-        assert sum(rows) == 50 and max(rows) * size * crossed.PER_WEIGHT <= max(
-            crossed.BLOCK, size * crossed.PER_WEIGHT
+        assert sum(rows) == 50 and max(rows) * size * resampling.PER_WEIGHT <= max(
+            resampling.BLOCK, size * resampling.PER_WEIGHT
         )
 
 

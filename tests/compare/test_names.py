@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from src.compare.comparison import Comparison, compare_runs
+from src.compare.comparison import compare_runs
 from src.compare.present.formats import FORMATS, one_type, write_tidy
 from src.compare.present.table import print_comparison
+from src.compare.tables import Comparison
 from src.runs.reading import find_runs
 from src.utils.text import NUMBER, cell, latex, line, markdown, shown
 from tests.compare.factory import ALPHA, NOTHING, Method, make_run

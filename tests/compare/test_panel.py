@@ -1,11 +1,11 @@
-"""Metrics on resampled and exchanged predictions, against scikit-learn and scipy on the spelled-out examples."""
+"""Metrics on resampled examples, against scikit-learn and scipy on the spelled-out examples."""
 
 import numpy as np
 import pytest
 from scipy import stats
 from sklearn import metrics as sk
 
-from src.compare.statistics.panel import make_panel
+from src.compare.statistics.ranks import make_panel
 from src.metrics import metric_names
 from src.metrics.names import all_metrics
 
@@ -60,21 +60,6 @@ def test_a_resample_is_the_metric_of_the_examples_drawn(metric, classes):
     found = make_panel(metric, labels, predictions[None], count).resampled(weights)[:, 0]
     assert found == pytest.approx(expected, abs=1e-5)
     assert np.ptp(found) > 0
-
-
-@pytest.mark.parametrize(("metric", "classes"), [case for case in CASES if case[0] != "spearmanr"])
-def test_an_exchange_gives_each_the_others_predictions(metric, classes):
-    labels, ours, count = example(metric, classes, seed=3)
-    theirs = np.random.default_rng(4).permutation(ours)
-    swaps = np.random.default_rng(5).integers(0, 2, (5, N)).astype(np.float32)
-    score = REFERENCES[metric]
-    expected = [
-        score(labels, np.where(row == 1, theirs, ours)) - score(labels, np.where(row == 1, ours, theirs))
-        for row in swaps
-    ]
-    a, b = (make_panel(metric, labels, predictions[None], count) for predictions in (ours, theirs))
-    assert a.exchanged(b, swaps)[:, 0] == pytest.approx(expected, abs=1e-5)
-    assert np.ptp(expected) > 0
 
 
 @pytest.mark.parametrize(("metric", "classes"), [case for case in CASES if case[0] != "spearmanr"])

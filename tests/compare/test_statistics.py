@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from src.compare.statistics import crossed as statistics
-from src.compare.statistics.panel import make_panel
+from src.compare.statistics.crossed import mean_squares, seeds_alone
+from src.compare.statistics.estimate import Estimate
+from src.compare.statistics.joint import holm
+from src.compare.statistics.ranks import make_panel
+from src.compare.statistics.resampling import resample_examples
+from src.compare.statistics.rows import Rows, Scored
 
 
 def runs(rng, seeds, examples, metric="accuracy", shift=0.0, seed_spread=0.1, method_spread=0.3):
@@ -20,10 +24,12 @@ def runs(rng, seeds, examples, metric="accuracy", shift=0.0, seed_spread=0.1, me
     return sides
 
 
-def compared(sides, resamples=300):
-    ours, theirs = sides
-    drawn = statistics.resample_examples(ours, resamples) - statistics.resample_examples(theirs, resamples)
-    return statistics.compare(ours, theirs, drawn, resamples)
+def compared(sides, resamples=300) -> Estimate:
+    scored = [
+        Scored(dict(enumerate(panel.values)), panel.influence(), resample_examples(panel, resamples).mean(1))
+        for panel in sides
+    ]
+    return Rows(scored, resamples=resamples).against(1).estimates[0]
 
 
 def test_mean_squares_by_the_definition():
@@ -35,27 +41,30 @@ def test_mean_squares_by_the_definition():
     ms_seed = n * sum((s - grand) ** 2 for s in seeds) / (k - 1)
     ms_example = k * sum((e - grand) ** 2 for e in examples) / (n - 1)
     rest = sum((table[i, j] - seeds[i] - examples[j] + grand) ** 2 for i in range(k) for j in range(n))
-    excess = max(ms_example - rest / ((k - 1) * (n - 1)), 0)
-    error, degrees = statistics.crossed_error(table)
-    assert error == pytest.approx(((ms_seed + excess) / (k * n)) ** 0.5)
-    assert degrees == pytest.approx((k - 1) * (1 + excess / (ms_seed * (k + 1) / (k - 1))) ** 2)
+    ms_rest = rest / ((k - 1) * (n - 1))
+    excess = max(ms_example - ms_rest, 0)
+    assert ms_seed > ms_rest
+    found = mean_squares(table).error()
+    assert found.standard_error == pytest.approx(((ms_seed + excess) / (k * n)) ** 0.5)
+    assert found.degrees == pytest.approx((k - 1) * (1 + excess / (ms_seed * (k + 1) / (k - 1))) ** 2)
+    assert found.limit == pytest.approx((excess / (k * n)) ** 0.5)
 
 
 def test_seeds_that_do_not_differ_leave_the_error_of_the_examples():
     one = np.random.default_rng(1).normal(size=200)
-    error, degrees = statistics.crossed_error(np.stack([one] * 4))
-    assert error == pytest.approx(one.std(ddof=1) / 200**0.5)
-    assert degrees == np.inf
+    found = mean_squares(np.stack([one] * 4)).error()
+    assert found.standard_error == pytest.approx(one.std(ddof=1) / 200**0.5)
+    assert found.degrees > 1e6
 
 
 def test_examples_that_do_not_differ_leave_students_test_over_seeds():
     scores = np.array([0.81, 0.84, 0.79, 0.85, 0.80])
-    error, degrees = statistics.crossed_error(np.repeat(scores[:, None], 300, axis=1))
-    assert (error, degrees) == pytest.approx((scores.std(ddof=1) / 5**0.5, 4))
-    found = statistics.seeds_only(scores)
+    crossed = mean_squares(np.repeat(scores[:, None], 300, axis=1)).error()
+    assert (crossed.standard_error, crossed.degrees) == pytest.approx((scores.std(ddof=1) / 5**0.5, 4))
+    found, mean = seeds_alone(scores), scores.mean()
     expected = stats.ttest_1samp(scores, 0.0)
-    assert found.p == pytest.approx(expected.pvalue)
-    assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval()))
+    assert found.p(mean) == pytest.approx(expected.pvalue)
+    assert (mean - found.reach(), mean + found.reach()) == pytest.approx(tuple(expected.confidence_interval()))
 
 
 def test_draws_of_examples_agree_with_scipys_bootstrap():
@@ -67,36 +76,11 @@ def test_draws_of_examples_agree_with_scipys_bootstrap():
         return 2 * hits / (2 * hits + wrong)
 
     expected = stats.bootstrap((cells,), f1, n_resamples=20_000, method="percentile", rng=np.random.default_rng(3))
-    found = statistics.resample_examples(panel, 20_000)[:, 0]
+    found = resample_examples(panel, 20_000)[:, 0]
     assert found.std() == pytest.approx(expected.standard_error, rel=0.03)
     interval = (expected.confidence_interval.low, expected.confidence_interval.high)
     assert np.quantile(found, [0.025, 0.975]) == pytest.approx(interval, abs=0.006)
     assert found.std() > 0.01
-
-
-def test_the_permutations_agree_with_scipys_paired_permutation_test():
-    ours, theirs = runs(np.random.default_rng(4), 1, 120, shift=0.3)
-    hits = [(panel.predictions[0] == panel.labels).astype(float) for panel in (ours, theirs)]
-    expected = stats.permutation_test(
-        hits, lambda a, b, axis: (a - b).mean(axis), permutation_type="samples", vectorized=True, n_resamples=20_000,
-        rng=np.random.default_rng(5),
-    )  # fmt: skip
-    null = statistics.permuted_differences(ours, theirs, 20_000)
-    difference = float(ours.values[0] - theirs.values[0])
-    assert difference == pytest.approx(expected.statistic)
-    assert null.std() == pytest.approx(expected.null_distribution.std(), rel=0.03)
-    p = (1 + (np.abs(null) >= abs(difference) - 1e-9).sum()) / 20_001
-    assert p == pytest.approx(expected.pvalue, abs=0.01)
-    assert 0 < p < 1
-
-
-def test_the_allowance_for_seeds_vanishes_where_there_is_nothing_to_allow_for():
-    """With unlimited degrees and the permutations' own spread, the calibrated p is the plain share of permutations."""
-    null = np.random.default_rng(6).normal(0, 0.02, 100_000)
-    plain = (1 + (np.abs(null) >= 0.03).sum()) / 100_001
-    assert statistics.calibrated_p(0.03, null, null.std(), np.inf) == pytest.approx(plain, abs=0.002)
-    assert statistics.calibrated_p(0.03, null, 2 * null.std(), np.inf) > 2 * plain
-    assert statistics.calibrated_p(0.03, null, null.std(), 3) > plain
 
 
 def test_a_method_against_itself():
@@ -107,7 +91,7 @@ def test_a_method_against_itself():
 
 def test_a_difference_that_nobody_could_miss():
     found = compared(runs(np.random.default_rng(8), 5, 500, shift=2.0), 2_000)
-    assert found.p < 0.002 and 0 < found.low < found.mean < found.high
+    assert found.p < 1e-4 and 0 < found.low < found.mean < found.high
     assert found.detectable < found.mean
 
 
@@ -129,5 +113,5 @@ def test_holm_by_the_definition():
         highest = max(highest, min(1.0, (4 - rank) * ps[which]))
         expected[which] = highest
     assert expected == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert statistics.holm(ps) == pytest.approx(expected)
-    assert statistics.holm([]) == [] and statistics.holm([0.2]) == [0.2]
+    assert holm(ps) == pytest.approx(expected)
+    assert holm([]) == [] and holm([0.2]) == [0.2]

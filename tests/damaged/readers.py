@@ -10,11 +10,12 @@ from rich.console import Console
 
 from src.analysis.history import diagnostics
 from src.analysis.starts import starts
-from src.compare.comparison import Comparison, compare_runs
+from src.compare.comparison import compare_runs
 from src.compare.present.curves import learning_curves
 from src.compare.present.formats import FORMATS, write_tidy
 from src.compare.present.table import print_comparison
 from src.compare.report import write_report
+from src.compare.tables import Comparison
 from src.runs.finished import open_run
 from src.runs.history_reading import last_lines, read_history
 from src.runs.reading import find_runs, read_record, unchecked_record

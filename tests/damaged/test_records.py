@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from src.compare.comparison import Comparison
+from src.compare.tables import Comparison
 from tests.compare.factory import METHODS, SIMILARITY, make_run
 from tests.damaged.mutants import Mutant, mutants, paths, replaced
 from tests.damaged.readers import make_good, read_everything, said_of_good

@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 from sklearn import metrics as sk
 
-from src.compare.statistics.panel import make_panel
+from src.compare.statistics.ranks import make_panel
 from src.metrics import check_metrics, definitions, make_compute, metric_names
 from src.metrics.compute import MODULE
 from src.metrics.metric import Reads

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri, stdtr
 
 from src.compare.audit.entries import Entry, PublishedTable
-from src.compare.statistics.crossed import holm
+from src.compare.statistics.joint import holm
 
 Array = NDArray[np.float64]
 DRAWS = 20_000

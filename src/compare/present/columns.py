@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from src.compare.comparison import Row, Table
-from src.compare.present.words import best_minus_last, interval, signed
+from src.compare.present.words import SCOPE, best_minus_last, interval, p_value, signed, verdict
+from src.compare.tables import Row, Table
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,9 @@ def columns(table: Table, with_pscp: bool = False) -> list[Column]:
         Column("95 % interval", lambda row: interval(row.interval) if row.interval else ""),
         Column(f"minus {table.baseline}", lambda row: signed(row.difference.mean) if row.difference else ""),
         Column("95 % interval of it", lambda row: interval(row.difference, "{:+.4f}") if row.difference else ""),
-        Column("p (Holm)", lambda row: "" if row.p_adjusted is None else f"{row.p_adjusted:.2g}"),
+        Column("p (all rows)", lambda row: "" if row.p_adjusted is None else p_value(row.p_adjusted)),
+        Column("verdict", lambda row: verdict(row, table) if table.margin is not None and row.difference else ""),
+        Column("best", lambda row: "tied" if row.tied else ""),
         Column("best - last", _best_minus_last),
         Column("agree", lambda row: "" if row.consistency is None else f"{100 * row.consistency:.1f} %"),
         Column("collapsed", lambda row: str(row.collapsed) if row.collapsed else ""),
@@ -44,7 +46,9 @@ def columns(table: Table, with_pscp: bool = False) -> list[Column]:
 
 EXPLANATION = (
     "Scores: evaluation split, at the epoch picked by training.selection; best - last: best epoch minus last epoch. "
-    "Adapter: values trained outside head and router. front *: nothing scores as well with fewer adapter parameters."
+    "Adapter: values trained outside head and router. front *: nothing scores as well with fewer adapter parameters. "
+    "Intervals of differences hold for all rows of a table at once. best: tied if nothing is shown to be better. "
+    + SCOPE
 )
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from src.compare.comparison import Row, Table, mean_or_none
+from src.compare.comparison import mean_or_none
+from src.compare.tables import Row, Table
 from src.runs.history_reading import read_history
 from src.runs.reading import Run
 

@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from src.compare.comparison import Comparison, Row, Table
 from src.compare.present.curves import TIME_TITLE, Curve, learning_curves
 from src.compare.sensitivity import Sweep, sweeps
+from src.compare.tables import Comparison, Row, Table
 from src.plotting.axes import zero_log
 from src.plotting.palette import Style, styles
 from src.runs.reading import read_again

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from src.compare.comparison import Comparison, Matrix, Table
 from src.compare.grouping import held_fixed
 from src.compare.present.columns import columns, ranks, score_cells
-from src.compare.present.words import sentences
+from src.compare.present.words import SCOPE, sentences
 from src.compare.settings import settings_of
+from src.compare.tables import Comparison, Matrix, Table
 from src.compare.verified import verified
 from src.runs.reading import Run
 from src.runs.record import jsonable
@@ -32,6 +32,7 @@ def markdown(comparison: Comparison, with_pscp: bool = False) -> str:
         parts += ["\n".join(f"- {text.markdown(sentence)}" for sentence in sentences(table))]
     for matrix in comparison.matrices:
         parts += [f"### All tasks on {text.markdown(matrix.backbone)}", _markdown_table(*_matrix_cells(matrix))]
+    parts += [SCOPE] if comparison.tables else []
     return "\n\n".join(parts) + "\n"
 
 
@@ -72,6 +73,7 @@ def json_text(comparison: Comparison, with_pscp: bool = False) -> str:
     body = comparison.as_dict()
     for fields, table in zip(body["tables"], comparison.tables, strict=True):
         fields["sentences"] = sentences(table)
+    body["scope"] = SCOPE
     return json.dumps(jsonable(body), indent=2) + "\n"
 
 
@@ -149,7 +151,11 @@ def _plain_row(table: Table, index: int, with_pscp: bool) -> dict[str, Any]:
         "low": interval and interval.low, "high": interval and interval.high,
         "baseline": table.baseline, "difference": difference and difference.mean,
         "difference_low": difference and difference.low, "difference_high": difference and difference.high,
-        "p": difference and difference.p, "p_holm": row.p_adjusted, "detectable": difference and difference.detectable,
+        "difference_single_low": difference and difference.single_low,
+        "difference_single_high": difference and difference.single_high,
+        "p": difference and difference.p, "p_adjusted": row.p_adjusted,
+        "detectable": difference and difference.detectable,
+        "margin": table.margin, "p_equivalent": row.p_equivalent, "verdict": row.verdict, "tied": row.tied,
         "best": row.best, "last": row.last, "consistency": row.consistency, "collapsed": row.collapsed,
         "adapter": row.adapter, "router": row.router, "head": row.head, "trainable": row.trainable, "total": row.total,
         "adapter_bytes": row.adapter_bytes, "train_s": row.train_s, "samples_per_s": row.samples_per_s,

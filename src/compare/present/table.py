@@ -8,10 +8,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from src.compare.comparison import Comparison, Matrix, Row, Table
 from src.compare.present.columns import EXPLANATION, Column, columns, score_cells
-from src.compare.present.words import sentences
+from src.compare.present.words import NOTHING_LEARNED, held_fixed, sentences
 from src.compare.published import published_rows
+from src.compare.tables import Comparison, Matrix, Row, Table
 from src.utils.rich_text import Text
 
 MOST_LEFT_OUT = 20  # lines
@@ -49,6 +49,11 @@ def print_comparison(
 
 def _print_table(table: Table, console: Console, with_pscp: bool, most: int) -> None:
     console.print(Text(table.title, style="bold"))
+    if not table.learned:  # a ranking of constants would be one of chance
+        console.print(Text(held_fixed(table)))
+        console.print(Text(NOTHING_LEARNED, style="bold red"))
+        console.print()
+        return
     for block in _blocks(table.rows[:most], columns(table, with_pscp), console.width):
         console.print(block)
     if (more := len(table.rows) - most) > 0:

@@ -2,15 +2,33 @@
 
 from collections.abc import Sequence
 
-from src.compare.comparison import Row, Table
-from src.compare.statistics.crossed import LEVEL, MIN_SEEDS, Estimate
+from src.compare.statistics.crossed import ALPHA, MIN_SEEDS
+from src.compare.statistics.estimate import Estimate, settles
+from src.compare.tables import Row, Table
+from src.compare.verdicts import BETTER, EQUIVALENT, NOT_SHOWN, UNDECIDED, WORSE, error_of
 
-ALPHA = 1 - LEVEL
+NOTHING_LEARNED = "Nothing was learned: every run gives one answer to every example."
+SCOPE = (
+    "A verdict is about these settings, this training sample and examples like these: another training sample, another "
+    "tuning or another task may say something else."
+)
 
 
 def sentences(table: Table) -> list[str]:
     """The findings, one sentence each: what is held fixed, who is best, each difference, what was too small to see."""
-    return [held_fixed(table), _best(table), *_differences(table), *_few_seeds(table), *_power(table)]
+    if not table.learned:
+        return [held_fixed(table), NOTHING_LEARNED]
+    return [
+        held_fixed(table),
+        _best(table),
+        *_tied(table),
+        *_baseline(table),
+        *_differences(table),
+        *_few_seeds(table),
+        *_power(table),
+        *_margin(table),
+        *table.warnings,
+    ]
 
 
 def held_fixed(table: Table) -> str:
@@ -20,13 +38,18 @@ def held_fixed(table: Table) -> str:
     return f"Held fixed: {table.fixed['data']} on {table.fixed['backbone']}, {', '.join(parts)}."
 
 
-def verdict(row: Row, lower_is_better: bool) -> str:
-    """``better``, ``worse``, ``no difference shown`` or, where there is nothing to judge by, ``no claim``."""
-    if row.difference is None or row.p_adjusted is None:
-        return "no claim"
-    if row.p_adjusted > ALPHA:
-        return "no difference shown"
-    return "better" if (row.difference.mean < 0) == lower_is_better else "worse"
+def verdict(row: Row, table: Table) -> str:
+    """The verdict as it is read in a cell, such as ``worse by more than 0.01``; empty for the baseline."""
+    if row.verdict == EQUIVALENT:
+        return f"equivalent within ±{table.margin:g}"
+    if row.verdict in (BETTER, WORSE) and row.beyond is not None:
+        return f"{row.verdict} by {'more' if row.beyond else 'less'} than {table.margin:g}"
+    return row.verdict or ""
+
+
+def p_value(p: float) -> str:
+    """Two digits, and below 0.0001 just that."""
+    return "< .0001" if p < 1e-4 else f"{p:.2g}"
 
 
 def signed(value: float) -> str:
@@ -51,20 +74,41 @@ def _best(table: Table) -> str:
     return f"{direction} mean {table.metric} on {table.fixed['split']}: {best.label} with {best.mean:.4f} ({seeds})."
 
 
+def _tied(table: Table) -> list[str]:
+    tied = [row.label for row in table.rows if row.tied]
+    if not tied:
+        return []
+    if len(tied) == 1:
+        return [f"Nothing is tied with the best: {tied[0]} is shown to be better than every other row."]
+    return [f"Tied with the best (nothing is shown to be better than these): {_listed(tied)}."]
+
+
+def _baseline(table: Table) -> list[str]:
+    return [f"Baseline: {table.baseline} ({table.baseline_rule})."] if table.baseline else []
+
+
 def _differences(table: Table) -> list[str]:
+    leads = {
+        BETTER: "Better than {}",
+        WORSE: "Worse than {}",
+        EQUIVALENT: f"Equivalent to {{}} within ±{table.margin}",
+        UNDECIDED: f"Undecided against {{}} (neither a difference nor equivalence within ±{table.margin} is shown)",
+        NOT_SHOWN: "No difference shown to {}",
+    }
     found = []
-    for kind in ("better", "worse", "no difference shown"):
-        rows = [row for row in table.rows if verdict(row, table.lower_is_better) == kind]
+    for kind, lead in leads.items():
+        rows = [_difference(row, table) for row in table.rows if row.verdict == kind]
         if rows:
-            lead = f"{kind.capitalize()} than" if kind in ("better", "worse") else "No difference shown to"
-            found.append(f"{lead} {table.baseline}: {_listed([_difference(row) for row in rows], '; ')}.")
+            found.append(f"{lead.format(table.baseline)}: {_listed(rows, '; ')}.")
     return found
 
 
-def _difference(row: Row) -> str:
+def _difference(row: Row, table: Table) -> str:
     assert row.difference is not None and row.p_adjusted is not None
     gap = row.difference
-    return f"{row.label} {signed(gap.mean)} [{signed(gap.low)}, {signed(gap.high)}], p {row.p_adjusted:.2g}"
+    p = f"p {p_value(row.p_adjusted)}"
+    extent = "" if row.beyond is None else f", {'more' if row.beyond else 'less'} than {table.margin:g}"
+    return f"{row.label} {signed(gap.mean)} [{signed(gap.low)}, {signed(gap.high)}], {p}{extent}"
 
 
 def _few_seeds(table: Table) -> list[str]:
@@ -76,16 +120,33 @@ def _few_seeds(table: Table) -> list[str]:
 
 
 def _power(table: Table) -> list[str]:
-    gaps = [row.difference.detectable for row in table.rows if row.difference and row.difference.detectable]
-    if not gaps:
+    if table.detectable is None:
         return []
-    smallest = f"{min(gaps):.4f}"
-    if max(gaps) - min(gaps) >= 5e-5:
-        smallest += f" to {max(gaps):.4f}, depending on the row,"
+    gaps = [row.difference.detectable for row in table.rows if row.difference and row.difference.detectable]
+    among = f", among {table.comparisons} comparisons" if table.comparisons > 1 else ""
+    rows = f" (by row {min(gaps):.4f} to {max(gaps):.4f})" if gaps and max(gaps) - min(gaps) >= 5e-5 else ""
     return [
-        f"Power: with these seeds and examples a true difference to {table.baseline} of {smallest} would have been "
-        "shown 4 times in 5 (5 % level, one comparison); smaller ones may exist unseen."
+        f"Power: with these seeds and examples a true difference to {table.baseline} of {table.detectable:.4f}{rows} "
+        f"would have been shown 4 times in 5{among}; smaller ones may exist unseen. The smallest margin within which "
+        f"equivalence could have been shown is {table.smallest_margin:.4f}."
     ]
+
+
+def _margin(table: Table) -> list[str]:
+    """Where not even infinitely many seeds would settle a row."""
+    if table.margin is None or table.examples is None:
+        return []
+    alpha = ALPHA / max(table.comparisons, 1)
+    open_rows = [row for row in table.rows if row.verdict == UNDECIDED and row.difference]
+    hopeless = [
+        row.label for row in open_rows
+        if row.difference and not settles(error_of(row.difference), table.margin, alpha)
+    ]  # fmt: skip
+    if not hopeless:
+        return []
+    who = "" if len(hopeless) == len(open_rows) else f" for {_listed(hopeless)}"
+    drawn = f"{table.clusters:,} clusters" if table.clusters else f"{table.examples:,} examples"
+    return [f"{drawn} cannot settle ±{table.margin:g}{who}: more seeds do not help, more examples would."]
 
 
 def _listed(parts: Sequence[str], between: str = ", ", most: int = 12) -> str:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from src.compare.comparison import Row, Table
-from src.compare.present.words import best_minus_last, interval, signed, verdict
+from src.compare.present.words import best_minus_last, interval, p_value, signed, verdict
+from src.compare.tables import Row, Table
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,10 @@ def columns(table: Table) -> list[Column]:
         Column("seeds", lambda row: Cell(str(len(row.seeds)), sort=len(row.seeds)), "runs taken together"),
         Column(metric, _score, "mean over seeds at the selected epoch; below it the 95 % interval"),
         Column(f"minus {table.baseline or 'baseline'}", _difference,
-               "difference paired by seed and example; below it its 95 % interval"),
-        Column("verdict", lambda row: _verdict(row, table), "at the 5 % level; p after Holm's adjustment", text=True),
+               "difference paired by seed and example; below it its 95 % interval, which holds for all rows at once"),
+        Column("verdict", lambda row: _verdict(row, table), "at the 5 % level for all rows together", text=True),
+        Column("best", lambda row: Cell("tied" if row.tied else "", sort=int(bool(row.tied))),
+               "tied: nothing is shown to be better", text=True),
         Column("adapter", lambda row: _count(row.adapter), "values trained outside head and router"),
         Column("trained", lambda row: _number(100 * row.trainable / row.total, "{:.2f} %"), "share of the model"),
         Column("train time", lambda row: _number(row.train_s, "{:,.1f} s"), "mean over seeds"),
@@ -76,8 +78,8 @@ def _difference(row: Row) -> Cell:
 def _verdict(row: Row, table: Table) -> Cell:
     if row.label == table.baseline:
         return Cell("baseline", sort="", kind="baseline")
-    said = verdict(row, table.lower_is_better)
-    p = "" if row.p_adjusted is None else "p < 0.001" if row.p_adjusted < 0.001 else f"p = {row.p_adjusted:.2g}"
+    said = verdict(row, table)
+    p = "" if row.p_adjusted is None else f"p {p_value(row.p_adjusted)}"
     return Cell(said, p, said, said.split()[0])
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from src.compare.comparison import Comparison, Row, Table
 from src.compare.grouping import SHARED
 from src.compare.pareto import on_front
 from src.compare.present.curves import TIME_TITLE, learning_curves
@@ -12,6 +11,7 @@ from src.compare.present.words import signed
 from src.compare.published import Published, published_rows
 from src.compare.sensitivity import sweeps
 from src.compare.settings import settings_of
+from src.compare.tables import Comparison, Row, Table
 from src.plotting.axes import zero_log
 from src.runs.reading import Run, read_again
 

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from src.compare.comparison import Comparison, Matrix, Table
-from src.compare.present.words import sentences
+from src.compare.present.words import NOTHING_LEARNED, SCOPE, sentences
 from src.compare.published import published_rows
 from src.compare.report.cells import columns
 from src.compare.report.payload import payload
 from src.compare.sensitivity import sweeps
+from src.compare.tables import Comparison, Matrix, Table
 from src.plotting.palette import styles
 from src.runs.record import jsonable
 from src.utils.files import write_whole
@@ -46,6 +46,8 @@ def write_report(
         matrices=[_matrix(matrix) for matrix in comparison.matrices],
         left_out=comparison.left_out,
         total=comparison.total,
+        scope=SCOPE,
+        nothing_learned=NOTHING_LEARNED,
         styles=looks,
         css=Markup((FOLDER / "report.css").read_text(encoding="utf-8")),
         data=Markup(script_json(data)),
@@ -69,7 +71,7 @@ def _group(table: Table, published: bool) -> dict[str, Any]:
     return {
         "title": table.title,
         "table": table,
-        "sentences": sentences(table),
+        "sentences": [sentence for sentence in sentences(table) if sentence != NOTHING_LEARNED],
         "columns": shown,
         "rows": [(row, [column.cell(row) for column in shown]) for row in table.rows],
         "methods": sorted({row.method for row in table.rows}),

@@ -31,9 +31,6 @@ class Features(Protocol):
     def weighted(self, weights: Array) -> Array:
         """(R, k, f) sums with example j counted ``weights[r, j]`` times."""
 
-    def minus(self, other: Self) -> Self:
-        """The differences to another table of the same shape."""
-
     def along(self, direction: Array) -> Array:
         """(k, n) products of each example's row with its run's direction, (k, f)."""
 
@@ -57,9 +54,6 @@ class Dense:
         n, k, f = self.values.shape
         return (weights @ self.values.reshape(n, k * f)).astype(np.float64).reshape(len(weights), k, f)
 
-    def minus(self, other: "Dense") -> "Dense":
-        return Dense(self.values - other.values)
-
     def along(self, direction: Array) -> Array:
         return np.einsum("nkf,kf->kn", self.values.astype(np.float64), direction)
 
@@ -82,9 +76,6 @@ class Sparse:
     def weighted(self, weights: Array) -> Array:
         columns = np.ascontiguousarray(weights.T)
         return np.stack([(run @ columns).T.astype(np.float64) for run in self.runs], axis=1)
-
-    def minus(self, other: "Sparse") -> "Sparse":
-        return Sparse(tuple(csr_array(a - b) for a, b in zip(self.runs, other.runs, strict=True)))
 
     def along(self, direction: Array) -> Array:
         return np.stack([run.T @ own for run, own in zip(self.runs, direction, strict=True)])

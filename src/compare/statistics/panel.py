@@ -1,4 +1,4 @@
-"""Runs' metric as a function of the examples: of how often each is drawn, and of whose prediction each carries.
+"""Runs' metric as a function of the examples: of how often each is drawn.
 
 Every metric but Spearman's is a smooth function of sums over examples, ``g(sum_j w_j f_j)``, see
 ``src.metrics.decomposition``. Resampling the examples is then one matrix product for all runs, and the metric is
@@ -12,8 +12,7 @@ from typing import Self
 import numpy as np
 
 from src.compare.statistics.features import Array, Features, class_counts, stacked
-from src.metrics.decomposition import ClassCounts, Ranks, Sums
-from src.metrics.names import all_metrics
+from src.metrics.decomposition import ClassCounts, Sums
 
 MANY = 50_000  # examples from which on those that are alike are taken together
 
@@ -76,11 +75,6 @@ class Panel:
         """(R, k) metrics with example j counted ``weights[r, j]`` times."""
         return self._of_sums(self.features.weighted(weights))
 
-    def exchanged(self, other: Self, swaps: Array) -> Array:
-        """(R, k) metrics minus the other panel's after the two swapped predictions where ``swaps[r, j]`` is 1."""
-        moved = other.features.minus(self.features).weighted(swaps)
-        return self._of_sums(self._sums + moved) - self._of_sums(other._sums - moved)
-
     def influence(self) -> Array:
         """(k, n) pseudo-values: their mean is the metric, their spread its sampling error (infinitesimal jackknife).
 
@@ -94,31 +88,6 @@ class Panel:
             gradient[:, place] = (self._of_sums(means + step) - self._of_sums(means - step)) / 2e-6
         offset = self.values - (means * gradient).sum(-1)
         return offset[:, None] + self.features.along(gradient)
-
-
-class RankPanel(Panel):
-    """Spearman's: ranks change with the examples drawn, so a resample ranks anew, ties and repeats included.
-
-    Of more than ``MANY`` examples a resample takes the ranks for given numbers: they hardly change.
-    ``exchanged`` and ``influence`` take the ranks for given numbers; a sort for each swap would cost minutes.
-    """
-
-    def __init__(self, metric: Ranks, labels: Array, predictions: Array) -> None:
-        from scipy.stats import rankdata
-
-        super().__init__(metric.of, rankdata(labels), rankdata(predictions, axis=1), None)
-        self.labels, self.predictions = np.asarray(labels), np.asarray(predictions)
-
-    def resampled(self, weights: Array) -> Array:
-        if len(self.labels) > MANY:
-            return super().resampled(weights)
-        x = _weighted_ranks(self.labels, weights)
-        columns = []
-        for row in self.predictions:
-            y = _weighted_ranks(row, weights)
-            sums = [weights, weights * x, weights * y, weights * x * x, weights * y * y, weights * x * y]
-            columns.append(self._of_sums(np.stack([term.sum(-1) for term in sums], axis=-1)))
-        return np.stack(columns, axis=1)
 
 
 def kinds(panels: Sequence[Panel]) -> tuple[Array, Array] | None:
@@ -144,30 +113,7 @@ def kinds(panels: Sequence[Panel]) -> tuple[Array, Array] | None:
     return first, counts
 
 
-def make_panel(metric: str, labels: Array, predictions: Array, num_classes: int | None) -> Panel | None:
-    """The panel of a metric by its name; None where the metric has no such form, or is none of ours."""
-    known = all_metrics().get(metric)
-    decomposition = None if known is None else known.decomposition
-    if decomposition is None:
-        return None
-    if isinstance(decomposition, Ranks):
-        return RankPanel(decomposition, labels, predictions)
-    return Panel(decomposition, labels, predictions, num_classes)
-
-
 def _features(metric: Sums | ClassCounts, labels: Array, predictions: Array, num_classes: int | None) -> Features:
     if isinstance(metric, ClassCounts):
         return class_counts(labels, predictions, num_classes or int(max(labels.max(), predictions.max())) + 1)
     return stacked([metric.terms(labels, row) for row in predictions])
-
-
-def _weighted_ranks(values: Array, weights: Array) -> Array:
-    """(R, n) mid-ranks of the values when value j occurs ``weights[r, j]`` times."""
-    order = np.argsort(values, kind="stable")
-    _, group = np.unique(values[order], return_inverse=True)
-    starts = np.flatnonzero(np.diff(group, prepend=-1))
-    counts = np.add.reduceat(weights[:, order].astype(np.float64), starts, axis=1)
-    middle = counts.cumsum(1) - counts / 2 + 0.5
-    ranks = np.empty(weights.shape)
-    ranks[:, order] = middle[:, group]
-    return ranks
