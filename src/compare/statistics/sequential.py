@@ -13,6 +13,7 @@ late     z_j = c (k_last / k_j)^0.5, as O'Brien and Fleming (1979): nearly the w
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -43,7 +44,7 @@ def levels(looks: Sequence[int], comparisons: int = 1, kind: Kind = "early", alp
     Raises:
         UserError: for looks that do not increase from 3, or less than one comparison.
     """
-    if not looks or looks[0] < MIN_SEEDS or any(b <= a for a, b in zip(looks, looks[1:], strict=False)):
+    if not looks or looks[0] < MIN_SEEDS or any(b <= a for a, b in pairwise(looks)):
         raise UserError(f"looks={list(looks)}: expected numbers of seeds that increase, the first at least {MIN_SEEDS}")
     if comparisons < 1:
         raise UserError(f"comparisons={comparisons}: expected at least 1")
@@ -71,11 +72,7 @@ def _null_ps(looks: tuple[int, ...]) -> list[Array]:
     rng = np.random.default_rng(0)
     examples = rng.normal(size=DRAWS)
     seeds = rng.normal(size=(DRAWS, looks[-1]))
-    found = []
-    for share in SHARES:
-        for rest in RESTS:
-            found.append(_ps(examples, seeds, looks, share, rest))
-    return found
+    return [_ps(examples, seeds, looks, share, rest) for share in SHARES for rest in RESTS]
 
 
 def _ps(examples: Array, seeds: Array, looks: tuple[int, ...], share: float, rest: float) -> Array:
