@@ -1,4 +1,4 @@
-"""Tables of runs whose truth is known, and how often a comparison of them errs: ``python -m tools.simulation``.
+"""Tables of runs whose truth is known, and how often a comparison of them errs.
 
 Item response theory makes the runs: example j has a difficulty and a discrimination, method m an ability and a liking
 for some examples, and a seed moves the ability. With ``eta = a_j (ability_m + seed_mk - b_j) + liking_mj`` a run is
@@ -7,7 +7,7 @@ right with chance ``1 / (1 + exp(-eta))``. Difficulties are skewed (Gumbel), lik
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -122,36 +122,49 @@ def plain_ps(hits: Array) -> list[float]:
 
 @dataclass
 class Counts:
-    """Over the tables of a cell: how many make a false claim, and so on; all are shares of tables."""
+    """What became of a cell's tables without a difference, and of as many with one; all are shares of tables.
+
+    Attributes:
+        tables: how many there were of either.
+        false_claim: a difference is shown that is none.
+        unmoderated: likewise without floor and moderation, with Holm's adjustment.
+        covered: with a difference, all simultaneous intervals hold the truth.
+        power: the difference of the worse method is shown.
+        power_unmoderated: likewise without floor and moderation, at the level that errs as often as ``false_claim``.
+        best_kept: a method that is as good as the best is in the confidence set of the best.
+        set_size: methods in that set, of equal ones.
+    """
 
     tables: int
-    false_claim: float  # a difference is shown that is none
-    unmoderated: float  # the same without floor and moderation, with Holm's adjustment
-    covered: float  # all simultaneous intervals hold the truth
-    power: float  # the difference of the worse method is shown
-    power_unmoderated: float  # likewise, at a level that errs as often as ``false_claim``; see ``run``
-    best_kept: float  # a best method is in the confidence set of the best
+    false_claim: float
+    unmoderated: float
+    covered: float
+    power: float
+    power_unmoderated: float
+    best_kept: float
     set_size: float
 
 
-def run(cell: Cell, number: int, seed: int = 0) -> Counts:
-    """Simulate a cell."""
+def run(cell: Cell, number: int, seed: int = 0, by: float = 3.5) -> Counts:
+    """Simulate a cell: tables of equal methods, and tables whose last method is worse by so many standard errors."""
     weights = resampled(cell.examples)
-    wrong = plain_wrong = covered = power = plain_power = kept = size = 0
-    for hits, truth in tables(cell, number, seed):
+    wrong = plain_wrong = covered = power = kept = size = 0
+    smallest, of_worse = [], []
+    for hits, _ in tables(cell, number, seed):
         rows = judged(hits, weights)
-        against = rows.against(0)
-        estimates, ps = against.estimates, against.adjusted
-        plain = holm(plain_ps(hits))
-        real = {cell.worse} if truth else set()
-        wrong += any(p <= ALPHA for i, p in ps.items() if i not in real)
-        plain_wrong += any(p <= ALPHA for i, p in enumerate(plain, 1) if i not in real)
-        covered += all(e.low <= (truth if i in real else 0) <= e.high for i, e in estimates.items())
-        if cell.worse is not None:
-            power += ps[cell.worse] <= ALPHA
-            plain_power += plain[cell.worse - 1] <= ALPHA
+        wrong += any(p <= ALPHA for p in rows.against(0).adjusted.values())
+        plain = plain_ps(hits)
+        smallest.append(min(plain))
+        plain_wrong += min(holm(plain)) <= ALPHA
         tied = rows.tied()
-        kept += tied[0]  # equal to all others, or better than the one that is worse
+        kept += tied[1]
         size += sum(tied.values())
-    shares = (count / number for count in (wrong, plain_wrong, covered, power, plain_power, kept, size))
-    return Counts(number, *shares)
+    last = cell.methods - 1
+    for hits, truth in tables(replace(cell, worse=last, by=by), number, seed + 1):
+        found = judged(hits, weights).against(0)
+        covered += all(e.low <= (truth if i == last else 0.0) <= e.high for i, e in found.estimates.items())
+        power += found.adjusted[last] <= ALPHA
+        of_worse.append(plain_ps(hits)[-1])
+    equal = float(np.mean(np.array(of_worse) <= np.quantile(smallest, wrong / number)))
+    shares = [count / number for count in (wrong, plain_wrong, covered, power)]
+    return Counts(number, *shares, equal, kept / number, size / number)

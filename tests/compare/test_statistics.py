@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from src.compare.statistics.crossed import mean_squares, seeds_alone
+from src.compare.statistics.crossed import mean_squares, pairwise_mean_squares, seeds_alone
 from src.compare.statistics.estimate import Estimate
 from src.compare.statistics.joint import holm
 from src.compare.statistics.ranks import make_panel
@@ -48,6 +48,14 @@ def test_mean_squares_by_the_definition():
     assert found.standard_error == pytest.approx(((ms_seed + excess) / (k * n)) ** 0.5)
     assert found.degrees == pytest.approx((k - 1) * (1 + excess / (ms_seed * (k + 1) / (k - 1))) ** 2)
     assert found.limit == pytest.approx((excess / (k * n)) ** 0.5)
+
+
+def test_all_pairs_at_once_are_each_pair():
+    tables = np.random.default_rng(10).normal(size=(4, 3, 50))
+    found = pairwise_mean_squares(tables)
+    for i, j in [(0, 1), (3, 1), (2, 3)]:
+        one = mean_squares(tables[i] - tables[j])
+        assert found[:, i, j] == pytest.approx([one.seed, one.example, one.rest])
 
 
 def test_seeds_that_do_not_differ_leave_the_error_of_the_examples():

@@ -100,6 +100,26 @@ def mean_squares(table: Array) -> MeanSquares:
     )
 
 
+def pairwise_mean_squares(tables: Array) -> Array:
+    """(3, M, M) seed, example and rest of the mean squares of every difference of two of (M, k, n) tables.
+
+    From products of all tables with each other: a hundred rows have five thousand pairs.
+    """
+    m, k, n = tables.shape
+    tables = tables - tables.mean((1, 2), keepdims=True)
+    seed = n * _square_distances(tables.mean(2))
+    example = k * _square_distances(tables.mean(1))
+    total = _square_distances(tables.reshape(m, k * n))
+    rest = np.maximum(total - seed - example, 0.0)
+    return np.stack([seed / (k - 1), example / (n - 1), rest / ((k - 1) * (n - 1))])
+
+
+def _square_distances(rows: Array) -> Array:
+    products = rows @ rows.T
+    own = products.diagonal()
+    return np.maximum(own[:, None] + own - 2 * products, 0.0)
+
+
 def seeds_alone(values: Array) -> Error:
     """Where the predictions are missing, the examples count as fixed and the seeds alone as drawn."""
     k = len(values)

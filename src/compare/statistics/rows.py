@@ -6,7 +6,16 @@ from functools import cached_property
 
 import numpy as np
 
-from src.compare.statistics.crossed import ALPHA, MIN_SEEDS, Error, mean_squares, seeds_alone, tail
+from src.compare.statistics.crossed import (
+    ALPHA,
+    MIN_SEEDS,
+    Error,
+    MeanSquares,
+    mean_squares,
+    pairwise_mean_squares,
+    seeds_alone,
+    tail,
+)
 from src.compare.statistics.estimate import Estimate, difference_estimate, mean_estimate
 from src.compare.statistics.features import Array
 from src.compare.statistics.joint import family
@@ -114,23 +123,43 @@ class Rows:
 
     def difference(self, i: int, j: int) -> tuple[float, Error] | None:
         """The difference ``i - j`` over the seeds of both; None if they are fewer than three."""
-        seeds = sorted(self.scored[i].values.keys() & self.scored[j].values.keys())
+        a, b = self.scored[i].values, self.scored[j].values
+        seeds = sorted(a.keys() & b.keys())
         if len(seeds) < MIN_SEEDS:
             return None
-        (a, ours), (b, theirs) = self.scored[i].at(seeds), self.scored[j].at(seeds)
         key = (min(i, j), max(i, j))
         if key not in self._errors:
-            self._errors[key] = self._error(i, j, a - b, ours, theirs)
-        return float((a - b).mean()), self._errors[key]
+            self._errors[key] = self._error(i, j, seeds)
+        return sum(a[seed] - b[seed] for seed in seeds) / len(seeds), self._errors[key]
 
-    def _error(self, i: int, j: int, values: Array, ours: Array | None, theirs: Array | None) -> Error:
-        if ours is None or theirs is None:
-            return seeds_alone(values)
-        found = mean_squares(ours - theirs)
+    def _error(self, i: int, j: int, seeds: Sequence[int]) -> Error:
+        found = self._mean_squares(i, j)
+        if found is None:
+            (a, ours), (b, theirs) = self.scored[i].at(seeds), self.scored[j].at(seeds)
+            if ours is None or theirs is None:
+                return seeds_alone(a - b)
+            found = mean_squares(ours - theirs)
         places, moderated = self.moderated
         if moderated is not None and i in places and j in places:
             return found.error(*moderated.between(places[i], places[j]))
         return found.error()
+
+    def _mean_squares(self, i: int, j: int) -> MeanSquares | None:
+        """Of the difference of two configurations that have the core's seeds and no others."""
+        places, squares = self._pairs
+        if i not in places or j not in places:
+            return None
+        seed, example, rest = (float(found) for found in squares[:, places[i], places[j]])
+        table = self.scored[i].table
+        assert table is not None
+        return MeanSquares(seed, example, rest, *table.shape)
+
+    @cached_property
+    def _pairs(self) -> tuple[dict[int, int], Array]:
+        members, seeds = self.core
+        tables = {i: self.scored[i].table for i in members if list(self.scored[i].values) == seeds}
+        stacked = np.stack([table for table in tables.values() if table is not None]) if tables else np.empty((0, 2, 2))
+        return {i: place for place, i in enumerate(tables)}, pairwise_mean_squares(stacked)
 
     @cached_property
     def draws(self) -> Array:
