@@ -1,4 +1,4 @@
-"""``python -m src list WHAT``: the methods, tasks, metrics, backbones or commands that there are, a line each."""
+"""``python -m src list WHAT``: methods, tasks, kinds of task, metrics, backbones or commands, a line each."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from src.commands.table import commands
 from src.config.choices import first_sentence, lines, sentences
 from src.metrics.names import all_metrics
+from src.tasks import KINDS
 from src.utils.terminal import say
 
 
@@ -24,8 +25,8 @@ def main(arguments: list[str]) -> None:
 def parser() -> argparse.ArgumentParser:
     """Its arguments."""
     found = argparse.ArgumentParser(
-        prog="python -m src list", description="What there is: methods (model=...), tasks (data=...), metrics "
-        "(data.metrics=[...]), backbones (backbone=...), and the commands of python -m src.")  # fmt: skip
+        prog="python -m src list", description="What there is: methods (model=...), tasks (data=...), kinds of task, "
+        "metrics (data.metrics=[...]), backbones (backbone=...), and the commands of python -m src.")  # fmt: skip
     found.add_argument("what", nargs="?", choices=list(SORTS), metavar="WHAT", help=f"{' | '.join(SORTS)}; else all")
     return found
 
@@ -38,10 +39,16 @@ def _metrics() -> dict[str, str]:
     return said
 
 
+def _kinds() -> dict[str, str]:
+    units = {name: f"{kind.unit}s are what statistics resample" for name, kind in KINDS.items()}
+    return {name: f"{first_sentence(kind.__doc__ or '')}; {units[name]}" for name, kind in KINDS.items()}
+
+
 WIDTH = 200  # columns of a line
 SORTS: dict[str, Callable[[], Mapping[str, str]]] = {
     "methods": lambda: sentences("model"),
     "tasks": lambda: sentences("data"),
+    "kinds": _kinds,
     "metrics": _metrics,
     "backbones": lambda: sentences("backbone"),
     "commands": commands,

@@ -14,13 +14,7 @@ class Reads(Enum):
     CLASSES = "the predicted class"  # the largest logit's; any number of classes
     POSITIVE_CLASS = "the predicted class, of which 1 is the positive one"  # two classes
     SCORES = "a probability for each class"  # the softmax of the logits; any number of classes
-    VALUES = "the predicted value"  # regression
-
-    def fits(self, num_labels: int) -> bool:
-        """Whether a task with so many outputs (1 is regression) has it."""
-        if self is Reads.VALUES:
-            return num_labels == 1
-        return num_labels == 2 if self is Reads.POSITIVE_CLASS else num_labels > 1
+    VALUES = "the predicted value"
 
     @property
     def predicted_class(self) -> bool:

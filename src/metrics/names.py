@@ -3,11 +3,11 @@
 import functools
 import importlib
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 
 from src.metrics import definitions
-from src.metrics.metric import Metric
+from src.metrics.metric import Metric, Reads
 from src.utils.errors import UserError
 
 
@@ -36,22 +36,30 @@ def greater_is_better(name: str) -> bool:
     return metric is None or metric.greater_is_better
 
 
-def metric_names(num_labels: int | None = None) -> list[str]:
-    """The names that ``check_metrics`` accepts for so many outputs (1 is regression; None: any number)."""
-    return [name for name, metric in all_metrics().items() if num_labels is None or metric.reads.fits(num_labels)]
+def metric_names(reads: Collection[Reads] | None = None) -> list[str]:
+    """The names of the metrics that read one of these; None: of all."""
+    return [name for name, metric in all_metrics().items() if reads is None or metric.reads in reads]
 
 
-def check_metrics(names: Sequence[str], num_labels: int | None = None) -> None:
-    """Raise a UserError unless each name is a metric that fits ``num_labels`` outputs (None: any number)."""
+def check_metrics(names: Sequence[str], reads: Collection[Reads] | None = None, task: str = "the task") -> None:
+    """See that names are of metrics that fit a task.
+
+    Args:
+        names: in configs.
+        reads: what the task has for a metric to read; None where that is not known yet.
+        task: what is said of it in a message.
+
+    Raises:
+        UserError: if there is none, one is unknown, or reads something else.
+    """
+    choices = metric_names(reads)
     if not names:
-        raise UserError(f"no metric is named; choose from {', '.join(metric_names(num_labels))}")
+        raise UserError(f"no metric is named; choose from {', '.join(choices)}")
     for name in names:
-        choices = metric_names(num_labels)
         if name in choices:
             continue
         if name in all_metrics():
-            labels = "regression" if num_labels == 1 else f"{num_labels} classes"
-            raise UserError(f"metric {name!r} does not fit {labels}; choose from {', '.join(choices)}")
+            raise UserError(f"metric {name!r} does not fit {task}; choose from {', '.join(choices)}")
         near = get_close_matches(str(name), choices, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise UserError(f"unknown metric {name!r}: {hint}choose from {', '.join(choices)}")

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from src.metrics import check_metrics, make_compute
-from src.tasks.kind import Array, Compute, Place, Prediction
+from src.metrics.metric import Reads
+from src.tasks.kind import Array, Place, Prediction
 from src.tasks.sequence import SequenceKind
 from src.utils.errors import UserError
 
@@ -79,11 +79,18 @@ class Classification(SequenceKind):
     def flips(self, before: Array, after: Array) -> int:
         return int((self.predictions(before) != self.predictions(after)).sum())
 
-    def check_metrics(self, metrics: Sequence[str], names: Sequence[str]) -> None:
-        check_metrics(metrics, num_labels=len(names))
+    def reads(self, names: Sequence[str] | None) -> frozenset[Reads]:
+        found = {Reads.CLASSES, Reads.SCORES}
+        return frozenset(found | {Reads.POSITIVE_CLASS} if names is None or len(names) == 2 else found)
 
-    def compute(self, metrics: Sequence[str]) -> Compute:
-        return make_compute(metrics, regression=False)
+    def read(self, what: Reads, logits: Array) -> Array:
+        if what is not Reads.SCORES:
+            return self.predictions(logits)
+        shifted = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
+        return shifted / shifted.sum(axis=-1, keepdims=True)
+
+    def labelled(self, labels: Array) -> Array:
+        return labels.astype(np.int64)
 
 
 def class_numbers(values: Sequence[Any], spelling: Sequence[str | int], column: str, place: Place) -> list[int]:

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from src.metrics import check_metrics, make_compute
+from src.metrics.compute import ComputeFunction
+from src.metrics.metric import Reads
+
 if TYPE_CHECKING:
     import pyarrow as pa
     from torch import Tensor
 
 Array = NDArray[Any]
 Place = Callable[[int], str]  # row number -> "train.tsv line 7", for messages
-Compute = Callable[[Array, Array], dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -154,9 +157,22 @@ class TaskKind(ABC):
     # Metrics.
 
     @abstractmethod
-    def check_metrics(self, metrics: Sequence[str], names: Sequence[str]) -> None:
-        """Raise a UserError unless each metric is known and fits the kind and its classes."""
+    def reads(self, names: Sequence[str] | None) -> frozenset[Reads]:
+        """What there is for a metric to read; ``names`` None: with any classes."""
 
     @abstractmethod
-    def compute(self, metrics: Sequence[str]) -> Compute:
-        """The function of (logits, labels) that gives the metrics by name; see ``src.metrics.make_compute``."""
+    def read(self, what: Reads, logits: Array) -> Array:
+        """One of these, of (n, ...) logits."""
+
+    @abstractmethod
+    def labelled(self, labels: Array) -> Array:
+        """(n, ...) labels as metrics take them; those of a batch may be floats that stand for classes."""
+
+    def check_metrics(self, metrics: Sequence[str], names: Sequence[str]) -> None:
+        """Raise a UserError unless each metric is known and fits the kind and its classes."""
+        check_metrics(metrics, self.reads(names), f"{len(names)} classes" if self.has_classes else self.name)
+
+    def compute(self, metrics: Sequence[str]) -> ComputeFunction:
+        """The function of (logits, labels) that gives the metrics by name; see ``make_compute``."""
+        check_metrics(metrics, self.reads(None), self.name)
+        return make_compute(metrics, self.read, self.labelled)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from src.metrics import check_metrics, make_compute
-from src.tasks.kind import Array, Compute, Place, Prediction
+from src.metrics.metric import Reads
+from src.tasks.kind import Array, Place, Prediction
 from src.tasks.sequence import SequenceKind
 from src.utils.errors import UserError
 
@@ -77,11 +77,14 @@ class Regression(SequenceKind):
     def flips(self, before: Array, after: Array) -> int:
         return 0
 
-    def check_metrics(self, metrics: Sequence[str], names: Sequence[str]) -> None:
-        check_metrics(metrics, num_labels=1)
+    def reads(self, names: Sequence[str] | None) -> frozenset[Reads]:
+        return frozenset({Reads.VALUES})
 
-    def compute(self, metrics: Sequence[str]) -> Compute:
-        return make_compute(metrics, regression=True)
+    def read(self, what: Reads, logits: Array) -> Array:
+        return self.predictions(logits)
+
+    def labelled(self, labels: Array) -> Array:
+        return labels
 
 
 def _numbers(values: Sequence[Any], column: str, place: Place) -> list[float]:

@@ -14,8 +14,8 @@ from torch.autograd.profiler import record_function
 from torch.utils.data import RandomSampler, Sampler, SequentialSampler
 from transformers import EvalPrediction
 
+from src.metrics.compute import ComputeFunction
 from src.models.method import Adaptation
-from src.tasks.kind import Compute
 from src.training.checkpoint import rng_state
 from src.training.evaluation import Evaluation
 from src.training.hooks import ACCUMULATION, ORDER, missing
@@ -54,7 +54,7 @@ class VerdictTrainer(ResumableTrainer):
         head_learning_rate: float | None,
         on_evaluation,
         on_log,
-        compute: Mapping[str, Compute],
+        compute: Mapping[str, ComputeFunction],
         adaptation: Adaptation,
         quotas: list[int] | None = None,
         **kwargs,

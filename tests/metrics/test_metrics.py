@@ -13,11 +13,14 @@ from scipy import stats
 from sklearn import metrics as sk
 
 from src.compare.statistics.ranks import make_panel
-from src.metrics import check_metrics, definitions, make_compute, metric_names
+from src.metrics import check_metrics, definitions, metric_names
 from src.metrics.compute import MODULE
 from src.metrics.metric import Reads
 from src.metrics.names import all_metrics, greater_is_better
+from src.tasks import KINDS
 from src.utils.errors import UserError
+
+CLASSES, VALUES = KINDS["classification"], KINDS["regression"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,8 +64,8 @@ REGRESSION = {
 
 @pytest.mark.parametrize(("classes", "expected"), [(2, BINARY), (3, MULTICLASS)])
 def test_classification(classes, expected):
-    assert set(expected) == set(metric_names(classes))  # a new metric needs a reference
-    compute = make_compute(list(expected), regression=False)
+    assert set(expected) == set(metric_names(CLASSES.reads(range(classes))))  # a new metric needs a reference
+    compute = CLASSES.compute(list(expected))
     for seed in range(3):
         rng = np.random.default_rng(seed)
         labels = rng.integers(classes, size=60)
@@ -76,11 +79,11 @@ def test_classification(classes, expected):
 
 @pytest.mark.parametrize("shape", [(50,), (50, 1)])
 def test_regression(shape):
-    assert set(REGRESSION) == set(metric_names(1))
+    assert set(REGRESSION) == set(metric_names(VALUES.reads(())))
     rng = np.random.default_rng(0)
     labels = rng.integers(6, size=50).astype("float32")  # with ties
     logits = (labels + rng.normal(size=50)).astype("float32")
-    got = make_compute(list(REGRESSION), regression=True)(logits.reshape(shape), labels)
+    got = VALUES.compute(list(REGRESSION))(logits.reshape(shape), labels)
     for name, reference in REGRESSION.items():
         assert got[name] == pytest.approx(reference(labels.astype(float), logits.astype(float)), abs=1e-12)
     assert got["pearson"] == pytest.approx(stats.pearsonr(logits.astype(float), labels).statistic, abs=1e-12)
@@ -92,9 +95,9 @@ def test_constant_predictions_are_no_accident():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         logits = np.tile([2.0, 1.0], (4, 1))
-        classes = make_compute(list(BINARY), regression=False)(logits, labels)
-        numbers = make_compute(list(REGRESSION), regression=True)(np.ones(4), labels.astype(float))
-        single = make_compute(["pearson"], regression=True)(np.ones(1), np.ones(1))
+        classes = CLASSES.compute(list(BINARY))(logits, labels)
+        numbers = VALUES.compute(list(REGRESSION))(np.ones(4), labels.astype(float))
+        single = VALUES.compute(["pearson"])(np.ones(1), np.ones(1))
     assert classes["matthews_correlation"] == classes["f1"] == classes["precision"] == 0.0
     assert classes["accuracy"] == 0.5
     assert math.isnan(numbers["pearson"]) and math.isnan(numbers["spearmanr"]) and numbers["mse"] == 0.5
@@ -104,12 +107,12 @@ def test_constant_predictions_are_no_accident():
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_diverged_model_scores_nan_not_the_share_of_class_0(bad):
     logits = np.full((4, 2), bad)
-    assert all(map(math.isnan, make_compute(["accuracy", "f1"], regression=False)(logits, np.zeros(4, int)).values()))
-    assert math.isnan(make_compute(["mse"], regression=True)(logits[:, :1], np.zeros(4))["mse"])
+    assert all(map(math.isnan, CLASSES.compute(["accuracy", "f1"])(logits, np.zeros(4, int)).values()))
+    assert math.isnan(VALUES.compute(["mse"])(logits[:, :1], np.zeros(4))["mse"])
 
 
 def test_second_call_starts_afresh():
-    compute = make_compute(["accuracy"], regression=False)
+    compute = CLASSES.compute(["accuracy"])
     logits = np.eye(2)
     assert compute(logits, np.array([0, 1]))["accuracy"] == 1.0
     assert compute(logits, np.array([1, 0]))["accuracy"] == 0.0
@@ -117,18 +120,18 @@ def test_second_call_starts_afresh():
 
 def test_unequal_lengths():
     with pytest.raises(ValueError, match="2 logits for 3 labels"):
-        make_compute(["accuracy"], regression=False)(np.eye(2), np.zeros(3))
+        CLASSES.compute(["accuracy"])(np.eye(2), np.zeros(3))
 
 
 def test_names():
     with pytest.raises(UserError, match="unknown metric 'f1_marco': did you mean 'f1_macro'"):
-        make_compute(["f1_marco"], regression=False)
-    with pytest.raises(UserError, match="metric 'mse' does not fit 2 classes"):
-        make_compute(["accuracy", "mse"], regression=False)
+        CLASSES.compute(["f1_marco"])
+    with pytest.raises(UserError, match="metric 'mse' does not fit classification"):
+        CLASSES.compute(["accuracy", "mse"])
     with pytest.raises(UserError, match="metric 'accuracy' does not fit regression"):
-        make_compute(["accuracy"], regression=True)
+        VALUES.compute(["accuracy"])
     with pytest.raises(UserError, match="metric 'f1' does not fit 3 classes"):
-        check_metrics(["f1"], num_labels=3)
+        CLASSES.check_metrics(["f1"], "abc")
     check_metrics(["f1", "pearson"])  # known; whether they fit is not asked
 
 
@@ -158,7 +161,7 @@ def test_which_are_errors():
 def test_decompositions_give_the_metric(classes):
     """Every metric of the repository is the function of its examples that the comparison takes it for."""
     for seed, metric in enumerate(all_metrics().values()):
-        if not metric.reads.fits(classes) and metric.reads is not Reads.VALUES:
+        if metric.reads not in CLASSES.reads(range(classes)) | VALUES.reads(()):
             continue
         rng = np.random.default_rng(seed)
         labels = rng.integers(0, classes, 80)
@@ -187,11 +190,10 @@ def test_a_new_metric_is_one_file(tmp_path, monkeypatch):
     monkeypatch.setattr(definitions, "__path__", [*definitions.__path__, str(tmp_path)])
     all_metrics.cache_clear()
     try:
-        assert "brier" in metric_names(2) and "brier" in metric_names(3) and "brier" not in metric_names(1)
+        assert all("brier" in metric_names(CLASSES.reads(names)) for names in ("ab", "abc"))
+        assert "brier" not in metric_names(VALUES.reads(()))
         assert not greater_is_better("brier")
-        found = make_compute(["accuracy", "brier"], regression=False)(
-            np.log([[0.2, 0.8], [0.6, 0.4]]), np.array([1, 1])
-        )
+        found = CLASSES.compute(["accuracy", "brier"])(np.log([[0.2, 0.8], [0.6, 0.4]]), np.array([1, 1]))
         assert found == {"accuracy": 0.5, "brier": pytest.approx((0.2**2 + 0.6**2) / 2)}
         assert make_panel("brier", np.zeros(2), np.zeros((1, 2)), 2) is None
     finally:
@@ -201,7 +203,7 @@ def test_a_new_metric_is_one_file(tmp_path, monkeypatch):
 
 OFFLINE = """
 import os, sys
-from src.metrics import make_compute
+from src.tasks import KINDS
 assert not {"evaluate", "sklearn", "scipy", "datasets", "pandas"} & set(sys.modules), "importing is not cheap"
 import socket
 def refuse(*_, **__): raise AssertionError("network")
@@ -213,7 +215,7 @@ del sys.modules["transformers"]
 children = []
 for _ in range(3):
     if not (child := os.fork()):
-        compute = make_compute(["accuracy", "matthews_correlation"], regression=False)
+        compute = KINDS["classification"].compute(["accuracy", "matthews_correlation"])
         for _ in range(20): result = compute(np.eye(2), np.array([0, 1]))
         os._exit(0 if result == {"accuracy": 1.0, "matthews_correlation": 1.0} else 3)
     children.append(child)

@@ -14,10 +14,10 @@ from safetensors import safe_open
 from src.backbones.load import load_backbone
 from src.data.encode import encode
 from src.data.load import load_data
-from src.metrics import make_compute
 from src.models.classifier import build_classifier, load_classifier
 from src.models.inject import adapters
 from src.models.method import PerLayer, make_method
+from src.tasks import KINDS
 from src.training.run import run_job
 from src.utils.errors import UserError
 from tests.config.test_config import own_methods
@@ -88,7 +88,7 @@ def test_scores_follow_from_the_predictions(train, model):
     assert list(table["index"]) == sorted(table["index"]) and len(table) == 32
     logits = np.stack(table["logits"])
     assert (logits.argmax(1) == table["prediction"]).all()
-    computed = make_compute(["accuracy", "f1"], regression=False)(logits, table["label"].to_numpy())
+    computed = KINDS["classification"].compute(["accuracy", "f1"])(logits, table["label"].to_numpy())
     selected = result["metrics"]["selected"]
     assert computed == pytest.approx({name: selected[name] for name in computed})
     assert result["primary_metric"] == {"name": "accuracy", "value": selected["accuracy"], "split": "validation"}
