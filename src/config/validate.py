@@ -265,9 +265,11 @@ def _check_data(config: Mapping[str, Any]) -> None:
         raise UserError("data.evaluation_splits=[] breaks the rule: at least one split")
     check_fixed_keys(data)
     kind = stated_kind(data)
-    if kind is None or data["label_names"] is None:  # the rows decide
+    if kind is None:  # the rows decide
         check_metrics(data["metrics"])
     else:
+        if data["label_names"] is not None:
+            kind.check_names(data["label_names"])
         kind.check_metrics(data["metrics"], data["label_names"])
     if data["primary_metric"] not in data["metrics"]:
         raise UserError(f"data.primary_metric={data['primary_metric']} is none of data.metrics={data['metrics']}")

@@ -12,6 +12,7 @@ from src.data.load import TaskData
 from src.data.partition import fingerprint
 from src.data.sources.stored import stored
 from src.data.task import is_test
+from src.tasks import TaskKind
 from src.utils import reuse
 from src.utils.errors import UserError
 
@@ -44,34 +45,35 @@ def encode(
     _check_length(max_length, tokenizer, pair=len(data.task.text) == 2)
     # Workers of a DataLoader never tokenise; without this, each of them would print a warning about the fork.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    key = f"{_tokenizer_key(tokenizer)}-{max_length}-{VERSION}"
+    kind = data.task.space.kind
+    key = f"{_tokenizer_key(tokenizer)}-{max_length}-{kind.name}-{VERSION}"
     if splits is None:
         splits = [name for name in data.splits if not is_test(name) or name in data.task.evaluation_splits]
     return {
         # The split itself is kept beside its tokens, so that no other can get its id.
         name: _ENCODED.get(
             (id(data.splits[name]), key),
-            lambda split=data.splits[name]: (split, _encode_split(split, tokenizer, max_length, key)),  # type: ignore[misc]
+            lambda split=data.splits[name]: (split, _encode_split(split, tokenizer, max_length, key, kind)),  # type: ignore[misc]
         )[1]
         for name in splits
     }
 
 
-def _encode_split(data: Dataset, tokenizer: "PreTrainedTokenizerBase", max_length: int, key: str) -> Dataset:
+def _encode_split(
+    data: Dataset, tokenizer: "PreTrainedTokenizerBase", max_length: int, key: str, kind: TaskKind
+) -> Dataset:
     name = hashlib.sha256(f"{fingerprint(data)}-{data.features}-{key}".encode()).hexdigest()[:32]
-    return stored("tokenized", name, lambda: _tokenise(data, tokenizer, max_length))
+    return stored("tokenized", name, lambda: _tokenise(data, tokenizer, max_length, kind))
 
 
-def _tokenise(data: Dataset, tokenizer: "PreTrainedTokenizerBase", max_length: int) -> pa.Table:
+def _tokenise(data: Dataset, tokenizer: "PreTrainedTokenizerBase", max_length: int, kind: TaskKind) -> pa.Table:
     types: dict[str, Any] = {}
     chunks = []
     for start in range(0, len(data), CHUNK):
         rows = data[start : start + CHUNK]
-        pair = [rows["text_pair"]] if "text_pair" in rows else []
-        columns = dict(tokenizer(rows["text"], *pair, truncation=True, max_length=max_length))
-        columns |= {"idx": rows["idx"], "length": [len(ids) for ids in columns["input_ids"]]}
-        if "label" in rows:
-            columns["labels"] = rows["label"]
+        columns = kind.encode(tokenizer, rows, max_length)
+        labels = {name: columns.pop(name) for name in kind.label_columns if name in columns}
+        columns |= {"idx": rows["idx"], "length": [len(ids) for ids in columns["input_ids"]]} | labels
         types = types or {name: _feature(name, values[0]) for name, values in columns.items()}
         schema = Features(types).arrow_schema
         chunks.append(pa.table([pa.array(columns[name], schema.field(name).type) for name in types], schema=schema))
@@ -80,7 +82,8 @@ def _tokenise(data: Dataset, tokenizer: "PreTrainedTokenizerBase", max_length: i
 
 def _feature(name: str, value: Any) -> Any:
     if isinstance(value, list):
-        return List(Value("int32" if name == "input_ids" else "int8"))
+        numbers = {"input_ids": "int32", "labels": "float32" if value and isinstance(value[0], float) else "int64"}
+        return List(Value(numbers.get(name, "int8")))
     return Value("float32" if isinstance(value, float) else "int64")
 
 

@@ -46,8 +46,9 @@ def decide_labels(
             names say that these are classes.
     """
     stated = names is not None or kind is not None
-    if stated and not label_space(names or (), kind).kind.has_classes:
-        return Labels((), ())
+    if stated and not label_space(names or (), kind).kind.picks_one:
+        given = tuple(map(str, names or ()))
+        return Labels(given, given)
     written = [required_class(value, column, place, row) for row, value in enumerate(values)]
     found = set(written)
     if names is None:

@@ -37,7 +37,7 @@ def write_predictions(
         columns = {
             "split": [split] * len(rows),
             "index": np.asarray(rows)[order],
-            "label": labels[split][order].astype(kept_as),
+            "label": kinds[split].labelled(labels[split][order]).astype(kept_as),
             "prediction": kinds[split].predictions(outputs).astype(kept_as),
             "logits": list(outputs),
         }

@@ -21,6 +21,7 @@ class Classification(SequenceKind):
     name: ClassVar[str] = "classification"
     title: ClassVar[str] = "a classification"
     has_classes: ClassVar[bool] = True
+    picks_one: ClassVar[bool] = True
     smooths_labels: ClassVar[bool] = True
     kept_as: ClassVar[type[np.generic]] = np.int64
 

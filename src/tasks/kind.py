@@ -42,7 +42,8 @@ class TaskKind(ABC):
         title: of a task of this kind, in messages.
         unit: what one row of ``predictions.parquet`` stands for. Statistics resample these rows, so they have to be
             independent of each other: a kind that answers every token has one row a sentence.
-        has_classes: whether an answer is one of the classes, or several; else it is a number.
+        has_classes: whether answers are among classes; else they are numbers.
+        picks_one: whether a label is exactly one of the classes, and a column of labels is read as such.
         smooths_labels: whether ``training.label_smoothing_factor`` means something.
         reads_every_token: whether the head reads more of the last layer than the first token, so that no shortcut may
             leave the others out.
@@ -56,6 +57,7 @@ class TaskKind(ABC):
     title: ClassVar[str]
     unit: ClassVar[str] = "example"
     has_classes: ClassVar[bool]
+    picks_one: ClassVar[bool]
     smooths_labels: ClassVar[bool]
     reads_every_token: ClassVar[bool]
     label_columns: ClassVar[tuple[str, ...]] = ("labels",)
@@ -97,6 +99,16 @@ class TaskKind(ABC):
     def strata(self, labels: Sequence[Any]) -> Array | None:
         """The stratum of each row, of which a held-out part has its share; None where rows are drawn freely."""
 
+    @abstractmethod
+    def encode(self, tokenizer: Any, rows: Mapping[str, Sequence[Any]], max_length: int) -> dict[str, list[Any]]:
+        """Rows as a model takes them, not padded: its inputs and, where the rows have a label, ``label_columns``.
+
+        Args:
+            tokenizer: the backbone's.
+            rows: columns ``text``, ``text_pair`` (of pairs) and ``label`` (unless it is a test split).
+            max_length: tokens a row, special tokens included.
+        """
+
     # The model.
 
     @abstractmethod
@@ -130,6 +142,10 @@ class TaskKind(ABC):
         """
 
     # Answers.
+
+    def same_labels(self, found: Any, rows: Any) -> bool:
+        """Whether the labels that an evaluation saw are those of the encoded rows, in their order."""
+        return np.array_equal(found, np.asarray(rows[self.label_columns[0]][:]))
 
     @abstractmethod
     def predictions(self, logits: Array) -> Array:
@@ -168,11 +184,12 @@ class TaskKind(ABC):
     def labelled(self, labels: Array) -> Array:
         """(n, ...) labels as metrics take them; those of a batch may be floats that stand for classes."""
 
-    def check_metrics(self, metrics: Sequence[str], names: Sequence[str]) -> None:
-        """Raise a UserError unless each metric is known and fits the kind and its classes."""
-        check_metrics(metrics, self.reads(names), f"{len(names)} classes" if self.has_classes else self.name)
+    def check_metrics(self, metrics: Sequence[str], names: Sequence[str] | None) -> None:
+        """Raise a UserError unless each metric is known and fits the kind and its classes; None: any."""
+        of = self.name if names is None or not self.has_classes else f"{len(names)} classes"
+        check_metrics(metrics, self.reads(names), of)
 
     def compute(self, metrics: Sequence[str]) -> ComputeFunction:
         """The function of (logits, labels) that gives the metrics by name; see ``make_compute``."""
-        check_metrics(metrics, self.reads(None), self.name)
+        self.check_metrics(metrics, None)
         return make_compute(metrics, self.read, self.labelled)

@@ -27,6 +27,7 @@ class Regression(SequenceKind):
     name: ClassVar[str] = "regression"
     title: ClassVar[str] = "a regression"
     has_classes: ClassVar[bool] = False
+    picks_one: ClassVar[bool] = False
     smooths_labels: ClassVar[bool] = False
     kept_as: ClassVar[type[np.generic]] = np.float32
 

@@ -142,6 +142,7 @@ class Fit:
 
     def on_evaluation(self, evaluation: Evaluation) -> None:
         """Record an epoch's evaluation, and keep what was trained if the epoch is the selected one now."""
+        self._check_order(evaluation)
         model, metric = self.job.classifier, self.job.data.primary_metric
         evaluation = replace(evaluation, metrics=self.job.data.with_means(evaluation.metrics))
         record_evaluation(self.record, evaluation, diagnose(model.model, self.probe))
@@ -149,6 +150,13 @@ class Fit:
             self.kept.update({name: tensor.to("cpu", copy=True) for name, tensor in model.state().items()})
         if self.watch is not None and HOLDOUT in evaluation.metrics:
             self.watch(evaluation.epoch, evaluation.metrics[HOLDOUT][metric])
+
+    def _check_order(self, evaluation: Evaluation) -> None:
+        """Predictions are written beside the rows' numbers: that the rows kept their order is seen in the labels."""
+        for split, task in self.job.split_tasks.items():
+            rows = self.job.evaluation_rows[split]
+            if not task.space.kind.same_labels(evaluation.labels[split], rows):
+                raise RuntimeError(f"the rows of {split} were not evaluated in their order")
 
     def finish(self) -> float:
         """Record the scores, and keep predictions and adapter; returns the selected primary metric."""

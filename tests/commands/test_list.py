@@ -9,11 +9,13 @@ from src.commands import table
 from src.commands.list import SORTS
 from src.config.choices import choices
 from src.metrics import metric_names
+from src.tasks import KINDS
 
 NAMES = {
     "methods": choices("model"),
     "tasks": choices("data"),
     "backbones": choices("backbone"),
+    "kinds": list(KINDS),
     "metrics": metric_names(),
     "commands": list(table.commands()),
 }

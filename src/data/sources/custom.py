@@ -107,7 +107,7 @@ def _normalise(split: str, source: Columns, text: Sequence[str], label: str, lab
     values = dict(source.values)
     if is_test(split) and label in values and unlabelled_split(values[label], label, source.place, labels):
         del values[label]
-    if kind.has_classes and label in values:
+    if kind.picks_one and label in values:
         values[label] = [required_class(value, label, source.place, row) for row, value in enumerate(values[label])]
     return normalise(
         values,

@@ -45,7 +45,7 @@ def load_hub(
     Raises:
         UserError: neither cached nor reachable; a split or column that is missing; labels in another order.
     """
-    classes = label_space(label_names, kind).kind.has_classes
+    one_class = label_space(label_names, kind).kind.picks_one
     source = fetch(path, config, revision)
     loaded = {}
     for split, theirs in splits.items():
@@ -53,7 +53,7 @@ def load_hub(
             raise UserError(f"{_name(path, config)} has no split {theirs!r}; it has {', '.join(source)}")
         data = source[theirs]
         feature = data.features.get(label)
-        if classes and isinstance(feature, ClassLabel) and feature.names != list(label_names):
+        if one_class and isinstance(feature, ClassLabel) and feature.names != list(label_names):
             raise UserError(
                 f"{_name(path, config)}: the classes are {feature.names}, the task's label_names {list(label_names)}"
             )
