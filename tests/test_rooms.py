@@ -92,3 +92,25 @@ def test_no_modules_use_each_other_in_a_circle():
 
 def test_the_ground_floor_is_small():
     assert len([module for module in MODULES if module.count(".") == 1 and MODULES[module].stem != "__init__"]) <= 10
+
+
+LONGEST = 50  # lines of a function without its docstring
+
+
+def too_long(source: str) -> list[str]:
+    """The functions of a file with more lines than that, and how many."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first, *rest = node.body
+            documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and rest
+            lines = (node.end_lineno or 0) - (rest[0] if documented else first).lineno + 1
+            found += [f"{node.name} has {lines} lines"] if lines > LONGEST else []
+    return found
+
+
+def test_no_function_is_too_long():
+    longer = "def f():\n    '''Text.\n\n    More.'''\n" + "    x = 0\n" * LONGEST
+    assert not too_long(longer) and too_long(longer + "    return x\n") == ["f has 51 lines"]
+    found = [f"{module}: {line}" for module, path in MODULES.items() for line in too_long(path.read_text("utf-8"))]
+    assert not found, "\n".join(found)

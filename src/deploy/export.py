@@ -67,16 +67,31 @@ def import_peft(folder: Path, out: Path, backbone: str | None = None, label_name
     lora = read_peft(folder)
     if not lora.head:
         raise UserError(f"{folder} holds no classification head (modules_to_save), so it is no classifier")
+    source = _source(folder, lora, backbone)
+    with opened(folder):
+        space = _label_space(folder, lora, source, label_names)
+    classifier = _build(folder, lora, source, space)
+    compared = _compare_with_peft(classifier, folder, source)
+    with filled(out):
+        size = save_classifier(classifier, RunFolder(out).adapter)
+        write_record(out, _record(classifier, folder, compared) | {"adapter_bytes": size})
+    if compared is None:
+        say("not compared with the peft library's own load: it is not installed (requirements-peft.txt)")
+    say(f"{len(lora.layers)} adapters of rank {lora.r} and a head for {space.described()} in {out}")
+
+
+def _source(folder: Path, lora: PeftLora, backbone: str | None) -> dict[str, Any]:
+    """The ``backbone`` node of the model that the checkpoint was trained on."""
     path = backbone or lora.base
     if not path:
         raise UserError(f"{folder} does not say which model it was trained on: give --backbone")
-    source: dict[str, Any] = {"name": Path(path).name, "path": path}
-    if lora.revision and backbone is None:
-        source["revision"] = lora.revision
-    with opened(folder):
-        space = _label_space(folder, lora, source, label_names)
-    loaded = load_backbone(source, label_names=space.names, kind=space.kind.name, seed=0)
-    model: Any = loaded.model
+    named = lora.revision and backbone is None
+    return {"name": Path(path).name, "path": path} | ({"revision": lora.revision} if named else {})
+
+
+def _build(folder: Path, lora: PeftLora, source: Mapping[str, Any], space: LabelSpace) -> Classifier:
+    """A classifier of ours with the checkpoint's tensors."""
+    model: Any = load_backbone(source, label_names=space.names, kind=space.kind.name, seed=0).model
     encoder = f"{model.base_model_prefix}."
     if outside := [name for name in lora.layers if not name.startswith(encoder)]:
         raise UserError(f"{folder} adapts layers outside the encoder: {some(outside)}")
@@ -97,32 +112,31 @@ def import_peft(folder: Path, out: Path, backbone: str | None = None, label_name
     with opened(folder), torch.no_grad():
         classifier = build_classifier(model_cfg, source, tasks={"": space}, seed=0)
         classifier.load_state(state | lora.head)
-    compared = _compare_with_peft(classifier, folder, source)
-    record = {
+    return classifier
+
+
+def _record(classifier: Classifier, folder: Path, compared: float | None) -> dict[str, Any]:
+    """What an imported run's record can say."""
+    backbone = classifier.backbone
+    return {
         "schema_version": SCHEMA_VERSION,
         "status": "ok",
         "error": None,
         "method": "lora",
-        "backbone": source["name"],
+        "backbone": classifier.description["backbone"]["name"],
         "data": None,
         "seed": 0,
         "imported_from": str(folder),
         "import_max_difference": compared,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "training": {"precision": "fp32"},
-        "max_length": min(loaded.tokenizer.model_max_length, LONGEST),
+        "max_length": min(backbone.tokenizer.model_max_length, LONGEST),
         "params": classifier.counts,
         "adapted_modules": classifier.adapted,
-        "adapter_config": adapter,
-        "backbone_fingerprint": loaded.fingerprint,
+        "adapter_config": classifier.description["model"]["adapter"],
+        "backbone_fingerprint": backbone.fingerprint,
         "flags": ["imported"],
     }
-    with filled(out):
-        size = save_classifier(classifier, RunFolder(out).adapter)
-        write_record(out, record | {"adapter_bytes": size})
-    if compared is None:
-        say("not compared with the peft library's own load: it is not installed (requirements-peft.txt)")
-    say(f"{len(lora.layers)} adapters of rank {lora.r} and a head for {space.described()} in {out}")
 
 
 def _compare_with_peft(classifier: Classifier, folder: Path, source: Mapping[str, Any]) -> float | None:
