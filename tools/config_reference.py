@@ -126,6 +126,10 @@ def listed(group: str) -> str:
     return table(rows, "choice", "what it is")
 
 
+# Keys that a choice may leave out.
+SELDOM = {"kind": "of task; where a choice leaves it out, the one that label_names imply"}
+
+
 def top() -> Iterator[str]:
     found = entries(CONF / "config.yaml")
     own = [e for e in found if e.key.partition(".")[0] not in _TOP]
@@ -135,7 +139,7 @@ def top() -> Iterator[str]:
         nested = {key.removeprefix(f"{group}."): rule for key, rule in rules.items() if key.startswith(f"{group}.")}
         everywhere = below(found, group)
         known = {part for e in everywhere for part in (e.key, e.key.partition(".")[0])}
-        everywhere += [Entry(key, "", "each choice sets it") for key in nested if key not in known]
+        everywhere += [Entry(key, "", SELDOM.get(key, "each choice sets it")) for key in nested if key not in known]
         yield f"## {group}\n\n{listed(group)}\n\nKeys of all of them:\n\n{keys(everywhere, nested, f'{group}.')}"
         yield from {"model": models, "data": data}.get(group, lambda: iter(()))()
 
