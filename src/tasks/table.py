@@ -58,8 +58,11 @@ def space_in(feature: Any, kind: str | None = None) -> LabelSpace:
 
 
 def space_of(config: Any) -> LabelSpace | None:
-    """What a checkpoint's head answers, by its config; None if it is of no kind in the table."""
-    found = ((kind, kind.names_of(config)) for kind in KINDS.values())
+    """What a checkpoint's head answers, by its config; None if it is of no kind in the table.
+
+    The last kinds in the table are asked first: the first ones take what names no kind for theirs.
+    """
+    found = ((kind, kind.names_of(config)) for kind in reversed(KINDS.values()))
     return next((LabelSpace(kind, names) for kind, names in found if names is not None), None)
 
 

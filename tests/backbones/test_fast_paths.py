@@ -116,6 +116,10 @@ def test_a_head_that_reads_another_token_keeps_the_whole_layer():
     torch.testing.assert_close(probe_logits(model), plain)
 
 
+def test_a_head_that_is_said_to_read_every_token_keeps_the_whole_layer(caplog):
+    assert use_shortcuts(build(), whole=True) == ["dropout", "attention"] and not caplog.messages
+
+
 def test_a_model_that_takes_no_plain_batch_stays_as_it_is(caplog):
     class Boxes(BertForSequenceClassification):
         def forward(self, input_ids, attention_mask, bbox):

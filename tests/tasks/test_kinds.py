@@ -1,5 +1,6 @@
 """What a kind of task says, held against transformers' own models and plain definitions."""
 
+import ast
 import inspect
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from src.metrics.metric import Reads
 from src.tasks import KINDS, LabelSpace, TaskKind, label_space
 from src.tasks.table import find_kind, space_in, space_of, space_with, spaces_in, stated_kind
 from src.utils.errors import UserError
+from src.utils.paths import ROOT
 from tests.tasks.multi_label import MultiLabel
 
 CLASSES, VALUES = KINDS["classification"], KINDS["regression"]
@@ -129,3 +131,25 @@ def test_the_table_has_one_object_of_each():
     assert len({type(kind) for kind in KINDS.values()}) == len(KINDS)
     assert all(not inspect.isabstract(type(kind)) and not vars(kind) for kind in KINDS.values())
     assert len({kind.title for kind in KINDS.values()}) == len(KINDS) and all(kind.unit for kind in KINDS.values())
+
+
+def branches(source: str) -> list[str]:
+    """What of a file asks which kind a task is of, other than by asking the kind."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        name = getattr(node, "id", None) or getattr(node, "attr", None) or getattr(node, "arg", None) or ""
+        if "regression" in str(name):
+            found.append(f"line {getattr(node, 'lineno', '?')}: {name}")
+        compared = isinstance(node, ast.Compare) and [ast.unparse(side) for side in (node.left, *node.comparators)]
+        denied = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not) and ast.unparse(node.operand)
+        if (compared and {"()", "[]"} & {*compared} and "label_names" in str(compared)) or "label_names" in str(denied):
+            found.append(f"line {node.lineno}: {ast.unparse(node)}")
+    return found
+
+
+def test_nothing_else_asks_which_kind_a_task_is_of():
+    for odd in ("if regression: ...", "x = not task.label_names", 'y = data["label_names"] == []', "f(regression=1)"):
+        assert branches(odd)
+    files = [path for path in (ROOT / "src").rglob("*.py") if path.parent.name != "tasks"]
+    found = [f"{path.relative_to(ROOT)}: {line}" for path in files for line in branches(path.read_text("utf-8"))]
+    assert not found, "\n".join(found)

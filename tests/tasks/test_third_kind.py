@@ -10,8 +10,10 @@ from src.compare.predictions import read_predictions
 from src.config.tables import RULES
 from src.deploy.trained_run import load_run
 from src.runs.reading import find_runs
-from src.tasks import KINDS
+from src.tasks import KINDS, LabelSpace
+from src.tasks.table import space_of
 from src.training.run import run_job
+from src.utils.errors import UserError
 from tests.conftest import NANO, compose_config
 from tests.tasks.multi_label import MultiLabel
 
@@ -26,7 +28,7 @@ def kind(monkeypatch) -> MultiLabel:
     return found
 
 
-def test_it_is_trained_scored_and_asked(kind, tmp_path):
+def test_it_is_trained_scored_and_asked(kind, tmp_path, monkeypatch):
     texts = [[n for i, n in enumerate(NAMES) if row >> i & 1] for row in range(8)] * 6
     rows = [{"text": f"it is {' and '.join(own) or 'nothing'}", "label": own} for own in texts]
     for split, own in (("train", rows[:40]), ("validation", rows[40:])):
@@ -46,8 +48,12 @@ def test_it_is_trained_scored_and_asked(kind, tmp_path):
     found = read_predictions(find_runs([tmp_path])[0], "validation", "accuracy")
     assert found.predictions.tolist() == expected
 
+    with monkeypatch.context() as patch, pytest.raises(UserError, match="kind=multi_label: there is no such kind"):
+        patch.delitem(KINDS, "multi_label")
+        load_run(run)
     loaded = load_run(run)
     logits = loaded.logits([row["text"] for row in rows[40:]])
     np.testing.assert_allclose(logits.numpy(), kept["logits"], atol=1e-5)
     answers = loaded.answers(logits)
+    assert space_of(loaded.classifier.model.config) == LabelSpace(kind, NAMES), "no head for one of the classes"
     assert all(set(answer.label.split()) == {n for n, p in answer.scores.items() if p > 0.5} for answer in answers)
