@@ -48,7 +48,7 @@ def main() -> None:
     from omegaconf import OmegaConf
 
     import src.config.resolvers  # noqa: F401  the resolvers
-    from src.backbones.load import locate
+    from src.backbones.backbone import locate
     from src.runs.environment import environment
     from src.runs.record import write_json
     from src.training.arguments import cpu_computes_bf16

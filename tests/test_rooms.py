@@ -76,6 +76,17 @@ def test_no_room_uses_a_higher_one():
     assert not wrong, "\n".join(wrong)
 
 
+def test_a_model_and_its_use_need_no_comparison():
+    wrong = [
+        f"{module} uses {used}"
+        for module, found in IMPORTS.items()
+        if module != "src" and room(module) in ("models", "deploy")
+        for used in sorted(found)
+        if room(used) == "compare"
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
 def test_no_modules_use_each_other_in_a_circle():
     done: set[str] = set()
 

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForSequenceClassification
 
-from src.backbones.load import load_backbone
+from src.backbones.backbone import load_backbone
 from src.deploy.export import import_peft
 from src.deploy.glue_submission import write_submission
 from src.deploy.predict import predict_file
@@ -259,7 +259,7 @@ def few(vocabulary: Any) -> Any:
 
 
 def reuse_nothing() -> None:
-    from src.backbones import load as backbone
+    from src.backbones import backbone
     from src.models import meta_model as skeleton
 
     backbone._PRISTINE.values.clear()

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from src.analysis import figures
+from src.analysis import drawings
 from src.analysis.breakdown import breakdown
 from src.analysis.history import diagnostics
 from src.analysis.movement import movement
@@ -28,7 +28,7 @@ def analyse_runs(paths: list[Path], out: Path, loss: float | None, score: float 
     Raises:
         UserError: if no run is finished, or the folder cannot be written.
     """
-    figures.pyplot()  # a missing package is found before the work, not after it
+    drawings.pyplot()  # a missing package is found before the work, not after it
     runs = _finished(paths)
     labels = run_labels(runs)
     loaded, unread = _load(labels, runs)
@@ -80,17 +80,17 @@ def analyse(
 def draw(result: dict[str, Any], folder: Path) -> list[str]:
     """Draw every part that is there; return the files' names."""
     if result["spectra"]:
-        figures.draw_spectra(result["spectra"], folder / "spectra")
+        drawings.draw_spectra(result["spectra"], folder / "spectra")
     if result["movement"]:
-        figures.draw_movement(result["movement"], result["spectra"], folder / "movement")
+        drawings.draw_movement(result["movement"], result["spectra"], folder / "movement")
     if result["subspaces"]:
-        figures.draw_subspaces(result["subspaces"], folder / "subspaces")
+        drawings.draw_subspaces(result["subspaces"], folder / "subspaces")
     for found, name in _numbered(result["breakdown"], "breakdown"):
-        figures.draw_breakdown(found, folder / name)
+        drawings.draw_breakdown(found, folder / name)
     if result["router"]:
-        figures.draw_router(result["router"], folder / "router")
+        drawings.draw_router(result["router"], folder / "router")
     for found, name in _numbered(result["starts"], "starts"):
-        figures.draw_starts(found, folder / name)
+        drawings.draw_starts(found, folder / name)
     return sorted(path.name for path in folder.iterdir())
 
 

@@ -18,7 +18,7 @@ from rich.table import Table
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from src.backbones.load import load_backbone
+from src.backbones.backbone import load_backbone
 from src.models.adapter import LowRankAdapter
 from src.models.hydralora import HydraLoRALinear
 from src.models.inject import match_targets

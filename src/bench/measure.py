@@ -14,7 +14,7 @@ from rich.table import Table
 
 import src.config.resolvers  # noqa: F401  the resolvers that configs need
 from src.bench.arms import Shape
-from src.bench.figure import plot
+from src.bench.cost_figures import plot
 from src.bench.packed import measure_packed
 from src.bench.parts import SIZES, TARGETS, method_names
 from src.bench.startup import measure_data, measure_startup

@@ -77,7 +77,7 @@ def prepare(overrides: list[str]) -> dict[str, Any]:
     from transformers import AutoTokenizer
 
     import src.config.resolvers  # noqa: F401  the resolvers
-    from src.backbones.load import locate
+    from src.backbones.backbone import locate
     from src.backbones.remote_code import NO_REMOTE_CODE
     from src.data.encode import encode
     from src.data.load import load_data

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from src.utils.errors import UserError
 from src.utils.paths import CONF
+from src.utils.plain import plain
 
 FOLDER = CONF / "data"
 FIXED_OF_A_MIX = ("metrics", "primary_metric", "evaluation_splits")  # besides
@@ -68,7 +69,9 @@ def check_fixed_keys(data: dict[str, Any]) -> None:
 @functools.cache
 def _written(file: Path) -> dict[str, Any]:
     """A file of conf, its interpolations as they are written; a sweep asks for each job."""
-    return OmegaConf.to_container(OmegaConf.load(file))  # type: ignore[return-value]
+    found = OmegaConf.load(file)
+    assert isinstance(found, DictConfig)
+    return plain(found, resolve=False)
 
 
 def _record(task: str, source: str, folder: str | None) -> dict[str, Any]:

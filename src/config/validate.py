@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from src.config.choices import choices
@@ -23,6 +23,7 @@ from src.metrics.names import check_metrics, greater_is_better
 from src.tasks.table import check_smoothing, stated_kind
 from src.utils.errors import UserError
 from src.utils.extras import require_package
+from src.utils.plain import plain
 
 GROUPS = ("model", "backbone", "data", "training")
 _INSTANTIATED = {TARGET: "str", PARTIAL: "bool"}
@@ -38,8 +39,7 @@ def validate(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         UserError: naming key, value, rule and the nearest valid name, for the first thing that is wrong.
     """
-    written: dict[str, Any] = OmegaConf.to_container(cfg, resolve=False)  # type: ignore[assignment]
-    _check_written(written)
+    _check_written(plain(cfg, resolve=False))
     config = resolved(cfg)
     _check_targets(config)
     model, data = config["model"], config["data"]
@@ -76,7 +76,7 @@ def resolved(cfg: DictConfig) -> dict[str, Any]:
         UserError: if an interpolation cannot be resolved.
     """
     try:
-        return OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+        return plain(cfg, complete=True)
     except OmegaConfBaseException as error:
         raise UserError(explain_interpolation(error)) from error
 

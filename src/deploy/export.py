@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from src.backbones.load import load_backbone, locate, quiet
+from src.backbones.backbone import load_backbone, locate, quiet
 from src.backbones.probe import probe_logits
 from src.backbones.remote_code import NO_REMOTE_CODE
 from src.deploy.output import new_folder

@@ -10,8 +10,8 @@ from typing import Any
 
 from datasets import Dataset
 
-from src.data.columns import lines_of, normalise
 from src.data.load import load_data
+from src.data.normalise import lines_of, normalise
 from src.data.sources.hub import load_hub
 from src.data.sources.tsv import parse_tsv
 from src.data.task import is_test

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from src.backbones.load import quiet
+from src.backbones.backbone import quiet
 from src.deploy.output import new_folder
 from src.deploy.probe_texts import probe_texts
 from src.deploy.trained_run import TrainedRun, load_run

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from src.backbones.load import locate
+from src.backbones.backbone import locate
 from src.data.sources.files import read_table
 from src.deploy.output import keep_inputs
 from src.deploy.trained_run import TrainedRun, load_run

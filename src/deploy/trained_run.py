@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerBase
 
-from src.data.columns import check_characters
+from src.data.normalise import check_characters
 from src.data.saved import read_data
 from src.models.classifier import Classifier, load_classifier
 from src.runs.finished import open_run

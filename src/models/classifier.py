@@ -12,8 +12,8 @@ from hydra.utils import get_method
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from src.backbones.backbone import Backbone, load_backbone, with_heads
 from src.backbones.fast_paths.choose import use_shortcuts
-from src.backbones.load import Backbone, load_backbone, with_heads
 from src.config.methods import named
 from src.config.rules import show
 from src.models.description import FORMAT_VERSION, SAVED, read_description

@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from src.packed.limits import Limits
-from src.packed.outcome import PackOutcome
+from src.packed.pack_outcome import PackOutcome
 from src.sweep.compose import task_config
 from src.sweep.job import Outcome
 from src.sweep.pool import Pool

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from src.runs.finding import find_folders
+from src.runs.folders import find_folders
 from src.runs.layout import RESULT, SWEEP
 from src.utils.errors import UserError
 

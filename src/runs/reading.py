@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from src.runs.finding import Found, find_folders
+from src.runs.folders import Found, find_folders
 from src.runs.layout import RESULT, RunFolder
 from src.runs.run_record import Counts, RunRecord
 from src.runs.schema import RecordError, check_comparable, checked_record, lenient_record, parse_record

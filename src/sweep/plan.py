@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from src.models.sizes import adapter_size
-from src.sweep.estimate import estimate, total_seconds
+from src.sweep.duration import estimate, total_seconds
 from src.sweep.job import SweepJob
 from src.utils.errors import UserError
 from src.utils.plain import branch

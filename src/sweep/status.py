@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from src.runs.finding import find_folders
+from src.runs.folders import find_folders
 from src.runs.layout import RESULT, RunFolder
 from src.runs.lock import owner
 from src.runs.reading import read_record
 from src.runs.run_record import RunRecord
-from src.sweep.estimate import estimate, total_seconds
+from src.sweep.duration import estimate, total_seconds
 from src.sweep.jobs_file import JOBS, read_jobs
 from src.sweep.outline import Outline, own_words, position
 from src.utils.errors import UserError

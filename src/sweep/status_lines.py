@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from src.sweep.progress import clock
+from src.sweep.live_status import clock
 from src.sweep.status import GOES_ON, JobStatus, State, Status
 from src.utils.text import shown_path
 

@@ -12,7 +12,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 import src.config.resolvers  # noqa: F401  what our configs refer to
@@ -27,7 +27,7 @@ from src.sweep.compose import task_config
 from src.utils.errors import UserError, in_short
 from src.utils.keys import leaves, override
 from src.utils.paths import CONF
-from src.utils.plain import branch
+from src.utils.plain import branch, plain
 from src.utils.redact import MASK
 from src.utils.text import printable
 
@@ -109,8 +109,8 @@ def _values(config: Mapping[str, Any]) -> dict[str, Any]:
 def _settable(key: str, value: Any, here: Mapping[str, Any]) -> bool:
     """Whether a key of a saved config may become an override."""
     group, _, rest = key.partition(".")
-    plain = all(part.isidentifier() for part in key.split(".")) and TARGET not in key.split(".") and _is_plain(value)
-    if not plain or key.startswith(FUNCTIONS) or rest in NOT_IDENTITY.get(group, ()):
+    sound = all(part.isidentifier() for part in key.split(".")) and TARGET not in key.split(".") and _is_plain(value)
+    if not sound or key.startswith(FUNCTIONS) or rest in NOT_IDENTITY.get(group, ()):
         return False
     if group == "training":
         return rest in WORKS.keys() | OURS.keys()
@@ -164,7 +164,7 @@ def _relevant(cfg: DictConfig) -> dict[str, Any]:
 
 def _plain(cfg: DictConfig) -> dict[str, Any]:
     try:
-        return OmegaConf.to_container(cfg, resolve=True)  # type: ignore[return-value]
+        return plain(cfg)
     except OmegaConfBaseException as error:
         raise UserError(f"its config cannot be composed here: {in_short(error)}") from error
 

@@ -20,7 +20,7 @@ from transformers import (
     RobertaModel,
 )
 
-from src.backbones.load import load_backbone
+from src.backbones.backbone import load_backbone
 from src.cli import ROOT
 from src.models.classifier import build_classifier
 from src.models.inject import inject
@@ -123,7 +123,7 @@ def test_the_fingerprint_is_of_the_encoder_alone(folders):
     assert first.fingerprint == second.fingerprint
     with torch.no_grad():
         second.model.bert.encoder.layer[0].attention.self.query.weight[0, 0] += 1
-    from src.backbones.load import fingerprint
+    from src.backbones.backbone import fingerprint
 
     assert fingerprint(second.model, second.head) != first.fingerprint
 

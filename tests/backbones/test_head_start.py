@@ -20,9 +20,9 @@ from transformers import (
     XLNetConfig,
 )
 
-from src.backbones import load as backbone_module
+from src.backbones import backbone as backbone_module
+from src.backbones.backbone import load_backbone
 from src.backbones.head_start import output_tensors
-from src.backbones.load import load_backbone
 from src.backbones.probe import probe_batch, probe_logits
 from src.cli import ROOT
 from src.models.meta_model import load_skeleton

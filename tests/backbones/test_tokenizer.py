@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
-from src.backbones.load import load_backbone
+from src.backbones.backbone import load_backbone
 from src.backbones.tokenizer import PADDING, fit_tokenizer, positions
 from src.data.encode import encode
 from src.utils.errors import UserError

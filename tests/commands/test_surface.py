@@ -17,8 +17,8 @@ from src.config.choices import choices
 from src.config.validate import resolved
 from src.sweep.compose import Composer
 from src.sweep.job import Outcome, SweepJob
+from src.sweep.live_status import Progress, clock
 from src.sweep.outcome import print_summary
-from src.sweep.progress import Progress, clock
 from src.utils import resume_hint as resume
 from tests.conftest import NANO, call, compose_config
 
@@ -193,7 +193,7 @@ def write(job: SweepJob, status: str, *lines: dict, **fields) -> None:
 def test_progress_is_read_from_the_folders(tmp_path, monkeypatch):
     """Two of four jobs are done before; of the others one has half of its epochs: a quarter of the work in 100 s."""
     now = [1000.0]
-    monkeypatch.setattr("src.sweep.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("src.sweep.live_status.time.monotonic", lambda: now[0])
     jobs = [job(tmp_path / name, "a=1", f"seed={name}") for name in "0123"]
     progress = Progress(jobs, jobs[2:])
     assert progress.look() == [] and progress.left() is None

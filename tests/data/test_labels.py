@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from src.data.columns import check_characters, rows_of
 from src.data.labels import decide_labels, unlabelled_split
+from src.data.normalise import check_characters, rows_of
 from src.tasks.classification import class_numbers
 from src.utils.errors import UserError
 from src.utils.paths import ROOT
@@ -178,7 +178,7 @@ def test_a_test_file_labelled_in_part_is_refused(values):
 
 @pytest.mark.parametrize("value", [True, b"3.5", "1_000", "\u0663", "nan", "inf", 1e400, 10**400, "x", "", None, [1]])
 def test_what_is_no_score(value, tmp_path, load):
-    from src.data.columns import normalise
+    from src.data.normalise import normalise
 
     with pytest.raises(UserError, match=r"place row 0: label .* is not a finite number"):
         normalise({"t": ["a"], "s": [value]}, text=["t"], label="s", label_names=[], place=rows_of("place"))

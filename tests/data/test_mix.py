@@ -39,7 +39,7 @@ def test_each_task_of_a_mix_has_the_rows_that_it_has_alone():
 
 
 def test_rows_carry_their_task_and_keep_their_labels():
-    from src.backbones.load import load_backbone
+    from src.backbones.backbone import load_backbone
 
     tokenizer = load_backbone({"name": "nano", "path": "assets/nano"}, label_names=("0", "1"), seed=0).tokenizer
     data = load_mix(mixed(), holdout=True)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from src.backbones.load import load_backbone
+from src.backbones.backbone import load_backbone
 from src.deploy.many import load_many
 from src.deploy.trained_run import load_run
 from src.models.inject import disabled

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from src.backbones import load as backbone
-from src.backbones.load import load_backbone
+from src.backbones.backbone import load_backbone
 from src.training.isolation import isolated, release_memory
 from src.training.run import run_job
 from src.utils import reuse

@@ -11,7 +11,7 @@ import torch
 from omegaconf import OmegaConf
 from safetensors import safe_open
 
-from src.backbones.load import load_backbone
+from src.backbones.backbone import load_backbone
 from src.data.encode import encode
 from src.data.load import load_data
 from src.models.classifier import build_classifier, load_classifier

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from src.backbones.load import load_backbone
+from src.backbones.backbone import load_backbone
 from src.cli import ROOT
 from src.utils.errors import UserError
 from src.utils.hub_access import require_hub

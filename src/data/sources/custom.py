@@ -7,8 +7,8 @@ from typing import Any
 
 from datasets import ClassLabel, Dataset
 
-from src.data.columns import normalise, rows_of
 from src.data.labels import Labels, decide_labels, required_class, unlabelled_split
+from src.data.normalise import normalise, rows_of
 from src.data.partition import split_off
 from src.data.sources.files import Columns, read_table
 from src.data.sources.hub import column_lists, fetch, unlabelled

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src.data.columns import Place, check_characters, check_header, lines_of, rows_of
+from src.data.normalise import Place, check_characters, check_header, lines_of, rows_of
 from src.data.sources.tsv import parse_tsv
 from src.utils.errors import UserError
 from src.utils.foreign import memory

@@ -10,7 +10,7 @@ import datasets
 import huggingface_hub
 from datasets import ClassLabel, Dataset, DatasetDict
 
-from src.data.columns import normalise, rows_of
+from src.data.normalise import normalise, rows_of
 from src.data.task import is_test
 from src.tasks import label_space
 from src.utils.errors import UserError

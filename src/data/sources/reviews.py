@@ -18,7 +18,7 @@ from pathlib import Path
 
 from datasets import Dataset
 
-from src.data.columns import lines_of, normalise
+from src.data.normalise import lines_of, normalise
 from src.data.sources.tsv import parse_tsv
 from src.tasks import label_space
 from src.utils.cache import cache_dir

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from datasets import Dataset
 
-from src.data.columns import check_header, lines_of, normalise
+from src.data.normalise import check_header, lines_of, normalise
 from src.data.task import is_test
 from src.utils.errors import UserError
 

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from src.compare.comparison import compare_runs
-from src.runs import finding
+from src.runs import folders
 from src.runs.reading import find_runs
 from src.utils.files import open_regular, read_regular
 from tests.compare.factory import make_run
@@ -130,7 +130,7 @@ def test_a_folder_that_may_not_be_looked_into_is_one_line(tmp_path, monkeypatch)
             raise PermissionError(13, "Permission denied")
         return scandir(folder)
 
-    monkeypatch.setattr(finding.os, "scandir", refusing)
+    monkeypatch.setattr(folders.os, "scandir", refusing)
     comparison = compare_runs(find_runs([tmp_path]))
     assert comparison.left_out == [(str(tmp_path / "closed"), "cannot be looked into: Permission denied")]
     assert comparison.total == "2 folders: 1 run, 1 left out"
