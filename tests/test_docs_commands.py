@@ -42,6 +42,7 @@ OTHERS = {
 # Commands of ours that the slow part does not run, beside those whose backbone or data is not in the repository.
 NOT_RUN = {
     "python -m src predict RUN_COLA RUN_MNLI RUN_STSB": "needs GLUE's test files",
+    "python -m src verify received.tar.gz": "needs an archive that somebody sent; tests/verify unpacks some",
     "python -m src bench --parts packed --device cuda": "needs a GPU",
     "python -m src bench --parts startup": "times whole processes for a minute; tests/bench has it",
     "python -m src compare multirun/paper": "needs runs of RoBERTa-base",

@@ -1,4 +1,4 @@
-"""``python -m src compare PATH...``: tabulate any set of run folders, and say which differences are real."""
+"""``python -m src compare [PATH...]``: tabulate any set of run folders, and say which differences are real."""
 
 import argparse
 import os
@@ -11,6 +11,7 @@ from src.compare.present.table import print_comparison, print_published
 from src.compare.tables import Comparison
 from src.compare.verified import verified
 from src.deploy.output import keep_inputs
+from src.runs.latest import latest_sweep
 from src.runs.reading import find_runs
 from src.runs.store import open_store
 from src.utils.errors import UserError
@@ -28,6 +29,12 @@ def main(arguments: list[str]) -> None:
     for path in options.paths:
         if not path.is_dir():
             raise UserError(f"{path}: no such folder")
+    if options.diff:
+        _print_diff(options.paths)
+        return
+    if not options.paths:
+        options.paths = [latest_sweep()]
+        say(f"comparing the runs in {shown_path(options.paths[0])}", file=sys.stderr)
     store = None if options.no_cache else open_store()
     runs = find_runs(options.paths, store)
     runs = verified(runs, store)
@@ -52,7 +59,10 @@ def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(
         prog="python -m src compare", description="Which method is best for what, and is the difference real?"
     )
-    found.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="run folders, or folders above them")
+    found.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="run folders, or folders above them "
+                       "(default: the newest sweep)")  # fmt: skip
+    found.add_argument("--diff", action="store_true", help="say in what two runs differ, or two sweeps job by job: "
+                       "settings, versions, machine, scores, answers, logits")  # fmt: skip
     found.add_argument("--baseline", metavar="NAME", help="method or configuration that differences are taken to "
                        "(default: the one that trains everything, else the best on held-out rows)")  # fmt: skip
     found.add_argument("--metric", metavar="NAME", help="compare by this metric instead of each task's primary one")
@@ -68,6 +78,15 @@ def parser() -> argparse.ArgumentParser:
                         "(default: 10,000; fewer for more than 20 configurations or 100,000 examples)")  # fmt: skip
     found.add_argument("--no-cache", action="store_true", help="read and compute everything anew")
     return found
+
+
+def _print_diff(paths: list[Path]) -> None:
+    from src.compare.diff import diff
+
+    if len(paths) != 2:
+        raise UserError(f"--diff takes two folders, not {len(paths)}: python -m src compare --diff A B")
+    for line in diff(*paths):
+        say(line)
 
 
 def _keep_inputs(options: argparse.Namespace, runs: list[Path]) -> None:

@@ -1,11 +1,14 @@
 """``python -m src predict RUN...``: use a trained run: on a text, a file, or GLUE's test sets."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from src.deploy.output import keep_inputs
+from src.runs.best import best_run, is_above_runs
 from src.runs.finished import open_run
 from src.utils.errors import UserError
+from src.utils.terminal import say
 
 
 def main(arguments: list[str]) -> None:
@@ -21,6 +24,7 @@ def main(arguments: list[str]) -> None:
         raise UserError("several runs are taken with --glue-submission alone; give one")
     if args.file is not None and args.out is None:
         raise UserError("--file needs --out FILE.tsv")
+    args.runs = [_run(run) for run in args.runs]
     for run in args.runs:
         open_run(run)
     if args.file is not None:
@@ -38,16 +42,26 @@ def main(arguments: list[str]) -> None:
         predict_file(args.runs[0], args.file, args.columns, args.out, args.batch_size)
 
 
+def _run(folder: Path) -> Path:
+    """The run that is meant: of a folder above runs the best of them, which is said."""
+    if not is_above_runs(folder := folder.expanduser()):
+        return folder
+    best = best_run(folder)
+    say(best.words, file=sys.stderr)
+    return best.folder
+
+
 def parser() -> argparse.ArgumentParser:
     """Its arguments."""
     found = argparse.ArgumentParser(prog="python -m src predict", description="Use trained classifiers.")
-    found.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folder; several for --glue-submission")
+    found.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folder, or one above runs, of which the "
+                       "best by held-out score is taken; several for --glue-submission")  # fmt: skip
     what = found.add_mutually_exclusive_group(required=True)
     what.add_argument("--text", help="classify one text; the answer is one line of JSON")
     what.add_argument("--file", type=Path, help="classify every row of a .tsv, .csv, .jsonl or .parquet file")
     what.add_argument("--glue-submission", type=Path, metavar="DIR", help="write GLUE's test-set files")
     found.add_argument("--text2", help="the second text, if the task takes two")
-    found.add_argument("--out", type=Path, help="where --file's answers go, as TSV")
+    found.add_argument("--out", type=Path, help="where --file's rows go with their answers, as TSV")
     found.add_argument("--columns", nargs="+", help="text columns of --file; by default those of the run's task")
     found.add_argument("--glue-data", type=Path, metavar="DIR", help="GLUE's TSV folders; by default the run's source")
     found.add_argument("--batch-size", type=int, default=64)

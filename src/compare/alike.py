@@ -12,6 +12,7 @@ from src.runs.reading import Run
 from src.runs.run_record import RunRecord
 
 TOLERANCE = 1e-4
+SHOWN = 4  # scores
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,12 @@ def _scores(one: Run, other: Run) -> Distance:
     if not there or there.keys() != here.keys():
         return Distance("scores", None, "the two have not the same metrics")
     moved = {key: _difference(there[key], here[key]) for key in there}
-    key = max(moved, key=lambda name: moved[name])
-    if not moved[key]:
+    largest = max(moved.values())
+    if not largest:
         return Distance("scores", 0.0, _shown(there))
-    return Distance("scores", moved[key], f"{key} {_number(there[key])} there, {_number(here[key])} here")
+    others = sorted((key for key in there if moved[key]), key=lambda key: -moved[key])[:SHOWN]
+    said = (f"{key} {_number(there[key])} there, {_number(here[key])} here" for key in others)
+    return Distance("scores", largest, "; ".join(said))
 
 
 def _difference(one: float | None, other: float | None) -> float:
@@ -101,7 +104,7 @@ def _splits(one: RunRecord, other: RunRecord) -> list[str]:
 
 
 def _shown(metrics: Mapping[str, float | None]) -> str:
-    return ", ".join(f"{name} {_number(value)}" for name, value in list(metrics.items())[:4])
+    return ", ".join(f"{name} {_number(value)}" for name, value in list(metrics.items())[:SHOWN])
 
 
 def _number(value: float | None) -> str:

@@ -2,9 +2,10 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from src.backbones.backbone import locate
-from src.data.sources.files import read_table
+from src.data.sources.files import Columns, read_table
 from src.deploy.output import keep_inputs
 from src.deploy.trained_run import TrainedRun, load_run
 from src.tasks import Prediction
@@ -22,25 +23,27 @@ def predict_text(folder: Path, text: str, text2: str | None) -> None:
 
 
 def predict_file(folder: Path, path: Path, columns: list[str] | None, out: Path, batch_size: int) -> None:
-    """Write what the run says about every row of a table.
+    """Write the rows of a table with what the run says about each.
 
     Raises:
         UserError: if the table does not fit the run, or the output would take the place of what is read.
     """
     run = load_run(folder)
     keep_inputs("--out", out, [path, Path(locate(run.classifier.description["backbone"]))], [folder])
-    texts, pairs = _read(run, path, columns)
-    _write(out, run, run.predict(texts, pairs, batch_size=batch_size, progress=True))
+    table = read_table(path)
+    texts, pairs = _texts(run, path, table, columns)
+    _write(out, run, table, run.predict(texts, pairs, batch_size=batch_size, progress=True))
     say(f"{len(texts)} rows in {out}")
 
 
-def _read(run: TrainedRun, path: Path, columns: list[str] | None) -> tuple[list[str], list[str] | None]:
+def _texts(
+    run: TrainedRun, path: Path, table: Columns, columns: list[str] | None
+) -> tuple[list[str], list[str] | None]:
     names = columns or run.text
     if names is None:
         raise UserError(f"{run.folder} does not say how its text columns are named; give --columns")
     if len(names) > 2:
         raise UserError(f"--columns takes one or two names, not {len(names)}")
-    table = read_table(path)
     if missing := [name for name in names if name not in table.values]:
         raise UserError(
             f"{path} has no column {', '.join(map(repr, missing))}; it has {', '.join(map(repr, table.values))}. "
@@ -54,11 +57,32 @@ def _read(run: TrainedRun, path: Path, columns: list[str] | None) -> tuple[list[
     return first, second[0] if second else None
 
 
-def _write(path: Path, run: TrainedRun, answers: list[Prediction]) -> None:
-    """Columns ``index``, ``prediction`` and, of a classification, each class's probability."""
-    lines = ["\t".join(map(cell, ["index", "prediction", *run.label_names]))]
+def _write(path: Path, run: TrainedRun, table: Columns, answers: list[Prediction]) -> None:
+    """Columns ``index``, the input's own, ``prediction`` and, of a classification, each class's probability.
+
+    One of the input's that has the name of one of these is called ``input_NAME``.
+    """
+    ours = ["index", "prediction", *run.label_names]
+    names = list(table.values)
+    lines = ["\t".join(map(_cell, ["index", *_renamed(names, ours), *ours[1:]]))]
     for index, answer in enumerate(answers):
         label = cell(answer.label) if isinstance(answer.label, str) else f"{answer.label:.6g}"
-        lines.append("\t".join([str(index), label, *(f"{score:.6f}" for score in answer.scores.values())]))
+        own = [_cell(table.values[name][index]) for name in names]
+        lines.append("\t".join([str(index), *own, label, *(f"{score:.6f}" for score in answer.scores.values())]))
     make_folder(path.parent)
     write_whole(path, "\n".join(lines) + "\n")
+
+
+def _renamed(names: list[str], ours: list[str]) -> list[str]:
+    """The input's names; one that an output has is called otherwise, and no two are alike."""
+    found: list[str] = []
+    for name in names:
+        while name in ours or name in found:
+            name = f"input_{name}"
+        found.append(name)
+    return found
+
+
+def _cell(value: Any) -> str:
+    """A value of the input on one line of a table; what is missing is empty."""
+    return "" if value is None else str(cell(value if isinstance(value, str | int | float) else str(value)))

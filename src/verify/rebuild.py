@@ -33,7 +33,8 @@ from src.utils.text import printable
 
 GROUPS = ("model", "backbone", "data", "training")
 LOOSE = ("seed", "init_from")  # keys of the top level that a run's numbers follow from
-FUNCTIONS = ("model.auto", "backbone.package", "model.adapter")  # what these name is called, or imported
+# What these name is called, or imported.
+FUNCTIONS = ("model.auto", "model.method", "model.adapter", "backbone.package")
 ROUNDS = 3  # a value that is set moves those that refer to it
 
 

@@ -8,6 +8,8 @@ import pytest
 from src.compare.alike import distances
 from src.runs.predictions_writing import write_predictions
 from src.runs.reading import Run
+from src.runs.run_record import RunRecord
+from src.tasks import label_space
 
 LOGITS = np.array([[2.0, -4.0], [0.0, 1.0], [0.5, 0.0], [-1.0, 3.0]], dtype=np.float32)
 LABELS = np.array([0, 1, 1, 1])
@@ -15,9 +17,16 @@ LABELS = np.array([0, 1, 1, 1])
 
 def made(folder: Path, logits=LOGITS, accuracy: float | None = 0.75, labels=LABELS, regression=False) -> Run:
     folder.mkdir()
-    write_predictions(folder / "predictions.parquet", {"validation": logits}, {"validation": labels},
-                      {"validation": [3, 0, 2, 1]}, {"validation": regression})  # fmt: skip
-    return Run(folder, {"rows": {"train": 9, "validation": 4}, "metrics": {"selected": {"accuracy": accuracy}}}, None)
+    kind = label_space([] if regression else ["no", "yes"], None).kind
+    write_predictions(
+        folder / "predictions.parquet",
+        {"validation": logits},
+        {"validation": labels},
+        {"validation": [3, 0, 2, 1]},
+        {"validation": kind},
+    )
+    record = {"rows": {"train": 9, "validation": 4}, "metrics": {"selected": {"accuracy": accuracy}}}
+    return Run(folder, RunRecord.of(record), None)
 
 
 def sizes(one: Run, other: Run) -> dict[str, float | None]:

@@ -1,6 +1,7 @@
 """``python -m src predict``, as called from a shell."""
 
 import json
+import shutil
 import sys
 
 import pyarrow.parquet as pq
@@ -30,17 +31,45 @@ def test_a_file_is_answered_as_the_run_answered_its_dev_set(trained, tmp_path, m
     arguments = ("predict", run, "--file", tmp_path / "in.tsv", "--out", tmp_path / "new" / "out.tsv")
     assert call(monkeypatch, *arguments, "--batch-size", 7) == 0
     header, *answers = [line.split("\t") for line in (tmp_path / "new" / "out.tsv").read_text().splitlines()]
-    assert header == ["index", "prediction", "not_paraphrase", "paraphrase"]
+    assert header == ["index", "text", "text_pair", "prediction", "not_paraphrase", "paraphrase"]
     recorded = {row["index"]: row for row in pq.read_table(run / "predictions.parquet").to_pylist()}
     assert len(answers) == len(rows) == len(recorded)
-    for row, (index, label, *scores) in zip(rows, answers, strict=True):
+    for row, (index, text, pair, label, *scores) in zip(rows, answers, strict=True):
         expected = recorded[row["idx"]]
-        assert label == header[2:][expected["prediction"]] and answers[int(index)][1] == label
+        assert (text, pair) == (row["text"], row["text_pair"])
+        assert label == header[4:][expected["prediction"]] and answers[int(index)][3] == label
         assert [float(score) for score in scores] == pytest.approx(
             torch.tensor(expected["logits"]).softmax(-1).tolist(), abs=1e-4
         )
-    assert len({scores[0] for _, _, *scores in answers}) > 15, "or equal answers would prove nothing"
+    assert len({scores[-1] for scores in answers}) > 15, "or equal answers would prove nothing"
     assert "32 rows in" in capsys.readouterr().out
+
+
+def test_the_columns_of_the_input_stay_whatever_they_are_called(trained, tmp_path, monkeypatch):
+    (tmp_path / "in.csv").write_text(
+        "id,text,prediction,text_pair,input_prediction,paraphrase\n"
+        '7,"A dog, barks .",x,=1+1,y,\n8,"Two\nlines .",,A cat .,,2.5\n'
+    )
+    assert call(monkeypatch, "predict", trained(), "--file", tmp_path / "in.csv", "--out", tmp_path / "out.tsv") == 0
+    header, *answers = [line.split("\t") for line in (tmp_path / "out.tsv").read_text().splitlines()]
+    assert header == ["index", "id", "text", "input_prediction", "text_pair", "input_input_prediction",
+                      "input_paraphrase", "prediction", "not_paraphrase", "paraphrase"]  # fmt: skip
+    assert [answer[:7] for answer in answers] == [
+        ["0", "7", "A dog, barks .", "x", "'=1+1", "y", ""], ["1", "8", "Two lines .", "", "A cat .", "", "2.5"]
+    ]  # fmt: skip
+
+
+def test_of_a_folder_above_runs_the_best_by_held_out_score_answers(trained, tmp_path, monkeypatch, capsys):
+    for name, held_out, reported in (("a", 0.6, 0.99), ("b", 0.9, 0.5), ("c", 0.7, 0.7)):
+        shutil.copytree(trained(), tmp_path / "sweep" / name)
+        record = json.loads((tmp_path / "sweep" / name / "result.json").read_text())
+        record["metrics"]["holdout"]["accuracy"] = held_out
+        record["metrics"]["selected"]["accuracy"] = record["primary_metric"]["value"] = reported
+        (tmp_path / "sweep" / name / "result.json").write_text(json.dumps(record))
+    assert call(monkeypatch, "predict", tmp_path / "sweep", "--text", "x", "--text2", "y") == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["label"]
+    assert f"the best of 3 runs by accuracy on rows held out of train, 0.9000: {tmp_path / 'sweep' / 'b'}" in said.err
 
 
 def test_one_text_is_answered_with_one_line_of_json(trained, monkeypatch, capsys):
