@@ -86,7 +86,14 @@ class Run:
         self.data(lambda data: data.update(source="theirs", sources={"theirs": node}))
 
     def adapter(self, node: dict[str, Any]) -> None:
-        self.description(lambda saved: saved["model"].update(adapter=node))
+        """Let the adapter be described by a node with a path in it, as format 1 had it."""
+        self.description(lambda saved: (
+            saved.update(format_version=1), saved["model"].pop("method", None), saved["model"].update(adapter=node)
+        ))  # fmt: skip
+
+    def method(self, name: Any, **node: Any) -> None:
+        """Let the method have another name, or the adapter of format 2 other keys."""
+        self.description(lambda saved: (saved["model"].update(method=name), saved["model"]["adapter"].update(node)))
 
     def module(self, name: str = "canary_module") -> None:
         """A module in the run's folder, which leaves the canary when it is imported."""
@@ -154,6 +161,15 @@ def _on_adapter() -> Iterator[Attack]:
                    ["os.system"], {"_target_": "os.system"}):  # fmt: skip
         yield Attack(f"adapter_{target!r}".replace("/", ""), "adapter",
                      lambda run, target=target: run.adapter(LORA | {"_target_": target}))  # fmt: skip
+
+    for method in ("canary_module", "canary_module.Adapter", "os.system", "timeit", "inject", "adapter",
+                   "peft.library", "peft.canary", "src.models.lora", "../lora", "", ".", 7, None, ["lora"],
+                   {"_target_": "os.system"}):  # fmt: skip
+        yield Attack(f"method_{method!r}".replace("/", ""), "adapter",
+                     lambda run, method=method: (run.module(), run.method(method)))  # fmt: skip
+    for target in ("os.system", "canary_module.Adapter", "src.models.lora.LoRALinear", "peft.LoraConfig", None):
+        yield Attack(f"path_in_format_2_{target}", "adapter",
+                     lambda run, target=target: (run.module(), run.method(None, _target_=target)))  # fmt: skip
 
     def module(run: Run) -> None:
         run.module()

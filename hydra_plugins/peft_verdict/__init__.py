@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -153,7 +153,12 @@ class PoolLauncher(Launcher):
         jobs_per_gpu: jobs that share one.
     """
 
-    def __init__(self, slots: int | None = None, share_gpus: bool = False, jobs_per_gpu: int = 1) -> None:
+    def __init__(
+        self,
+        slots: Annotated[int | None, "int >= 1 | null"] = None,
+        share_gpus: Annotated[bool, "bool"] = False,
+        jobs_per_gpu: Annotated[int, "int >= 1"] = 1,
+    ) -> None:
         self.slots, self.share_gpus, self.jobs_per_gpu = slots, share_gpus, jobs_per_gpu
         self.pool: Pool | None = None
         self.fail_fast = False
@@ -194,7 +199,12 @@ class PackedLauncher(PoolLauncher):
         measure: time the first steps packed and one by one, and go on with what is faster.
     """
 
-    def __init__(self, max_jobs: int | None = None, memory_share: float = 0.8, measure: bool = True) -> None:
+    def __init__(
+        self,
+        max_jobs: Annotated[int | None, "int >= 1 | null"] = None,
+        memory_share: Annotated[float, "0 < float <= 1"] = 0.8,
+        measure: Annotated[bool, "bool"] = True,
+    ) -> None:
         super().__init__(slots=1, share_gpus=True)
         self.options = {"max_jobs": max_jobs, "memory_share": memory_share, "measure": measure}
 

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from src.config.class_defaults import constructor_rules
 from src.config.rules import broken, check_rule, unknown_key
+from src.utils.paths import ROOT
 
-_OWN = {"slots": "int >= 1 | null", "share_gpus": "bool", "jobs_per_gpu": "int >= 1"}
+_OURS = ROOT / "hydra_plugins" / "peft_verdict" / "__init__.py"
 _SUBMITIT = {
     "submitit_folder": "str",
     "timeout_min": "int >= 1",
@@ -21,8 +23,7 @@ _TEXT = "str | null"
 
 # By the class that `_target_` names, without its package.
 RULES: dict[str, dict[str, str]] = {
-    "PoolLauncher": _OWN,
-    "PackedLauncher": {"max_jobs": "int >= 1 | null", "memory_share": "0 < float <= 1", "measure": "bool"},
+    **{name: constructor_rules(_OURS, name) for name in ("PoolLauncher", "PackedLauncher")},
     "JoblibLauncher": {
         "n_jobs": "int >= 1 | int <= -1",
         "backend": "loky | threading | multiprocessing | null",

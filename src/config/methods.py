@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from src.config.known_names import TARGET, records
+from src.utils.errors import UserError
 
 PARTIAL = "_partial_"
 PEFT = re.compile(r"peft\.(\w+)Config")
@@ -71,6 +72,22 @@ def hyperparameters(adapter: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in adapter.items() if key not in (TARGET, PARTIAL)}
 
 
+def method_name(model: Mapping[str, Any]) -> str | None:
+    """The stable name of a ``model`` node's method; None for a class of the user's own.
+
+    Raises:
+        UserError: if ``method`` and ``_target_`` are two methods of ours.
+    """
+    target, name = model["adapter"].get(TARGET), model.get("method")
+    if target is None:
+        return name
+    if (found := stable_name(target)) is not None and name not in (None, found):
+        raise UserError(
+            f"model.method={name} and model.adapter.{TARGET}={target} are two methods: leave one of them out"
+        )
+    return found
+
+
 def named(model: Mapping[str, Any]) -> dict[str, Any]:
     """A ``model`` node, saved or run, whose method goes by its stable name if it has one: no path of a class is left.
 
@@ -79,6 +96,8 @@ def named(model: Mapping[str, Any]) -> dict[str, Any]:
     """
     adapter = model.get("adapter")
     name = stable_name(adapter.get(TARGET)) if isinstance(adapter, Mapping) else None
+    if name is not None and model.get("method") not in (None, name):
+        return dict(model)  # it contradicts itself
     without = {
         key: hyperparameters(node) if isinstance(node, Mapping) and stable_name(node.get(TARGET)) else node
         for key, node in model.items()

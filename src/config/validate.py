@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from src.config.choices import choices
 from src.config.known_names import TARGET
-from src.config.methods import PARTIAL, own_methods, package_of, stable_name
+from src.config.methods import PARTIAL, method_name, own_methods, package_of
 from src.config.peft_fields import config_of, peft_fields
 from src.config.rules import broken, check_rule, unknown_key
 from src.config.tables import CEILINGS, MIX_RULES, NEEDED, OPEN, RULES, SEARCH
@@ -218,7 +218,7 @@ def _method_node(model: Mapping[str, Any]) -> str | None:
 def _method_rules(model: Mapping[str, Any], method: str) -> dict[str, str]:
     """The rules in the method's YAML; the config of a library's method adds its own fields."""
     target = model["adapter"].get(TARGET)
-    name = str(stable_name(target) or target) if target is not None else model["method"]
+    name = method_name(model) or target
     if name is None:
         raise UserError("model.method is missing from the config: it names the method's class")
     if package := package_of(name):

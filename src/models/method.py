@@ -16,7 +16,7 @@ from hydra.utils import get_class
 from torch import Tensor, nn
 
 from src.config.known_names import TARGET
-from src.config.methods import hyperparameters, own_methods, package_of, stable_name
+from src.config.methods import hyperparameters, method_name, own_methods, package_of
 from src.config.peft_fields import config_of
 from src.models.adapter import AdapterLinear
 from src.models.inject import adapter_state, adapters, inject, match_targets
@@ -158,7 +158,7 @@ def make_method(model: Mapping[str, Any]) -> Method:
     """
     node = hyperparameters(model["adapter"])
     target = model["adapter"].get(TARGET)
-    name = model.get("method") if target is None else stable_name(target)
+    name = method_name(model)
     if name is None and target is not None:
         return _of_class(str(target), node)
     package = package_of(str(name))

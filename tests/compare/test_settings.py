@@ -22,10 +22,10 @@ from tests.conftest import compose_config
 
 # Spelled out, so that a key that is excused has to be excused here, too.
 EXCUSED = {
-    "seed", "model.rules", "model.budget", "model.search", "data.rules", "data.rows", "data.sources", "data.dir",
-    "data.files", "data.metrics", "training.report_to", "training.logging_steps", "training.disable_tqdm",
-    "training.dataloader_num_workers", "training.run_name", "training.log_level", "training.profile",
-    "training.per_device_eval_batch_size", *NO_PART,
+    "seed", "model.recorded_as", "model.rules", "model.budget", "model.search", "data.rules", "data.rows",
+    "data.sources", "data.dir", "data.files", "data.metrics", "training.report_to", "training.logging_steps",
+    "training.disable_tqdm", "training.dataloader_num_workers", "training.run_name", "training.log_level",
+    "training.profile", "training.per_device_eval_batch_size", *NO_PART,
 }  # fmt: skip
 CHOICES = {
     group: sorted(path.stem for path in (CONF / group).glob("*.yaml"))
@@ -36,14 +36,14 @@ CHOICES = {
 @cache
 def _composed(*overrides: str) -> str:
     config = OmegaConf.to_container(compose_config(*overrides), resolve=True)
-    return json.dumps(relevant(config))
+    return json.dumps([config["model"]["recorded_as"], relevant(config)])
 
 
 def record_of(*overrides: str) -> dict:
     """The record of a finished run of the config, as far as it decides what is grouped."""
-    config = json.loads(_composed(*overrides))
+    method, config = json.loads(_composed(*overrides))
     return {
-        "method": config["model"]["recorded_as"],
+        "method": method,
         "seed": config["seed"],
         **{group: config[group]["name"] for group in ("data", "backbone")},
         "primary_metric": {"name": config["data"]["primary_metric"], "value": 0.5, "split": "validation"},

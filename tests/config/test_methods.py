@@ -81,6 +81,7 @@ def test_names_of_the_librarys_methods_and_their_configs():
     [
         (["model.method=lorra"], r"model\.method=lorra: there is no such method; choices: hydralora, lora, "),
         (["model.method=null"], "model.method is missing from the config"),
+        (["+model.lora._target_=src.models.lsr.LSRLinear"], "are two methods: leave one of them out"),
         (["model.method=[lora]"], "breaks the rule: str"),
         (["model.method=inject"], "there is no such method"),
         (["model=roberta_peft_lora", "model.method=peft.lorra"], r"did you mean peft\.lora"),
