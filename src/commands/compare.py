@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from src.compare.clusters import read_clusters
 from src.compare.comparison import compare_runs
 from src.compare.present.formats import FORMATS, write_tidy
 from src.compare.present.table import print_comparison, print_published
@@ -35,7 +36,10 @@ def main(arguments: list[str]) -> None:
         reasons = "".join(f"\n  {shown_path(run.folder)}: {run.problem}" for run in runs[:20])
         raise UserError(f"no run to compare below {', '.join(map(str, options.paths))}{reasons}")
     _keep_inputs(options, [run.folder for run in runs])
-    comparison = compare_runs(runs, options.baseline, options.metric, options.resamples, store, options.margin)
+    clusters = read_clusters(options.clusters) if options.clusters else None
+    comparison = compare_runs(
+        runs, options.baseline, options.metric, options.resamples, store, options.margin, clusters
+    )
     if options.format == "table":
         print_comparison(comparison, with_pscp=options.pscp)
         if options.published:
@@ -58,6 +62,8 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--metric", metavar="NAME", help="compare by this metric instead of each task's primary one")
     found.add_argument("--margin", type=_margin, metavar="D", help="difference, in the metric's unit, up to which two "
                        "rows count as equivalent; set it before you look")  # fmt: skip
+    found.add_argument("--clusters", type=Path, metavar="FILE", help="columns index and cluster: which examples belong "
+                       "together (sentences of one document) and are drawn as one")  # fmt: skip
     found.add_argument("--format", choices=["table", *FORMATS], default="table", help="what is printed")
     found.add_argument("--tidy", type=Path, metavar="FILE", help="write one row per run to a .csv or .parquet file")
     found.add_argument("--html", type=Path, metavar="FILE", help="write the report: one file that opens anywhere")

@@ -69,7 +69,7 @@ class Table:
     Attributes:
         baseline_rule: how the baseline was chosen, before any score of the evaluation split was seen.
         examples: how many the rows were judged on; None where no predictions are left.
-        clusters: how many of them were drawn whole, see ``data.cluster``; None where single examples are.
+        clusters: how many of what the examples are parts of were drawn whole; None where single examples are.
         learned: False if every run gives one answer to every example.
         level: the p-value of one comparison below which the table shows a difference.
         comparisons: how many differences are judged at once.
