@@ -3,12 +3,14 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, pstdev
 from typing import Any
 
 from src.compare.baseline import choose_baseline
+from src.compare.beside.across.tasks import across_tasks
+from src.compare.beside.section import Section
 from src.compare.clusters import Clusters
 from src.compare.evidence import as_estimate, is_sound, statistics_of, values_of
 from src.compare.grouping import Configuration, Group, group_runs
@@ -49,6 +51,7 @@ def compare_runs(
     store: Store | None = None,
     margin: float | None = None,
     clusters: Clusters | None = None,
+    beside: Sequence[Callable[[Group, Table], Section | None]] = (),
 ) -> Comparison:
     """Compare runs.
 
@@ -62,6 +65,7 @@ def compare_runs(
         store: keeps results between calls.
         margin: the difference, in the metric's unit, up to which two configurations count as equivalent.
         clusters: what the examples are parts of; None takes each by itself.
+        beside: what else is made of each group and its table; see ``src.compare.beside``.
 
     Raises:
         UserError: if no group has the baseline, no run the metric, or an example no cluster.
@@ -80,7 +84,10 @@ def compare_runs(
     resamples = resamples or (RESAMPLES if size <= MANY else max(LEAST, RESAMPLES * MANY // size))
     options = Options(baseline, margin, clusters, store)
     tables = [_table(group, options, resamples) for group in groups]
-    return Comparison(tables, matrices(tables), left_out, sum(len(group.runs) for group in groups))
+    pairs = list(zip(groups, tables, strict=True))
+    sections = [found for group, table in pairs for make in beside if (found := make(group, table)) is not None]
+    runs_compared = sum(len(group.runs) for group in groups)
+    return Comparison(tables, matrices(tables), left_out, runs_compared, [*sections, *across_tasks(tables)])
 
 
 def _with_metric(runs: Sequence[Run], metric: str) -> tuple[list[Run], list[Run]]:

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from src.compare.beside.section import Section
 from src.compare.statistics.estimate import Estimate
 
 
@@ -113,12 +114,18 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything there is to show. ``left_out`` maps run folders to the reason."""
+    """Everything there is to show.
+
+    Attributes:
+        left_out: run folders and the reason.
+        beside: what has a table of its own, see ``src.compare.beside``.
+    """
 
     tables: list[Table]
     matrices: list[Matrix]
     left_out: list[tuple[str, str]]
     runs: int
+    beside: list[Section] = field(default_factory=list)
 
     @property
     def folders(self) -> int:

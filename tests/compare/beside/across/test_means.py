@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from src.compare.across.bayes import chances
-from src.compare.across.means import driver, of_another, of_these, prediction
+from src.compare.beside.across.bayes import chances
+from src.compare.beside.across.means import driver, of_another, of_these, prediction
 
 GAPS = [-0.010, -0.006, -0.020, 0.004, -0.012, -0.050]
 ERRORS = [0.006, 0.004, 0.009, 0.008, 0.010, 0.025]

@@ -10,7 +10,7 @@ another     Is the mean over tasks such as these 0?  Student's t over the d_t, T
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ FEWEST = 4  # tasks from which on another such task is spoken of
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean difference with its 95 % interval, not adjusted, and its p; degrees of freedom may be infinite."""
+    """A mean difference with its 95 % interval, and its p, not adjusted; degrees of freedom may be infinite."""
 
     value: float
     low: float
@@ -31,6 +31,11 @@ class Mean:
     standard_error: float
     degrees: float
     p: float
+
+    def widened(self, alpha: float) -> "Mean":
+        """The same with the interval that leaves out ``alpha`` in place of 5 %."""
+        reach = _quantile(self.degrees, alpha) * self.standard_error
+        return replace(self, low=self.value - reach, high=self.value + reach)
 
 
 def of_these(differences: Sequence[float], errors: Sequence[float], degrees: Sequence[float]) -> Mean:
@@ -79,5 +84,5 @@ def _student(value: float, error: float, degrees: float) -> Mean:
     return Mean(value, value - reach, value + reach, error, degrees, p)
 
 
-def _quantile(degrees: float) -> float:
-    return float(stdtrit(min(degrees, 1e12), (1 + LEVEL) / 2))
+def _quantile(degrees: float, alpha: float = 1 - LEVEL) -> float:
+    return float(stdtrit(min(degrees, 1e12), 1 - alpha / 2))
