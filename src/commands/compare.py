@@ -3,12 +3,16 @@
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+from src.compare.beside.section import Section
+from src.compare.clusters import Clusters, read_clusters
 from src.compare.comparison import compare_runs
+from src.compare.grouping import Group
 from src.compare.present.formats import FORMATS, write_tidy
 from src.compare.present.table import print_comparison, print_published
-from src.compare.tables import Comparison
+from src.compare.tables import Comparison, Table
 from src.compare.verified import verified
 from src.deploy.output import keep_inputs
 from src.runs.latest import latest_sweep
@@ -17,6 +21,8 @@ from src.runs.store import open_store
 from src.utils.errors import UserError
 from src.utils.terminal import say
 from src.utils.text import shown_path
+
+COLUMNS = ("ece", "brier", "nll")
 
 
 def main(arguments: list[str]) -> None:
@@ -42,7 +48,11 @@ def main(arguments: list[str]) -> None:
         reasons = "".join(f"\n  {shown_path(run.folder)}: {run.problem}" for run in runs[:20])
         raise UserError(f"no run to compare below {', '.join(map(str, options.paths))}{reasons}")
     _keep_inputs(options, [run.folder for run in runs])
-    comparison = compare_runs(runs, options.baseline, options.metric, options.resamples, store, options.margin)
+    clusters = read_clusters(options.clusters) if options.clusters else None
+    beside = _beside(options, clusters)
+    comparison = compare_runs(
+        runs, options.baseline, options.metric, options.resamples, store, options.margin, clusters, beside
+    )
     if options.format == "table":
         print_comparison(comparison, with_pscp=options.pscp)
         if options.published:
@@ -68,6 +78,14 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--metric", metavar="NAME", help="compare by this metric instead of each task's primary one")
     found.add_argument("--margin", type=_margin, metavar="D", help="difference, in the metric's unit, up to which two "
                        "rows count as equivalent; set it before you look")  # fmt: skip
+    found.add_argument("--clusters", type=Path, metavar="FILE", help="columns index and cluster: which examples belong "
+                       "together (sentences of one document) and are drawn as one")  # fmt: skip
+    found.add_argument("--columns", type=_columns, default=[], metavar="NAMES", help="calibration, from the logits: "
+                       "ece, brier, nll, or several with commas")  # fmt: skip
+    found.add_argument("--by", metavar="COLUMN", help="differences on parts of the data: label, length, or a column of "
+                       "--rows")  # fmt: skip
+    found.add_argument("--rows", type=Path, metavar="FILE", help="a table of the evaluation split's examples: by "
+                       "its column index, else row i is example i (.csv, .tsv, .jsonl, .parquet)")  # fmt: skip
     found.add_argument("--format", choices=["table", *FORMATS], default="table", help="what is printed")
     found.add_argument("--tidy", type=Path, metavar="FILE", help="write one row per run to a .csv or .parquet file")
     found.add_argument("--html", type=Path, metavar="FILE", help="write the report: one file that opens anywhere")
@@ -87,6 +105,23 @@ def _print_diff(paths: list[Path]) -> None:
         raise UserError(f"--diff takes two folders, not {len(paths)}: python -m src compare --diff A B")
     for line in diff(*paths):
         say(line)
+
+
+def _beside(options: argparse.Namespace, clusters: Clusters | None) -> list[Callable[[Group, Table], Section | None]]:
+    """What else was asked for."""
+    if options.rows is not None and options.by is None:
+        raise UserError(f"--rows {options.rows}: --by COLUMN says which of its columns")
+    made: list[Callable[[Group, Table], Section | None]] = []
+    if options.columns:
+        from src.compare.beside.calibration import Calibration
+
+        made.append(Calibration(options.columns, clusters))
+    if options.by is not None:
+        from src.compare.beside.parts import Column
+        from src.compare.beside.slices import Slices
+
+        made.append(Slices(Column(options.by, options.rows), clusters))
+    return made
 
 
 def _keep_inputs(options: argparse.Namespace, runs: list[Path]) -> None:
@@ -122,6 +157,13 @@ def _positive(text: str) -> int:
     if value < 100:
         raise argparse.ArgumentTypeError(f"{value}: at least 100 resamples are needed")
     return value
+
+
+def _columns(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := [name for name in names if name not in COLUMNS]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]}: choices: {', '.join(COLUMNS)}")
+    return list(dict.fromkeys(names))
 
 
 def _margin(text: str) -> float:

@@ -3,12 +3,15 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, pstdev
 from typing import Any
 
 from src.compare.baseline import choose_baseline
+from src.compare.beside.across.tasks import across_tasks
+from src.compare.beside.section import Section
+from src.compare.clusters import Clusters
 from src.compare.evidence import as_estimate, is_sound, statistics_of, values_of
 from src.compare.grouping import Configuration, Group, group_runs
 from src.compare.pareto import on_front
@@ -36,6 +39,7 @@ class Options:
 
     baseline: str | None
     margin: float | None
+    clusters: Clusters | None
     store: Store | None
 
 
@@ -46,6 +50,8 @@ def compare_runs(
     resamples: int | None = None,
     store: Store | None = None,
     margin: float | None = None,
+    clusters: Clusters | None = None,
+    beside: Sequence[Callable[[Group, Table], Section | None]] = (),
 ) -> Comparison:
     """Compare runs.
 
@@ -58,9 +64,11 @@ def compare_runs(
             more than 100,000 examples.
         store: keeps results between calls.
         margin: the difference, in the metric's unit, up to which two configurations count as equivalent.
+        clusters: what the examples are parts of; None takes each by itself.
+        beside: what else is made of each group and its table; see ``src.compare.beside``.
 
     Raises:
-        UserError: if no group has the baseline, or no run the metric.
+        UserError: if no group has the baseline, no run the metric, or an example no cluster.
     """
     runs = verified(runs, store)
     left_out = [(shown_path(run.folder), run.problem) for run in runs if run.problem]
@@ -74,9 +82,12 @@ def compare_runs(
         _check_baseline(groups, baseline)
     size = sum(len(group.configurations) for group in groups)
     resamples = resamples or (RESAMPLES if size <= MANY else max(LEAST, RESAMPLES * MANY // size))
-    options = Options(baseline, margin, store)
+    options = Options(baseline, margin, clusters, store)
     tables = [_table(group, options, resamples) for group in groups]
-    return Comparison(tables, matrices(tables), left_out, sum(len(group.runs) for group in groups))
+    pairs = list(zip(groups, tables, strict=True))
+    sections = [found for group, table in pairs for make in beside if (found := make(group, table)) is not None]
+    runs_compared = sum(len(group.runs) for group in groups)
+    return Comparison(tables, matrices(tables), left_out, runs_compared, [*sections, *across_tasks(tables)])
 
 
 def _with_metric(runs: Sequence[Run], metric: str) -> tuple[list[Run], list[Run]]:
@@ -99,7 +110,7 @@ def _table(group: Group, options: Options, resamples: int) -> Table:
     lower = not greater_is_better(group.metric)
     resamples = affordable(resamples, _examples(group))
     reference, rule = choose_baseline(group, options.baseline, options.store)
-    computed = _computed(group, reference, resamples, options.store)
+    computed = _computed(group, reference, resamples, options)
     pairs = zip(group.configurations, computed["rows"], strict=True)
     rows = [_row(entry, group.metric, found) for entry, found in pairs]
     label = reference.label if reference and len(rows) > 1 else None
@@ -129,13 +140,14 @@ def _table(group: Group, options: Options, resamples: int) -> Table:
     )
 
 
-def _computed(group: Group, reference: Configuration | None, resamples: int, store: Store | None) -> dict[str, Any]:
+def _computed(group: Group, reference: Configuration | None, resamples: int, options: Options) -> dict[str, Any]:
     """The statistics of a group, kept or new: one result for the whole table, whose rows are judged together."""
-    key = _key(group, reference, resamples)
+    store = options.store
+    key = _key(group, reference, resamples, options.clusters)
     known = store.results([key]).get(key) if store else None
     if is_sound(known, len(group.configurations)):
         return known  # type: ignore[return-value]
-    computed = statistics_of(group, reference, resamples)
+    computed = statistics_of(group, reference, resamples, options.clusters)
     if store:
         store.keep_results({key: computed})
     return computed
@@ -147,10 +159,10 @@ def _examples(group: Group) -> int:
     return max(run.record.rows.get(group.fixed["split"]) or 0 for run in runs)
 
 
-def _key(group: Group, reference: Configuration | None, resamples: int) -> str:
+def _key(group: Group, reference: Configuration | None, resamples: int, clusters: Clusters | None) -> str:
     entries = [[[str(run.folder), run.stamp] for run in entry.runs] for entry in group.configurations]
     place = group.configurations.index(reference) if reference else None
-    parts = [VERSION, "table", 1, group.metric, resamples, place, entries]
+    parts = [VERSION, "table", 1, group.metric, resamples, place, entries, clusters and clusters.digest]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

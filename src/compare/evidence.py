@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from src.compare.clusters import Clusters
 from src.compare.grouping import Configuration, Group
 from src.compare.predictions import agreement, collapsed, group_panel
 from src.compare.statistics.crossed import MIN_SEEDS
@@ -12,7 +13,7 @@ from src.compare.statistics.estimate import Estimate
 from src.compare.statistics.panel import Array, Panel
 from src.compare.statistics.resampling import by_cluster, resample_examples
 from src.compare.statistics.rows import Against, Rows, Scored
-from src.compare.statistics.scales import scale_of
+from src.compare.statistics.scales import transformation_of
 from src.config import check_rule
 from src.metrics.names import greater_is_better
 from src.runs.reading import Run
@@ -31,7 +32,9 @@ def _value(run: Run, metric: str) -> float:
     return math.nan if value is None else float(value)
 
 
-def statistics_of(group: Group, reference: Configuration | None, resamples: int) -> dict[str, Any]:
+def statistics_of(
+    group: Group, reference: Configuration | None, resamples: int, clusters: Clusters | None = None
+) -> dict[str, Any]:
     """What has to be computed from predictions, as plain values; ``rows`` in the order of the configurations.
 
     The rows are judged together: how much seeds differ is told by all of them, and so is what a claim has to hold
@@ -40,12 +43,13 @@ def statistics_of(group: Group, reference: Configuration | None, resamples: int)
     entries = group.configurations
     found = group_panel(group, group.runs)
     evidence = _Evidence(group.metric, found.panel, found.rows, found.problems)
+    numbers = None if clusters is None or found.index is None else clusters.numbers(found.index)
     judged = [entry for entry in entries if len(entry.runs) >= MIN_SEEDS]
     drawn = None
     if found.panel is not None and judged:
-        drawn = resample_examples(found.panel, resamples, clusters=found.clusters)
-    scored = [evidence.scored(entry, drawn, found.clusters) for entry in judged]
-    rows = Rows(scored, scale_of(group.metric), resamples)
+        drawn = resample_examples(found.panel, resamples, clusters=numbers)
+    scored = [evidence.scored(entry, drawn, numbers) for entry in judged]
+    rows = Rows(scored, transformation_of(group.metric), resamples)
     places = {entry.label: place for place, entry in enumerate(judged)}
     known = reference is not None and reference.label in places
     against = rows.against(places[reference.label]) if reference is not None and known else Against()
@@ -68,7 +72,7 @@ def statistics_of(group: Group, reference: Configuration | None, resamples: int)
         "level": against.level,
         "comparisons": len(against.estimates),
         "examples": None if found.panel is None else len(found.panel.labels),
-        "clusters": None if found.clusters is None else int(found.clusters.max()) + 1,
+        "clusters": None if numbers is None else int(numbers.max()) + 1,
     }
 
 

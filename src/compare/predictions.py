@@ -33,13 +33,13 @@ class GroupPanel:
         panel: None if no run has predictions that can be used.
         rows: the row in the panel of each run by folder.
         problems: the runs that are not in it by folder, with the reason.
-        clusters: (n,) numbers from 0 of what the examples are parts of, where the runs know.
+        index: (n,) the examples' rows in the source's split.
     """
 
     panel: Panel | None
     rows: Mapping[str, int]
     problems: Mapping[str, str]
-    clusters: Array | None = None
+    index: Array | None = None
 
 
 def group_panel(group: Group, runs: Sequence[Run]) -> GroupPanel:
@@ -66,7 +66,7 @@ def group_panel(group: Group, runs: Sequence[Run]) -> GroupPanel:
         return GroupPanel(
             None, {}, problems | dict.fromkeys(good, f"{group.metric} cannot be recomputed from predictions")
         )
-    return GroupPanel(panel, {folder: row for row, folder in enumerate(good)}, problems)
+    return GroupPanel(panel, {folder: row for row, folder in enumerate(good)}, problems, reference.index)
 
 
 def _panel(metric: str, labels: Array, predictions: Array) -> Panel | None:

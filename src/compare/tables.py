@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from src.compare.beside.section import Section
 from src.compare.statistics.estimate import Estimate
 
 
@@ -69,7 +70,7 @@ class Table:
     Attributes:
         baseline_rule: how the baseline was chosen, before any score of the evaluation split was seen.
         examples: how many the rows were judged on; None where no predictions are left.
-        clusters: how many of them were drawn whole, see ``data.cluster``; None where single examples are.
+        clusters: how many of what the examples are parts of were drawn whole; None where single examples are.
         learned: False if every run gives one answer to every example.
         level: the p-value of one comparison below which the table shows a difference.
         comparisons: how many differences are judged at once.
@@ -113,12 +114,18 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything there is to show. ``left_out`` maps run folders to the reason."""
+    """Everything there is to show.
+
+    Attributes:
+        left_out: run folders and the reason.
+        beside: what has a table of its own, see ``src.compare.beside``.
+    """
 
     tables: list[Table]
     matrices: list[Matrix]
     left_out: list[tuple[str, str]]
     runs: int
+    beside: list[Section] = field(default_factory=list)
 
     @property
     def folders(self) -> int:

@@ -22,6 +22,14 @@ class Reads(Enum):
         return self in (Reads.CLASSES, Reads.POSITIVE_CLASS)
 
 
+class Scale(Enum):
+    """What the values of a metric lie between."""
+
+    RATE = (0.0, 1.0)
+    CORRELATION = (-1.0, 1.0)
+    ERROR = (0.0, float("inf"))
+
+
 @dataclass(frozen=True)
 class Metric:
     """A metric; the first sentence of its file's docstring is what ``python -m src list metrics`` says of it.
@@ -31,6 +39,8 @@ class Metric:
         reads: what it is computed from.
         greater_is_better: False for an error.
         compute: of the labels (n,) and what it reads, (n,) or (n, classes), the value; nan where it has none.
+        scale: what its values lie between: RATE 0 and 1, CORRELATION -1 and 1, ERROR 0 and no end. No interval of a
+            comparison leaves it. None where it is not known.
         decomposition: how it is made of its examples; None where it is not, and a comparison, which then cannot
             resample them, takes the examples as given.
     """
@@ -39,4 +49,5 @@ class Metric:
     reads: Reads
     greater_is_better: bool
     compute: Callable[[Any, Any], float]
+    scale: Scale | None = None
     decomposition: Decomposition | None = None

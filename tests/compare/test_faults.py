@@ -1,6 +1,7 @@
 """What a table of many rows once got wrong, a test for each: see docs/statistics.md."""
 
 import json
+import re
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from src.compare.clusters import read_clusters
 from src.compare.comparison import compare_runs
 from src.compare.present.words import NOTHING_LEARNED, SCOPE, sentences
 from src.compare.statistics.crossed import ALPHA, Error, mean_squares
@@ -21,6 +23,7 @@ from src.compare.statistics.rows import Rows, Scored
 from src.compare.statistics.scales import CORRELATION, RATE
 from src.compare.warnings import clopper_pearson
 from src.runs.reading import find_runs
+from src.utils.errors import UserError
 from tests.compare.factory import ALPHA as METHOD
 from tests.compare.factory import EVERYTHING, METHODS, NOTHING, PAIRS, change_predictions, make_run, make_sweep
 from tools.simulation import Cell, judged, resampled, tables
@@ -206,6 +209,39 @@ def test_7_clusters_are_drawn_whole():
     hits = by_cluster((labels == predictions).astype(float), clusters)
     assert whole.std() == pytest.approx(hits.std(ddof=1) / 60**0.5, rel=0.15)
     assert whole.std() > 2 * single.std()
+
+
+def test_7_clusters_come_from_a_file(tmp_path):
+    """400 examples, ten in a row of one document: the interval is that of 40, and wider."""
+    for seed in range(3):
+        for method in (METHOD, NOTHING):
+            make_run(tmp_path / "runs" / f"{method.name}{seed}", method, seed)
+    file = tmp_path / "documents.csv"
+    file.write_text("index,cluster\n" + "".join(f"{i},document {i // 10}\n" for i in range(PAIRS.examples)))
+    plain = of(tmp_path / "runs").tables[0]
+    (table,) = of(tmp_path / "runs", clusters=read_clusters(file)).tables
+    assert (plain.clusters, table.clusters, table.examples) == (None, 40, 400)
+    assert any("parts of 40 clusters" in sentence for sentence in sentences(table))
+    assert [row.mean for row in table.rows] == pytest.approx([row.mean for row in plain.rows])
+    assert table.rows[0].interval.standard_error != plain.rows[0].interval.standard_error
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("index,document\n0,a\n", "has no column cluster; it has: index, document"),
+        ("index,cluster\nfirst,a\n", "'first' is no whole number"),
+        ("index,cluster\n0,a\n0,b\n", "the index 0 stands there twice"),
+        ("index,cluster\n0,a\n1,b\n", "no cluster for the example 2, and 398 in all"),
+        ("index,cluster\n" + "".join(f"{i},{i % 3}\n" for i in range(400)), "3 clusters; intervals need 10 at least"),
+    ],
+)
+def test_7_clusters_that_are_none(tmp_path, text, says):
+    for seed in range(3):
+        make_run(tmp_path / "runs" / f"{seed}", METHOD, seed)
+    (tmp_path / "clusters.csv").write_text(text)
+    with pytest.raises(UserError, match=re.escape(says)):
+        of(tmp_path / "runs", clusters=read_clusters(tmp_path / "clusters.csv"))
 
 
 def test_8_constants_are_one_line(tmp_path):

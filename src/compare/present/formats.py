@@ -32,6 +32,10 @@ def markdown(comparison: Comparison, with_pscp: bool = False) -> str:
         parts += ["\n".join(f"- {text.markdown(sentence)}" for sentence in sentences(table))]
     for matrix in comparison.matrices:
         parts += [f"### All tasks on {text.markdown(matrix.backbone)}", _markdown_table(*_matrix_cells(matrix))]
+    for section in comparison.beside:
+        parts += [f"### {text.markdown(section.title)}"]
+        parts += [_markdown_table(section.headings, section.rows)] if section.rows else []
+        parts += ["\n".join(f"- {text.markdown(sentence)}" for sentence in section.sentences)]
     parts += [SCOPE] if comparison.tables else []
     return "\n\n".join(parts) + "\n"
 
@@ -54,6 +58,10 @@ def latex(comparison: Comparison, with_pscp: bool = False) -> str:
             for cells, rank in zip(rows, found, strict=True):
                 cells[column + 1] = _emphasised(cells[column + 1], rank)
         parts.append(_latex_table(f"All tasks on {matrix.backbone}", headings, rows))
+    for section in comparison.beside:
+        rows = [[text.latex(cell) for cell in cells] for cells in section.rows]
+        notes = [text.latex(sentence) for sentence in section.sentences]
+        parts.append(_latex_table(section.title, section.headings, rows, notes))
     return "\n\n".join(parts) + "\n"
 
 
@@ -178,12 +186,13 @@ def _emphasised(cell: str, rank: int | None) -> str:
     return rf"\textbf{{{cell}}}" if rank == 1 else rf"\underline{{{cell}}}" if rank == 2 else cell
 
 
-def _latex_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _latex_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> str:
     return "\n".join(
         [
             r"\begin{table}", r"\centering", rf"\caption{{{text.latex(title)}}}",
             rf"\begin{{tabular}}{{l{'r' * (len(headings) - 1)}}}", r"\toprule",
             " & ".join(map(text.latex, headings)) + r" \\", r"\midrule",
-            *(" & ".join(cells) + r" \\" for cells in rows), r"\bottomrule", r"\end{tabular}", r"\end{table}",
+            *(" & ".join(cells) + r" \\" for cells in rows), r"\bottomrule", r"\end{tabular}",
+            *(rf"\par\smallskip\footnotesize {note}" for note in notes), r"\end{table}",
         ]
     )  # fmt: skip

@@ -8,6 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from src.compare.beside.section import Section
 from src.compare.present.columns import EXPLANATION, Column, columns, score_cells
 from src.compare.present.words import NOTHING_LEARNED, held_fixed, sentences
 from src.compare.published import published_rows
@@ -36,6 +37,8 @@ def print_comparison(
         _print_table(table, console, with_pscp, most)
     for matrix in comparison.matrices:
         console.print(_matrix(matrix, most))
+    for section in comparison.beside:
+        _print_section(section, console, most)
     if comparison.tables:
         console.print(Text(EXPLANATION, style="dim"))
     console.print(Text(comparison.total))
@@ -97,6 +100,23 @@ def _grid(rows: Sequence[Row], label: Column, block: list[Column], widths: dict[
     for row in rows:
         grid.add_row(*(Text(column.text(row)) for column in (label, *block)))
     return grid
+
+
+def _print_section(section: Section, console: Console, most: int) -> None:
+    grid = RichTable(title=Text(section.title), box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
+    for number, heading in enumerate(section.headings):
+        grid.add_column(Text(heading), justify="right" if number else "left", overflow="fold")
+    for cells in section.rows[:most]:
+        grid.add_row(*map(Text, cells))
+    if section.rows:
+        console.print(grid)
+    else:
+        console.print(Text(section.title))
+    if (more := len(section.rows) - most) > 0:
+        console.print(f"{more} more rows: --format json")
+    for sentence in section.sentences:
+        console.print(Text(sentence))
+    console.print()
 
 
 def _matrix(matrix: Matrix, most: int) -> RichTable:

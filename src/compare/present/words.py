@@ -25,6 +25,7 @@ def sentences(table: Table) -> list[str]:
         *_baseline(table),
         *_differences(table),
         *_few_seeds(table),
+        *_clusters(table),
         *_power(table),
         *_margin(table),
         *table.warnings,
@@ -117,6 +118,12 @@ def _few_seeds(table: Table) -> list[str]:
         return []
     who = "all" if len(rows) == len(table.rows) else _listed(rows)
     return [f"Fewer than {MIN_SEEDS} seeds ({who}): no claim is made."]
+
+
+def _clusters(table: Table) -> list[str]:
+    if table.clusters is None:
+        return []
+    return [f"The {table.examples:,} examples are parts of {table.clusters:,} clusters, which are drawn whole."]
 
 
 def _power(table: Table) -> list[str]:

@@ -44,6 +44,7 @@ def write_report(
         title=title,
         groups=[_group(table, published) for table in comparison.tables],
         matrices=[_matrix(matrix) for matrix in comparison.matrices],
+        beside=comparison.beside,
         left_out=comparison.left_out,
         total=comparison.total,
         scope=SCOPE,

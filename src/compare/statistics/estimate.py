@@ -7,7 +7,7 @@ from scipy.special import nctdtrinc, ndtri
 
 from src.compare.statistics.crossed import ALPHA, Error, quantile, tail
 from src.compare.statistics.features import Array
-from src.compare.statistics.scales import PLAIN, Scale
+from src.compare.statistics.scales import PLAIN, Transformation
 
 POWER = 0.8
 
@@ -40,7 +40,9 @@ class Estimate:
     single_high: float | None = None
 
 
-def mean_estimate(value: float, error: Error, draws: Array, scale: Scale = PLAIN, examples: int = 0) -> Estimate:
+def mean_estimate(
+    value: float, error: Error, draws: Array, scale: Transformation = PLAIN, examples: int = 0
+) -> Estimate:
     """A mean with the interval that has the shape of its draws, on the metric's own scale.
 
     The draws, transformed and standardised, are stretched to the standard error and Student's quantile: left alone
@@ -58,7 +60,7 @@ def mean_estimate(value: float, error: Error, draws: Array, scale: Scale = PLAIN
     return Estimate(value, low, high, error.standard_error, error.degrees)
 
 
-def _shaped(value: float, error: Error, draws: Array, scale: Scale, room: float) -> tuple[float, float]:
+def _shaped(value: float, error: Error, draws: Array, scale: Transformation, room: float) -> tuple[float, float]:
     if error.standard_error == 0.0:
         return _without_spread(value, scale, room)
     least, most = scale.low + room * (scale.low > -np.inf), scale.high - room * (scale.high < np.inf)
@@ -74,7 +76,7 @@ def _shaped(value: float, error: Error, draws: Array, scale: Scale, room: float)
     return min(float(low), value), max(float(high), value)
 
 
-def _without_spread(value: float, scale: Scale, room: float) -> tuple[float, float]:
+def _without_spread(value: float, scale: Transformation, room: float) -> tuple[float, float]:
     """All examples alike: of a rate the interval of Clopper and Pearson (1934), ``(alpha / 2)^(1 / n)`` at n of n."""
     end = (ALPHA / 2) ** (2 * room)
     if scale.widest == 1.0 and value in (0.0, 1.0) and room < 0.5:
@@ -82,7 +84,9 @@ def _without_spread(value: float, scale: Scale, room: float) -> tuple[float, flo
     return value, value
 
 
-def difference_estimate(difference: float, error: Error, level: float, size: int, scale: Scale = PLAIN) -> Estimate:
+def difference_estimate(
+    difference: float, error: Error, level: float, size: int, scale: Transformation = PLAIN
+) -> Estimate:
     """A difference whose interval leaves out 0 if, and only if, its p is at most the level.
 
     Args:

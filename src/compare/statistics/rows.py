@@ -20,7 +20,7 @@ from src.compare.statistics.estimate import Estimate, difference_estimate, mean_
 from src.compare.statistics.features import Array
 from src.compare.statistics.joint import family
 from src.compare.statistics.moderation import Moderated, moderate
-from src.compare.statistics.scales import PLAIN, Scale
+from src.compare.statistics.scales import PLAIN, Transformation
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Rows:
     """
 
     scored: Sequence[Scored]
-    scale: Scale = PLAIN
+    scale: Transformation = PLAIN
     resamples: int = 2_000
     seed: int = 0
     _errors: dict[tuple[int, int], Error] = field(default_factory=dict, repr=False)

@@ -1,4 +1,4 @@
-"""The scale of a metric: what its values lie between, and a transformation under which no interval leaves it."""
+"""A transformation of a metric's scale, under which no interval leaves it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,10 +7,12 @@ import numpy as np
 from scipy.special import expit, logit
 
 from src.compare.statistics.features import Array
+from src.metrics.metric import Scale
+from src.metrics.names import all_metrics
 
 
 @dataclass(frozen=True)
-class Scale:
+class Transformation:
     """``forward`` maps the open range to all numbers, ``back`` undoes it, ``slope`` is the derivative of forward."""
 
     low: float
@@ -25,17 +27,14 @@ class Scale:
         return self.high - self.low
 
 
-RATE = Scale(0.0, 1.0, logit, expit, lambda x: 1 / (x * (1 - x)))
-CORRELATION = Scale(-1.0, 1.0, np.arctanh, np.tanh, lambda x: 1 / (1 - x * x))  # Fisher's z
-ERROR = Scale(0.0, np.inf, np.log, np.exp, lambda x: 1 / x)
-PLAIN = Scale(-np.inf, np.inf, lambda x: x, lambda x: x, lambda x: 1.0)
-SCALES = {
-    **dict.fromkeys(("accuracy", "f1", "f1_macro", "f1_weighted", "precision", "recall"), RATE),
-    **dict.fromkeys(("matthews_correlation", "pearson", "spearmanr"), CORRELATION),
-    **dict.fromkeys(("mse", "mae"), ERROR),
-}
+RATE = Transformation(*Scale.RATE.value, logit, expit, lambda x: 1 / (x * (1 - x)))
+CORRELATION = Transformation(*Scale.CORRELATION.value, np.arctanh, np.tanh, lambda x: 1 / (1 - x * x))  # Fisher's z
+ERROR = Transformation(*Scale.ERROR.value, np.log, np.exp, lambda x: 1 / x)
+PLAIN = Transformation(-np.inf, np.inf, lambda x: x, lambda x: x, lambda x: 1.0)
+OF_SCALE = {Scale.RATE: RATE, Scale.CORRELATION: CORRELATION, Scale.ERROR: ERROR, None: PLAIN}
 
 
-def scale_of(metric: str) -> Scale:
-    """The scale of a metric by its name; one without bounds where it is not known."""
-    return SCALES.get(metric, PLAIN)
+def transformation_of(metric: str) -> Transformation:
+    """That of a metric by its name; none where its scale is not known."""
+    known = all_metrics().get(metric)
+    return OF_SCALE[known.scale if known else None]

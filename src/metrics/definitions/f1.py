@@ -3,7 +3,7 @@
 from typing import Any
 
 from src.metrics.decomposition import f1, of_class_one
-from src.metrics.metric import Metric, Reads
+from src.metrics.metric import Metric, Reads, Scale
 
 
 def compute(labels: Any, predictions: Any) -> float:
@@ -13,5 +13,10 @@ def compute(labels: Any, predictions: Any) -> float:
 
 
 METRIC = Metric(
-    name="f1", reads=Reads.POSITIVE_CLASS, greater_is_better=True, compute=compute, decomposition=of_class_one(f1)
+    name="f1",
+    reads=Reads.POSITIVE_CLASS,
+    greater_is_better=True,
+    compute=compute,
+    scale=Scale.RATE,
+    decomposition=of_class_one(f1),
 )

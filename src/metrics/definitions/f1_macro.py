@@ -3,7 +3,7 @@
 from typing import Any
 
 from src.metrics.decomposition import Array, ClassCounts, divided, f1
-from src.metrics.metric import Metric, Reads
+from src.metrics.metric import Metric, Reads, Scale
 
 
 def compute(labels: Any, predictions: Any) -> float:
@@ -22,5 +22,6 @@ METRIC = Metric(
     reads=Reads.CLASSES,
     greater_is_better=True,
     compute=compute,
+    scale=Scale.RATE,
     decomposition=ClassCounts(_of_counts),
 )

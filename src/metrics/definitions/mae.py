@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from src.metrics.decomposition import mean_of
-from src.metrics.metric import Metric, Reads
+from src.metrics.metric import Metric, Reads, Scale
 
 
 def compute(labels: Any, predictions: Any) -> float:
@@ -19,5 +19,6 @@ METRIC = Metric(
     reads=Reads.VALUES,
     greater_is_better=False,
     compute=compute,
+    scale=Scale.ERROR,
     decomposition=mean_of(lambda labels, predictions: np.abs(predictions - labels)),
 )

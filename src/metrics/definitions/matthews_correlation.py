@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from src.metrics.decomposition import Array, ClassCounts, divided
-from src.metrics.metric import Metric, Reads
+from src.metrics.metric import Metric, Reads, Scale
 
 
 def compute(labels: Any, predictions: Any) -> float:
@@ -26,5 +26,6 @@ METRIC = Metric(
     reads=Reads.CLASSES,
     greater_is_better=True,
     compute=compute,
+    scale=Scale.CORRELATION,
     decomposition=ClassCounts(_of_counts),
 )

@@ -5,7 +5,7 @@ import warnings
 from typing import Any
 
 from src.metrics.decomposition import CORRELATION
-from src.metrics.metric import Metric, Reads
+from src.metrics.metric import Metric, Reads, Scale
 
 
 def compute(labels: Any, predictions: Any) -> float:
@@ -19,4 +19,11 @@ def compute(labels: Any, predictions: Any) -> float:
         return pearsonr(predictions, labels).statistic
 
 
-METRIC = Metric(name="pearson", reads=Reads.VALUES, greater_is_better=True, compute=compute, decomposition=CORRELATION)
+METRIC = Metric(
+    name="pearson",
+    reads=Reads.VALUES,
+    greater_is_better=True,
+    compute=compute,
+    scale=Scale.CORRELATION,
+    decomposition=CORRELATION,
+)

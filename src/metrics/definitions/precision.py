@@ -3,7 +3,7 @@
 from typing import Any
 
 from src.metrics.decomposition import divided, of_class_one
-from src.metrics.metric import Metric, Reads
+from src.metrics.metric import Metric, Reads, Scale
 
 
 def compute(labels: Any, predictions: Any) -> float:
@@ -17,5 +17,6 @@ METRIC = Metric(
     reads=Reads.POSITIVE_CLASS,
     greater_is_better=True,
     compute=compute,
+    scale=Scale.RATE,
     decomposition=of_class_one(lambda hits, predicted, true: divided(hits, predicted)),
 )

@@ -5,7 +5,7 @@ import warnings
 from typing import Any
 
 from src.metrics.decomposition import CORRELATION, Ranks
-from src.metrics.metric import Metric, Reads
+from src.metrics.metric import Metric, Reads, Scale
 
 
 def compute(labels: Any, predictions: Any) -> float:
@@ -20,5 +20,10 @@ def compute(labels: Any, predictions: Any) -> float:
 
 
 METRIC = Metric(
-    name="spearmanr", reads=Reads.VALUES, greater_is_better=True, compute=compute, decomposition=Ranks(CORRELATION)
+    name="spearmanr",
+    reads=Reads.VALUES,
+    greater_is_better=True,
+    compute=compute,
+    scale=Scale.CORRELATION,
+    decomposition=Ranks(CORRELATION),
 )

@@ -1,0 +1,1 @@
+"""What stands beside the tables of scores: calibration, slices of the data, several tasks at once."""

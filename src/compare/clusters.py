@@ -1,0 +1,70 @@
+"""Examples that belong together: sentences of one document, pairs with a premise in common.
+
+They are right or wrong together, and count for fewer than they are. A file says which example is part of what; what is
+drawn anew are then the clusters (Miller 2024, arXiv 2411.00640).
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from src.compare.statistics.features import Array
+from src.utils.errors import UserError
+
+NEEDED = ("index", "cluster")
+FEWEST = 10  # clusters, below which their variance is hardly known
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """The cluster of each example by its index, which is its row in the source's split."""
+
+    path: Path
+    of: Mapping[int, str]
+
+    @property
+    def digest(self) -> str:
+        """A name of what the file says."""
+        return hashlib.sha256(json.dumps(sorted(self.of.items())).encode()).hexdigest()
+
+    def numbers(self, index: Array) -> Array:
+        """(n,) numbers from 0 of the examples' clusters.
+
+        Raises:
+            UserError: if an example has no cluster, or there are fewer than ten clusters.
+        """
+        if missing := [int(place) for place in index if int(place) not in self.of]:
+            raise UserError(
+                f"--clusters {self.path}: no cluster for the example {missing[0]}, and {len(missing)} in all"
+            )
+        names, numbers = np.unique([self.of[int(place)] for place in index], return_inverse=True)
+        if len(names) < FEWEST:
+            raise UserError(f"--clusters {self.path}: {len(names)} clusters; intervals need {FEWEST} at least")
+        return numbers
+
+
+def read_clusters(path: Path) -> Clusters:
+    """Read a .csv, .tsv, .jsonl or .parquet file with the columns ``index`` and ``cluster``.
+
+    Raises:
+        UserError: for another file, a column that is missing, an index that is none, or one that stands there twice.
+    """
+    from src.data.sources.files import read_table  # takes a second to import
+
+    found = read_table(path)
+    if missing := [name for name in NEEDED if name not in found.values]:
+        raise UserError(f"{path} has no column {missing[0]}; it has: {', '.join(found.values)}")
+    of: dict[int, str] = {}
+    for number, (place, cluster) in enumerate(zip(*(found.values[name] for name in NEEDED), strict=True)):
+        try:
+            index = int(place)
+        except (TypeError, ValueError):
+            raise UserError(f"{found.place(number)}: index {place!r} is no whole number") from None
+        if index in of:
+            raise UserError(f"{found.place(number)}: the index {index} stands there twice")
+        of[index] = str(cluster)
+    return Clusters(path, of)
