@@ -71,11 +71,7 @@ class SweepJob:
     @functools.cached_property
     def outline(self) -> Outline:
         """How large it is."""
-        # Key by key: a mix's data would read the records of its tasks.
-        keys = {"backbone": ("name", "path", "revision"), "data": ("name", "primary_metric"),
-                "training": ("max_steps", "num_train_epochs")}  # fmt: skip
-        nodes = {group: self.task.get(group) or {} for group in keys}
-        return Outline.of({group: {key: nodes[group].get(key) for key in own} for group, own in keys.items()})
+        return Outline.of(self.plain)
 
     @functools.cached_property
     def config(self) -> DictConfig:

@@ -28,7 +28,14 @@ ELSEWHERE = Holder("another-machine", "", "another-boot", "another-space", 77, "
 
 def jobs_of(folder: Path, count: int = 4) -> list[SweepJob]:
     return [
-        SweepJob(["model=lora", f"seed={i}"], OmegaConf.create(CONFIG), folder / f"seed={i}", i, Composer(lambda _: {}))  # type: ignore[arg-type]
+        SweepJob(
+            ["model=lora", f"seed={i}"],
+            OmegaConf.create(CONFIG),
+            CONFIG,
+            folder / f"seed={i}",
+            i,
+            Composer(lambda _: OmegaConf.create()),
+        )  # type: ignore[arg-type]
         for i in range(count)
     ]
 
