@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from src.metrics.names import greater_is_better
-from src.runs.finding import find_folders
+from src.runs.folders import find_folders
 from src.runs.layout import RESULT
 from src.runs.reading import Run, find_runs
 from src.utils.errors import UserError
