@@ -44,7 +44,8 @@ def _identity(record: RunRecord, here: Mapping[str, str] | None) -> Iterator[str
     }  # fmt: skip
     for part, value in record.identity.items():
         if here is not None and part in words and here.get(part) != value:
-            yield f"{words[part]}: another hash ({printable(str(value))[:SHORT]} there, {here.get(part, 'none')} here)"
+            there, now = printable(value)[:SHORT], here.get(part, "none")[:SHORT]
+            yield f"{words[part]}: another hash ({there} there, {now} here)"
 
 
 @functools.cache
