@@ -11,7 +11,7 @@ from datasets import ClassLabel, Value
 from transformers import AutoConfig
 
 from src.backbones.probe import probe_batch
-from src.data.columns import rows_of
+from src.data.normalise import rows_of
 from src.metrics.metric import Reads
 from src.tasks import KINDS, LabelSpace, TaskKind, label_space
 from src.tasks.table import find_kind, space_in, space_of, space_with, spaces_in, stated_kind
