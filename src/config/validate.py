@@ -13,8 +13,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from src.config.choices import choices
 from src.config.known_names import TARGET
-from src.config.methods import PARTIAL, method_name, own_methods, package_of
-from src.config.peft_fields import config_of, peft_fields
+from src.config.method_rules import method_node, method_rules
+from src.config.methods import PARTIAL
 from src.config.rules import broken, check_rule, unknown_key
 from src.config.tables import CEILINGS, MIX_RULES, NEEDED, OPEN, RULES, SEARCH
 from src.config.task_records import check_fixed_keys
@@ -22,7 +22,6 @@ from src.config.training import DECIDED_BY_THE_RUN, OURS, check_training, listed
 from src.metrics.names import check_metrics, greater_is_better
 from src.tasks.table import check_smoothing, stated_kind
 from src.utils.errors import UserError
-from src.utils.extras import require_package
 from src.utils.plain import plain
 
 GROUPS = ("model", "backbone", "data", "training")
@@ -44,12 +43,12 @@ def validate(cfg: DictConfig) -> dict[str, Any]:
     _check_targets(config)
     model, data = config["model"], config["data"]
     rules = _closed_rules(config)
-    method = _method_node(model)
+    method = method_node(model)
     if method:
         if not isinstance(model[method], dict):
             raise broken(f"model.{method}", model[method], "map")
         rules["model"][method] = "map"
-        rules[f"model.{method}"] = _method_rules(model, method)
+        rules[f"model.{method}"] = method_rules(model, method)
     elif model["adapter"] is not None:
         raise UserError("model.adapter has to be a node of the model: ${model.NAME}, or null")
     for path, table in rules.items():
@@ -207,30 +206,6 @@ def _select(config: Mapping[str, Any], path: str) -> Any:
     for key in path.split(".") if path else []:
         node = node.get(key) if isinstance(node, dict) else None
     return node
-
-
-def _method_node(model: Mapping[str, Any]) -> str | None:
-    """The name of the node with the method's own keys: the one that ``model.adapter`` is an alias of."""
-    own = (key for key, value in model.items() if key not in RULES["model"] and value == model["adapter"])
-    return next(own, None) if model["adapter"] is not None else None
-
-
-def _method_rules(model: Mapping[str, Any], method: str) -> dict[str, str]:
-    """The rules in the method's YAML; the config of a library's method adds its own fields."""
-    target = model["adapter"].get(TARGET)
-    name = method_name(model) or target
-    if name is None:
-        raise UserError("model.method is missing from the config: it names the method's class")
-    if package := package_of(name):
-        try:
-            require_package(package)
-        except UserError as error:
-            raise UserError(f"model={model['name']}: {error}") from error
-    elif target is None and name not in own_methods():
-        raise UserError(f"model.method={name}: there is no such method; choices: {', '.join(sorted(own_methods()))}")
-    if package != "peft":
-        return model["rules"]
-    return peft_fields(target if target is not None else config_of(name)) | model["rules"]
 
 
 def _check_search(search: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ extends ``PerLayer``.
 
 import functools
 import importlib
+import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -166,9 +167,12 @@ def make_method(model: Mapping[str, Any]) -> Method:
         require_package(str(package))
         module, attribute = family
         return getattr(importlib.import_module(module), attribute)({TARGET: config_of(str(name)), **node})
-    if name not in own_methods():
+    if name not in own_methods() or importlib.util.find_spec(f"src.models.{name}") is None:
         raise UserError(f"model.method={name}: there is no such method; choices: {', '.join(sorted(own_methods()))}")
-    return _made(importlib.import_module(f"src.models.{name}").METHOD, node)
+    found = getattr(importlib.import_module(f"src.models.{name}"), "METHOD", None)
+    if found is None:
+        raise UserError(f"model.method={name}: src/models/{name}.py says not what its METHOD is")
+    return _made(found, node)
 
 
 def _of_class(target: str, node: Mapping[str, Any]) -> Method:

@@ -8,6 +8,7 @@ from src.config.choices import choices
 from src.config.known_names import TARGET, records
 from src.config.methods import OLD_PATHS, named, own_methods, package_of, recorded_names, stable_name
 from src.config.peft_fields import config_of
+from src.models import method
 from src.models.method import PerLayer, make_method
 from src.models.vblora import VBLoRA
 from src.runs.record import Record
@@ -63,6 +64,16 @@ def test_a_path_and_a_name_are_one_method():
     assert named(foreign) == foreign
     ours, theirs = make_method(by_path), make_method(by_name)
     assert isinstance(ours, PerLayer) and isinstance(theirs, PerLayer) and ours.cls is theirs.cls
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("inject", "says not what its METHOD is"), ("nope", "there is no such method")]
+)
+def test_a_name_whose_file_has_no_method(name, message, monkeypatch):
+    """As in a YAML of one's own before its class is written."""
+    monkeypatch.setattr(method, "own_methods", lambda: {name})
+    with pytest.raises(UserError, match=message):
+        make_method({"method": name, "adapter": {"r": 2}})
 
 
 @pytest.mark.parametrize("target", ["timeit.Timer", "peft.utils.LoraConfig", "peft.Config", "lora", "", None, 3, ["a"]])
