@@ -158,8 +158,8 @@ def test_clusters_are_drawn_whole(one, make):
 
     def errors(clusters):
         (section,) = compare_runs(runs, resamples=500, beside=[make(clusters)]).beside
-        gaps = [entry.get("gap") or entry.get("difference") for entry in section.data]
-        return [gap["standard_error"] for gap in gaps if gap]
+        found = [entry.get("gap") or entry.get("interval") for entry in section.data]
+        return [estimate["standard_error"] for estimate in found if estimate]
 
     alone, single, grouped = (
         errors(size and Clusters(one, {index: str(index // size) for index in range(400)})) for size in (None, 1, 20)
@@ -174,7 +174,7 @@ def test_rows_of_a_table_may_come_in_any_order(tmp_path):
     index = np.arange(1, 6)
     parts = Column("kind", path).parts(Predictions(index, index, index), tmp_path, "validation")
     assert {name: places.tolist() for name, places in parts.items()} == {"even": [1, 3], "odd": [0, 2, 4]}
-    with pytest.raises(UserError, match="lacks the example 9"):
+    with pytest.raises(UserError, match="lacks the example 7, and 3 in all"):
         Column("kind", path).parts(Predictions(index + 4, index, index), tmp_path, "validation")
 
 
