@@ -123,8 +123,11 @@ def understand(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
             assert (ROOT / wanted).is_file() and (ROOT / lock).is_file()
         case (".venv/bin/python", "-m", "pytest", path, "-k", word):
             assert list((ROOT / path).glob("test_*.py")) and word in choices_of_models()
-        case ("python", "-m", module) if module.startswith("tools."):
-            importlib.import_module(module)
+        case ("python", "-m", module, *words) if module.startswith("tools."):
+            flags = re.findall(
+                r'add_argument\("(--[\w-]+)"', Path(importlib.import_module(module).__file__).read_text()
+            )
+            assert {word for word in words if word.startswith("--")} <= set(flags)
         case ("python", script, *words) if script.endswith(".py"):
             flags = re.findall(r'add_argument\("(--[\w-]+)"', (ROOT / script).read_text())
             assert {word for word in words if word.startswith("--")} <= set(flags)
