@@ -13,7 +13,7 @@ NEWEST := .venv-newest
 .PHONY: help demo test test-all test-newest lock lint docs clean
 
 help:
-	@echo "make demo   set up, then compare our own methods on embedded data (no network after installation)"
+	@echo "make demo   set up, then a small study on embedded data, with its verdict (no network after installation)"
 	@echo "make test   set up, then run the test suite; make test-all: with its slow part, too"
 	@echo "make lint   set up, then ruff and mypy"
 	@echo "make docs   the pages as a site, in site/; a dead link is an error"
@@ -22,7 +22,7 @@ help:
 	@echo "make clean  remove the virtual environments and caches"
 
 demo: $(VENV)/.installed
-	$(BIN)/python main.py --multirun experiment=demo 'model=glob(*,exclude=roberta_peft*)'
+	$(BIN)/python -m src study demo
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python $(SUITE) -m "not slow"

@@ -139,6 +139,57 @@ class TuningSweeper(ResumingSweeper):
         resume.withdraw()
 
 
+class StudySweeper(ResumingSweeper):
+    """The runs of a study, see src/study/run.py; the overrides are those of every run.
+
+    Args:
+        study: a name of conf/study, or the path of a YAML.
+        action: ``plan`` or ``run``.
+        changes: ``study.KEY=VALUE``.
+        params: none.
+    """
+
+    def __init__(
+        self, study: str, action: str, changes: Sequence[str] = (), params: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(params)
+        self.study, self.action, self.changes = study, action, list(changes)
+
+    def sweep(self, arguments: list[str]) -> Any:
+        from src.cli import begin
+        from src.config import check_node
+        from src.runs.claim import refuse_run
+        from src.study.conduct import conduct, plan
+        from src.study.question import load_question
+        from src.sweep.sweep import refuse_torchrun
+        from src.training.interrupt import interruptible
+        from src.utils import resume_hint as resume
+        from src.utils.errors import UserError
+        from src.utils.places import make_folder, note_output
+
+        begin()
+        refuse_torchrun()
+        configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
+        check_node("sweep", self.config.sweep)
+        own = [word for word in arguments if not word.startswith("sweep.")]  # those of the runs
+        batch = self._combinations(own) if own else [[]]
+        if len(batch) > 1:
+            raise UserError("a study's overrides have one value each: what is compared stands in its file")
+        question = load_question(self.study, self.changes).with_settings(batch[0])
+        folder = Path(self.config.hydra.sweep.dir)
+        if self.action == "plan":
+            with interruptible():
+                plan(question, self._compose, folder)
+            return
+        refuse_run(folder)
+        make_folder(folder)
+        note_output(folder, "sweep.dir")
+        resume.offer("sweep.dir", folder)
+        with interruptible(), _closing(self.launcher):
+            conduct(question, self._compose, self.launcher, folder, self.config)
+        resume.withdraw()
+
+
 def _closing(launcher: Any) -> AbstractContextManager[Any]:
     """The end of what a launcher of ours keeps between its launches; Hydra's own launchers keep nothing."""
     return closing(launcher) if hasattr(launcher, "close") else nullcontext()

@@ -7,7 +7,7 @@ rows, which the evaluation split has no part in.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from statistics import fmean
 from typing import Any
 
@@ -21,7 +21,9 @@ from src.runs.store import VERSION, Store
 HOLDOUT = "holdout"
 
 
-def choose_baseline(group: Group, wanted: str | None, store: Store | None = None) -> tuple[Configuration | None, str]:
+def choose_baseline(
+    group: Group, wanted: str | Set[str] | None, store: Store | None = None
+) -> tuple[Configuration | None, str]:
     """The baseline of a group, and the rule that it was chosen by.
 
     The configuration with the wanted label; else among those of the wanted method, or those that train everything, or
@@ -29,10 +31,13 @@ def choose_baseline(group: Group, wanted: str | None, store: Store | None = None
 
     Args:
         group: with at least one configuration.
-        wanted: a label or a method.
+        wanted: a label or a method; or the folders of the runs of the baseline.
         store: keeps held-out scores between calls.
     """
     entries = group.configurations
+    if isinstance(wanted, Set):
+        own = [entry for entry in entries if any(str(run.folder) in wanted for run in entry.runs)]
+        return (own[0], "named beforehand") if own else (None, "")
     if exact := [entry for entry in entries if entry.label == wanted]:
         return exact[0], "named beforehand"
     if wanted:

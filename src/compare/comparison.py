@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from statistics import fmean, pstdev
 from typing import Any
@@ -37,7 +37,7 @@ LEAST = 1_000
 class Options:
     """What a comparison is asked, see `compare_runs`."""
 
-    baseline: str | None
+    baseline: str | Set[str] | None
     margin: float | None
     clusters: Clusters | None
     store: Store | None
@@ -45,7 +45,7 @@ class Options:
 
 def compare_runs(
     runs: Sequence[Run],
-    baseline: str | None = None,
+    baseline: str | Set[str] | None = None,
     metric: str | None = None,
     resamples: int | None = None,
     store: Store | None = None,
@@ -57,8 +57,8 @@ def compare_runs(
 
     Args:
         runs: from ``find_runs``.
-        baseline: label or method that differences are taken to; default: the configuration that trains everything, if
-            there is one, else the one with the best held-out score.
+        baseline: label or method that differences are taken to, or its runs' folders; default: the configuration that
+            trains everything, if there is one, else the one with the best held-out score.
         metric: instead of each task's primary metric.
         resamples: joint draws of examples and seeds; default 10,000, fewer for more than 20 configurations and for
             more than 100,000 examples.
@@ -78,7 +78,7 @@ def compare_runs(
         left_out += [(shown_path(run.folder), f"has no metric {metric}") for run in without]
     groups, older = group_runs(comparable, metric)
     left_out += [(shown_path(run.folder), reason) for run, reason in older]
-    if baseline:
+    if isinstance(baseline, str):
         _check_baseline(groups, baseline)
     size = sum(len(group.configurations) for group in groups)
     resamples = resamples or (RESAMPLES if size <= MANY else max(LEAST, RESAMPLES * MANY // size))

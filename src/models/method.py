@@ -93,6 +93,7 @@ class Method(ABC):
 
     packable: ClassVar[bool] = True  # whether the jobs of a pack can share the frozen backbone below its adapters
     not_packable_because: ClassVar[str] = ""
+    mergeable: bool = False  # whether its update folds into the backbone's weights
 
     def __init__(self, node: Mapping[str, Any]) -> None:
         self.node = node
@@ -133,6 +134,7 @@ class PerLayer(Method):
     def __init__(self, cls: type[AdapterLinear], node: Mapping[str, Any]) -> None:
         super().__init__(node)
         self.cls = cls
+        self.mergeable = cls.mergeable
 
     def apply(self, model: Any, head: Collection[str], exclude: Collection[str] = ()) -> Adaptation:
         adapted = inject(model.base_model, self.constructor(model), self.target_modules, exclude=exclude)

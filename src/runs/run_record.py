@@ -148,6 +148,8 @@ class Time(Group):
     train_s: float | None = None
     total_s: float | None = None
     train_samples_per_s: float | None = None
+    eval_s: float | None = None
+    step_ms_median: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

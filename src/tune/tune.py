@@ -1,12 +1,14 @@
 """Tune every arm, retrain the winners with fresh seeds, and leave what a reader needs to judge it."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
+from optuna.trial import FrozenTrial
 
 from src.compare.after_sweep import after_sweep
 from src.sweep.compose import Composer, task_config
@@ -18,6 +20,7 @@ from src.tune.verdicts import verdicts
 from src.tune.winner import check_writable
 from src.utils.database import SQLITE, database
 from src.utils.errors import UserError
+from src.utils.places import make_folder
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +39,51 @@ def tune(batch: Sequence[Sequence[str]], compose: Composer, launcher: Launcher, 
         UserError: if an arm cannot be tuned, or a winner's run failed.
         UnwritableError: if the folder, or the studies' database in it, cannot be written.
     """
+    with _studies(folder) as storage:
+        _tune(batch, compose, launcher, folder, cfg, storage)
+
+
+def tune_arms(
+    names: Sequence[str], batch: Sequence[Sequence[str]], compose: Composer, launcher: Launcher, folder: Path,
+    cfg: DictConfig,
+) -> list[list[str]]:  # fmt: skip
+    """The trials alone: what each arm's best one has set, as overrides; ``tune.json`` says how that was found.
+
+    Args:
+        names: of the arms.
+        batch: the overrides of each, ``tune.trials`` and the like among them.
+
+    Raises:
+        UserError: if an arm cannot be tuned.
+        UnwritableError: if the folder, or the studies' database in it, cannot be written.
+    """
+    make_folder(folder)
+    with _studies(folder) as storage:
+        configs = [compose(overrides) for overrides in batch]
+        arms = [Arm(name, list(o), config, storage) for name, o, config in zip(names, batch, configs, strict=True)]
+        winners = _winners(arms, compose, launcher, folder, cfg)
+        scores = {arm.name: None if arm.exchangeable else trial_scores(arm, folder / TRIALS) for arm in arms}
+        write_summary(arms, winners, scores, {}, folder)
+        return [list(arm.chosen(winners[arm.name])) for arm in arms]
+
+
+@contextmanager
+def _studies(folder: Path) -> Iterator[str]:
+    """Optuna's storage in the folder."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = f"{SQLITE}{folder / 'study.sqlite'}"
     with database(storage):
-        _tune(batch, compose, launcher, folder, cfg, storage)
+        yield storage
+
+
+def _winners(
+    arms: Sequence[Arm], compose: Composer, launcher: Launcher, folder: Path, cfg: DictConfig
+) -> dict[str, FrozenTrial]:
+    """Each arm's best trial, once all of them have run."""
+    check_arms(arms, folder)
+    while _run_trials(arms, compose, launcher, folder, cfg):
+        pass
+    return {arm.name: arm.winner() for arm in arms}
 
 
 def _tune(
@@ -51,12 +95,9 @@ def _tune(
     arms = repeated(
         [Arm(name, list(o), config, storage) for name, o, config in zip(names, batch, configs, strict=True)]
     )
-    check_arms(arms, folder)
     for arm in arms:
         check_writable(arm.overrides, arm.config, compose)
-    while _run_trials(arms, compose, launcher, folder, cfg):
-        pass
-    winners = {arm.name: arm.winner() for arm in arms}
+    winners = _winners(arms, compose, launcher, folder, cfg)
     scores = {arm.name: None if arm.exchangeable else trial_scores(arm, folder / TRIALS) for arm in arms}
     write_winners(arms, winners, compose, folder)
     write_summary(arms, winners, scores, {}, folder)

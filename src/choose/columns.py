@@ -1,0 +1,119 @@
+"""Which columns of a table are the texts and which is the label, guessed from their names and values, and said."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from src.data.sources.files import Columns, read_table
+from src.utils.errors import UserError
+
+LABELS = ("label", "labels", "target", "class", "category", "y", "sentiment", "score", "rating", "stars", "gold")
+TEXTS = ("text", "sentence", "review", "comment", "content", "document", "body", "title", "message", "question")
+PAIRS = (("sentence1", "sentence2"), ("premise", "hypothesis"), ("question", "answer"), ("question1", "question2"),
+         ("text_a", "text_b"), ("query", "passage"))  # fmt: skip
+MOST_CLASSES = 50
+LOOKED_AT = 2_000  # rows
+FEWEST = 50  # rows from which on something can be learned and judged
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What a table is taken for.
+
+    Attributes:
+        text: one column, or two of a pair.
+        label: the column to predict.
+        classes: how many values it has; None for a number to predict.
+        rows: of the table.
+        said: what was guessed and why, a sentence each.
+    """
+
+    text: tuple[str, ...]
+    label: str
+    classes: int | None
+    rows: int
+    said: tuple[str, ...]
+
+
+def guess_columns(path: Path, text: Sequence[str] = (), label: str | None = None) -> Guess:
+    """Look at a table; what is given is not guessed.
+
+    Raises:
+        UserError: if the file cannot be read, a column is not there, or none looks like a text or a label.
+    """
+    table = read_table(path)
+    names = list(table.values)
+    for given in [*text, *([label] if label else [])]:
+        if given not in table.values:
+            raise UserError(f"{path}: no column {given!r}; the columns are {', '.join(names)}")
+    rows = len(next(iter(table.values.values()), []))
+    if rows < FEWEST:
+        raise UserError(f"{path}: {rows} rows are too few to train on and to judge by; at least {FEWEST} are needed")
+    said = []
+    chosen = label or _label(path, table, text)
+    if not label:
+        said.append(f"the label is column {chosen!r} (--label says otherwise)")
+    texts = tuple(text) or _texts(path, table, chosen)
+    if not text:
+        pair = "the pair of columns" if len(texts) == 2 else "column"
+        said.append(f"the text is {pair} {' and '.join(map(repr, texts))} (--text says otherwise)")
+    if not 1 <= len(texts) <= 2:
+        raise UserError(f"--text {' '.join(texts)}: one column, or two of a pair of texts")
+    if chosen in texts:
+        raise UserError(f"--label {chosen}: the column is a text to read, and cannot be the label, too")
+    classes = _classes(table.values[chosen])
+    said.append("it is a number to predict" if classes is None else f"it has {classes} classes")
+    return Guess(texts, chosen, classes, rows, tuple(said))
+
+
+def _label(path: Path, table: Columns, text: Sequence[str]) -> str:
+    """The column that is called a label; else the one with the fewest values, if they are few."""
+    lower = {name.casefold(): name for name in table.values if name not in text}
+    for known in LABELS:
+        if known in lower:
+            return lower[known]
+    counts = {name: len(set(map(str, table.values[name][:LOOKED_AT]))) for name in lower.values()}
+    few = {name: count for name, count in counts.items() if 2 <= count <= MOST_CLASSES}
+    if not few:
+        raise UserError(f"{path}: no column looks like a label; --label NAME names it: {', '.join(table.values)}")
+    return min(few, key=lambda name: few[name])
+
+
+def _texts(path: Path, table: Columns, label: str) -> tuple[str, ...]:
+    """A pair or a column that is called so; else the column with the longest texts."""
+    lower = {name.casefold(): name for name in table.values if name != label}
+    for pair in PAIRS:
+        if all(name in lower for name in pair):
+            return tuple(lower[name] for name in pair)
+    for known in TEXTS:
+        if known in lower:
+            return (lower[known],)
+    lengths = {name: _words(table.values[name]) for name in lower.values()}
+    if not lengths or max(lengths.values()) < 2:
+        raise UserError(f"{path}: no column looks like a text; --text NAME names it: {', '.join(table.values)}")
+    return (max(lengths, key=lambda name: lengths[name]),)
+
+
+def _words(values: Sequence[Any]) -> float:
+    """Words of a value, on average over the first rows."""
+    shown = [value for value in values[:LOOKED_AT] if isinstance(value, str)]
+    return sum(len(value.split()) for value in shown) / max(len(values[:LOOKED_AT]), 1)
+
+
+def _classes(values: Sequence[Any]) -> int | None:
+    """How many classes; None where the values are numbers, and fractions or many are among them."""
+    found = {str(value) for value in values if value is not None and value != ""}
+    numbers = [_number(value) for value in found]
+    if all(number is not None for number in numbers):
+        fractions = any(number != round(number) for number in numbers if number is not None)
+        if fractions or len(found) > MOST_CLASSES:
+            return None
+    return len(found)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

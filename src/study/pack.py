@@ -1,0 +1,65 @@
+"""``study NAME pack``: one archive that others can read, compare and verify: records and predictions, no weights."""
+
+import hashlib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from src.runs.layout import HISTORY, PREDICTIONS, RESULT
+from src.study.evidence import FILE as LOOKS
+from src.study.evidence import read_evidence
+from src.study.lock import FILE as PLAN
+from src.study.lock import read_plan
+from src.study.report import REPORT, VERDICT
+from src.study.run import RUNS
+from src.study.tuning import TUNING
+from src.utils.errors import UserError
+from src.utils.files import whole
+from src.utils.terminal import say
+
+OF_THE_STUDY = (PLAN, LOOKS, VERDICT, REPORT, f"{TUNING}/tune.json")
+OF_A_RUN = (RESULT, HISTORY, PREDICTIONS)
+SUMS = "SHA256SUMS"
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the date of every member: the same study gives the same archive
+
+
+def pack_study(folder: Path) -> Path:
+    """Write ``FOLDER.zip`` beside the study's folder.
+
+    Returns:
+        The archive.
+
+    Raises:
+        UserError: if the folder holds no study, nothing has run, or the record of a run that counts is missing.
+    """
+    read_plan(folder)
+    target = folder.with_name(f"{folder.name}.zip")
+    files = list(_files(folder))
+    with whole(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        sums = []
+        for name in files:
+            content = (folder / name).read_bytes()
+            sums.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
+            _add(archive, f"{folder.name}/{name}", content)
+        _add(archive, f"{folder.name}/{SUMS}", "".join(sums).encode())
+    say(
+        f"{len(files)} files in {target} ({target.stat().st_size / 1e6:.1f} MB); "
+        f"python -m src verify {target} checks it"
+    )
+    return target
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """The names of the members, relative to the study's folder."""
+    yield from (name for name in OF_THE_STUDY if (folder / name).is_file())
+    for run in sorted(read_evidence(folder).runs):
+        own = [f"{RUNS}/{run}/{name}" for name in OF_A_RUN if (folder / RUNS / run / name).is_file()]
+        if f"{RUNS}/{run}/{RESULT}" not in own:
+            raise UserError(f"{folder / RUNS / run} has no {RESULT}, and the study counts it")
+        yield from own
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    member = zipfile.ZipInfo(name, EPOCH)
+    member.compress_type, member.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+    archive.writestr(member, content)

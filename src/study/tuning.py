@@ -1,0 +1,37 @@
+"""The settings of a study's arms: as their configs have them, or tuned alike, each with the same number of trials."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.plugins.launcher import Launcher
+from omegaconf import DictConfig
+
+from src.study.arms import StudyArm
+from src.study.question import Question
+from src.sweep.compose import Composer
+from src.utils.errors import UserError
+from src.utils.keys import override
+
+TUNING = "tuning"
+
+
+def tuned_settings(
+    question: Question, arms: Sequence[StudyArm], compose: Composer, launcher: Launcher, folder: Path, cfg: DictConfig
+) -> dict[str, list[str]]:
+    """The overrides that each arm's tuning has chosen, by the arm's name; none where nothing is tuned.
+
+    Raises:
+        UserError: if Optuna is not installed, or an arm cannot be tuned.
+    """
+    if not question.trials:
+        return {arm.name: [] for arm in arms}
+    try:
+        import optuna  # noqa: F401
+    except ImportError as error:
+        raise UserError("a study with trials needs Optuna: pip install -r requirements-sweep.txt") from error
+    from src.tune.tune import tune_arms
+
+    words = [override(f"tune.{key}", value) for key, value in question.tuning.items()]
+    batch = [[*arm.overrides, *words] for arm in arms]
+    chosen = tune_arms([arm.name for arm in arms], batch, compose, launcher, folder / TUNING, cfg)
+    return dict(zip((arm.name for arm in arms), chosen, strict=True))
