@@ -484,7 +484,7 @@ def harmless_run(folder: Path) -> Path:
                                   "seed": 0, "train": 16, "validation": 8, "test": 8}},
     }  # fmt: skip
     model = {"name": "roberta_lora", "adapter": LORA, "train_parameters": [], "head": {"train": True}}
-    backbone = {"name": "nano", "path": str(NANO), "attention": "sdpa", "shortcuts": False}
+    backbone = {"name": "nano", "path": str(NANO), "attention": "sdpa", "fast_paths": False}
     classifier = build_classifier(model, backbone, label_names=("no", "yes"), seed=0)
     save_classifier(classifier, folder / "adapter")
     scores = {"accuracy": 0.5}

@@ -140,8 +140,8 @@ def test_a_rank_above_every_layer_is_refused(model, tmp_path, monkeypatch):
     node = "lorafa" if "lorafa" in model else model.rpartition("_")[2]
     config = compose_config(*NANO, f"model={model}", f"model.{node}.r=100000")
     validate(config)
-    from src.models.meta_model import adapter_size, load_skeleton
+    from src.models.meta_model import adapter_size, load_meta_model
 
     plain: Any = OmegaConf.to_container(config, resolve=True)
     with pytest.raises(UserError, match="r=100000 breaks the rule r <= 128"):
-        adapter_size(plain["model"], load_skeleton(plain["backbone"]))
+        adapter_size(plain["model"], load_meta_model(plain["backbone"]))

@@ -25,7 +25,7 @@ from src.deploy.predict import predict_file
 from src.deploy.probe_texts import probe_texts
 from src.deploy.trained_run import load_run
 from src.models.classifier import build_classifier, save_classifier
-from src.models.meta_model import load_skeleton
+from src.models.meta_model import load_meta_model
 from src.models.warm_start import start_from
 from src.utils import reuse
 from src.utils.errors import UserError
@@ -34,7 +34,7 @@ from tests.hostile import LORA, NANO, harmless_run
 
 BUDGET = int(float(os.environ.get("PEFT_VERDICT_FUZZ", "1")) * 1000)
 QUICK = 15
-SMALL = {"name": "nano", "path": str(NANO), "attention": "sdpa", "shortcuts": False}
+SMALL = {"name": "nano", "path": str(NANO), "attention": "sdpa", "fast_paths": False}
 PEFT = {"_target_": "peft.LoraConfig", "r": 2, "lora_alpha": 2, "lora_dropout": 0.0, "target_modules": ["query"]}
 LSR = {"_target_": "src.models.lsr.LSRLinear", "_partial_": True, "r": 2, "alpha": 2, "num_terms": 2, "factor_a": None,
        "factor_b": None, "coupling": "product_of_sums", "init": "identity", "dropout": 0.0,
@@ -239,7 +239,7 @@ def test_every_field_of_a_backbone(name, most, tmp_path):
     def use() -> None:
         reuse_nothing()
         load_backbone(cfg, label_names=("a", "b"), seed=0)
-        load_skeleton(cfg)
+        load_meta_model(cfg)
 
     good = json.loads((own / name).read_text())
     tree = (
@@ -260,10 +260,10 @@ def few(vocabulary: Any) -> Any:
 
 def reuse_nothing() -> None:
     from src.backbones import backbone
-    from src.models import meta_model as skeleton
+    from src.models import meta_model
 
     backbone._PRISTINE.values.clear()
-    skeleton._skeleton.cache_clear()
+    meta_model._meta_model.cache_clear()
 
 
 @budgets()
@@ -349,7 +349,7 @@ def test_a_submission_of_odd_data(run, tmp_path):
     good = yaml.safe_load(file.read_text())
     tsv = {"_target_": "src.data.sources.tsv.load_tsv", "dir": str(tmp_path), "folder": "RTE", "files": {
         "train": "train.tsv", "validation": "dev.tsv", "test": "test.tsv"}, "text": ["text", "text_pair"],
-        "label": "label", "label_names": ["no", "yes"], "spelling": ["no", "yes"]}  # fmt: skip
+        "label": "label", "label_names": ["no", "yes"], "label_encoding": ["no", "yes"]}  # fmt: skip
     (tmp_path / "RTE").mkdir()
     for split in ("train", "dev", "test"):
         (tmp_path / "RTE" / f"{split}.tsv").write_text("text\ttext_pair\tlabel\na\tb\tno\nc\td\tyes\n")

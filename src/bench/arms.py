@@ -40,7 +40,7 @@ class Shape:
     batch: int = 32
     length: int = 54
     dropout: float = 0.1  # of the backbone; in training it costs time and memory, in every arm alike
-    shortcuts: bool = True  # those of all arms, see conf/config.yaml
+    fast_paths: bool = True  # those of all arms, see conf/config.yaml
 
     @property
     def tokens(self) -> int:
@@ -147,7 +147,7 @@ def random_backbone(shape: Shape) -> Iterator[dict[str, Any]]:
         RobertaForSequenceClassification(config).save_pretrained(folder)
         for path in files:
             shutil.copy(path, Path(folder))
-        yield {"name": "random", "path": folder, "shortcuts": shape.shortcuts}
+        yield {"name": "random", "path": folder, "fast_paths": shape.fast_paths}
 
 
 def classifier(node: dict[str, Any], backbone: dict[str, Any], seed: int = 0) -> Classifier:
@@ -162,10 +162,10 @@ def floor(backbone: dict[str, Any], targets: str, plain: bool = False) -> nn.Mod
     Args:
         backbone: the ``backbone`` node.
         targets: a key of ``TARGETS``.
-        plain: without the shortcuts, whatever the node says.
+        plain: without the fast paths, whatever the node says.
     """
     if plain:
-        backbone = backbone | {"shortcuts": False}
+        backbone = backbone | {"fast_paths": False}
     model: Any = classifier(model_node("head", targets), backbone).model
     model.requires_grad_(False)
     for name in match_targets(model.base_model, TARGETS[targets]):

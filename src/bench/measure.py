@@ -77,7 +77,7 @@ def table(title: str, rows: Sequence[dict[str, Any]]) -> Table:
 
 
 def _steps(settings: Settings) -> list[dict[str, Any]]:
-    return measure_steps(settings, plain_floor=settings.shape.shortcuts)
+    return measure_steps(settings, plain_floor=settings.shape.fast_paths)
 
 
 def _tokens(settings: Settings, options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -123,7 +123,7 @@ def _settings(options: argparse.Namespace) -> list[Settings]:
     if options.threads:
         torch.set_num_threads(options.threads)
     shape = Shape(
-        options.layers, options.width, options.heads, options.batch, options.length, options.dropout, options.shortcuts
+        options.layers, options.width, options.heads, options.batch, options.length, options.dropout, options.fast_paths
     )
     return [
         # What has no target_modules (BitFit, prefixes) is the same on all Linears and stands in the first table alone.

@@ -31,7 +31,7 @@ class Settings:
 
 
 def measure_steps(settings: Settings, plain_floor: bool = False) -> list[dict[str, Any]]:
-    """One row for each arm, the floor first; with ``plain_floor`` also what it would be without shortcuts."""
+    """One row for each arm, the floor first; with ``plain_floor`` also what it would be without fast paths."""
     inputs = settings.shape.inputs(settings.device)
     names = [FLOOR, *[PLAIN_FLOOR] * plain_floor, *settings.methods]
     with random_backbone(settings.shape) as backbone:

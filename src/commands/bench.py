@@ -68,10 +68,12 @@ def parser() -> argparse.ArgumentParser:
     add("--batch", type=int, default=32), add("--length", type=int, default=54, help="tokens of every row")
     add("--dropout", type=float, default=0.1, help="of the backbone")
     add(
+        "--fast-paths",
         "--shortcuts",
+        dest="fast_paths",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="--no-shortcuts: every arm, peft's too, over a backbone that is computed as transformers does",
+        help="--no-fast-paths: every arm, peft's too, over a backbone that is computed as transformers does",
     )
     add("--lengths", type=_numbers, default=[16, 32, 64, 128], help="of the part `tokens`")
     add("--sizes", type=_numbers, default=[2, 4, 8, 16, 32], help=f"of the part `sizes`: values of {', '.join(SIZES)}")

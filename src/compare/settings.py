@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 from src.config.class_defaults import training_defaults
 from src.config.methods import named
 from src.config.peft_fields import peft_defaults
+from src.config.tables import RENAMED
 from src.runs.identity import NO_PART, NOT_IDENTITY
 from src.runs.reading import Run
 from src.utils.keys import leaves
@@ -43,7 +44,7 @@ def settings_of(run: Run) -> dict[str, Any]:
     # An empty map says as much as one that is missing.
     found = {
         key: _plain(value)
-        for key, value in leaves(config)
+        for key, value in ((RENAMED.get(key, key), value) for key, value in leaves(config))
         if value != {} and not _makes_no_difference(key) and not hides(key, value)
     }
     if (found.get("training.max_steps") or -1) > 0:

@@ -13,6 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from src.config.choices import choices
+from src.config.tables import RENAMED
 from src.config.training import listed_keys
 from src.utils.errors import UserError
 from src.utils.keys import quoted
@@ -58,6 +59,9 @@ def prepare_override(word: str) -> str:
     """
     key, equals, given = word.partition("=")
     value, name = given, key.lstrip("+~").partition("@")[0]
+    if name in RENAMED:
+        key, name = key.replace(name, RENAMED[name]), RENAMED[name]
+        word = key + equals + given
     if not equals and not word.startswith("~"):
         raise UserError(f"{word}: neither an option nor an override; an override is KEY=VALUE, or ~KEY to delete one")
     if not name:

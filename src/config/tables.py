@@ -50,7 +50,7 @@ RULES: dict[str, dict[str, str]] = {
         "package": "map | null",
         "revision": "str | null",
         "attention": "sdpa | eager | flash_attention_2",
-        "shortcuts": "bool",
+        "fast_paths": "bool",
     },
     "data": {
         "name": "str",
@@ -105,3 +105,6 @@ OPEN: dict[str, dict[str, str]] = {
     "backbone.package": {"name": "str", "module": "str", "folder": "str"},
 }
 NEEDED = {"model.budget": ("key", "to"), "backbone.package": ("name", "module", "folder"), "watch": ("_target_",)}
+
+# Old names of keys, which still do what the new ones do: on a command line, in a saved run.
+RENAMED = {"backbone.shortcuts": "backbone.fast_paths"}

@@ -57,7 +57,7 @@ def check_fixed_keys(data: dict[str, Any]) -> None:
     for key in keys:
         own = plain.get(key)
         taken = f"${{data.{key}}}" in str(node)
-        if key == "label_names" and "spelling" in node:
+        if key == "label_names" and "label_encoding" in node:
             taken = False  # names go by their position: in another order they would swap what the rows mean
         if not taken and data[key] != own:
             raise UserError(

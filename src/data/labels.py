@@ -21,11 +21,11 @@ class Labels:
 
     Attributes:
         names: in the order of their numbers; none where labels are numbers.
-        spelling: how the source writes each of them.
+        label_encoding: how the source writes each of them.
     """
 
     names: tuple[str, ...]
-    spelling: tuple[str, ...]
+    label_encoding: tuple[str, ...]
 
 
 def decide_labels(
@@ -124,7 +124,7 @@ def unlabelled_split(values: Sequence[Any], column: str, place: Place, labels: L
 
 
 def _says_nothing(value: Any, labels: Labels) -> bool:
-    return _blank(value) or (str(value).strip() in ("-1", "-1.0") and "-1" not in labels.spelling)
+    return _blank(value) or (str(value).strip() in ("-1", "-1.0") and "-1" not in labels.label_encoding)
 
 
 def _blank(value: Any) -> bool:

@@ -23,7 +23,7 @@ def normalise(
     label_names: Sequence[str],
     kind: str | None = None,
     place: Place,
-    spelling: Sequence[str | int] | None = None,
+    label_encoding: Sequence[str | int] | None = None,
     allow_empty_text: bool = False,
 ) -> Dataset:
     """Check columns row by row and return them as a normalised data set.
@@ -35,7 +35,7 @@ def normalise(
         label_names: the classes in order.
         kind: of the task; None for the one that the classes imply.
         place: where a row came from.
-        spelling: how the source writes the classes, in the order of ``label_names``; by default as they are named.
+        label_encoding: how the source writes the classes, in the order of ``label_names``; default: as they are named.
         allow_empty_text: keep rows without text (published sets have a few).
 
     Raises:
@@ -57,7 +57,7 @@ def normalise(
     if label is not None:
         space = label_space(label_names, kind)
         features["label"], values = space.kind.read_labels(
-            columns[label], space.names, spelling or space.names, label, place
+            columns[label], space.names, label_encoding or space.names, label, place
         )
         arrays.append(values)
     return Dataset(pa.table(arrays, schema=Features(features).arrow_schema))

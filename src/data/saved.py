@@ -15,8 +15,8 @@ from src.utils.errors import UserError
 from src.utils.foreign import opened, read_text
 from src.utils.redact import MASK, STANDS_IN
 
-LARGEST = 4 * 2**20  # bytes
 FILE = Path(".hydra") / "config.yaml"
+RENAMED = {"spelling": "label_encoding"}  # old names of a source's keys
 # The one kind of interpolation that is followed: to another value of the same node. Resolvers are functions.
 WITHIN = re.compile(r"\$\{data(\.\w+)+\}")
 LARGEST, DEEPEST, MOST_ROWS = 2**22, 32, 10**8  # bytes of the file, nodes within nodes, any number of the node
@@ -64,6 +64,7 @@ def read_data(folder: Path) -> DictConfig:
     data = raw.get("data") if isinstance(raw, dict) else None
     if not isinstance(data, dict):
         raise UserError(f"{file} names no data")
+    _rename(data.get("sources"))
     _check_interpolations(file, data, WITHIN)
     with opened(file):
         found = OmegaConf.create({"data": data})
@@ -75,6 +76,14 @@ def read_data(folder: Path) -> DictConfig:
     _check_loaders(file, resolved)
     _check_sizes(file, resolved)
     return found
+
+
+def _rename(sources: Any) -> None:
+    """Call the keys of the sources in older folders what they are called now."""
+    for source in sources.values() if isinstance(sources, dict) else ():
+        for old, new in RENAMED.items():
+            if isinstance(source, dict) and old in source:
+                source[new] = source.pop(old)
 
 
 def _check_form(text: str) -> None:

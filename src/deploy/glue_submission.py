@@ -1,7 +1,7 @@
 """The files that GLUE's server takes, from runs of its tasks.
 
 Nothing here names a task: where a task's YAML describes GLUE's TSV folder, that folder's name is the file's name, and
-the spelling of the classes there is the server's.
+the encoding of the classes there is the server's.
 """
 
 from collections.abc import Iterator, Sequence
@@ -135,11 +135,11 @@ def _diagnostic(run: TrainedRun, cfg: Any) -> Dataset:
 def _answers(run: TrainedRun, cfg: Any, rows: Dataset, batch_size: int) -> str:
     pairs = rows["text_pair"][:] if "text_pair" in rows.column_names else None
     logits = run.logits(rows["text"][:], pairs, batch_size=batch_size, progress=True)
-    spelling = list(cfg.sources.tsv.get("spelling") or run.label_names)
-    if len(spelling) != len(run.label_names):
+    label_encoding = list(cfg.sources.tsv.get("label_encoding") or run.label_names)
+    if len(label_encoding) != len(run.label_names):
         raise UserError(
-            f"{run.folder}: data.sources.tsv.spelling has {len(spelling)} of {len(run.label_names)} classes"
+            f"{run.folder}: data.sources.tsv.label_encoding has {len(label_encoding)} of {len(run.label_names)} classes"
         )
-    answers = run.classifier.space.kind.written(logits, spelling, LOWEST, HIGHEST)
+    answers = run.classifier.space.kind.written(logits, label_encoding, LOWEST, HIGHEST)
     lines = [f"{index}\t{line(answer)}" for index, answer in zip(rows["idx"][:], answers, strict=True)]
     return "\n".join(["index\tprediction", *lines]) + "\n"

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from src.models.kernels.low_rank import Recipe, fusable, low_rank_linear
+from src.models.kernels.low_rank import Recomputation, fusable, low_rank_linear
 
 
 class AdapterLinear(nn.Module):
@@ -195,7 +195,7 @@ class LowRankAdapter(AdapterLinear):
     def up(self) -> Tensor:
         raise NotImplementedError
 
-    def recipe(self) -> Recipe | None:
+    def recomputation(self) -> Recomputation | None:
         """How ``down()`` and ``up()`` are made of fewer values; None where they are hardly more than the parameters."""
         return None
 
@@ -246,7 +246,7 @@ class LowRankAdapter(AdapterLinear):
             dtype = torch.get_autocast_dtype(x.device.type)
             x, weight, down, up = x.to(dtype), weight.to(dtype), down.to(dtype), up.to(dtype)
             bias = bias if bias is None else bias.to(dtype)
-        return low_rank_linear(x, weight, bias, down, up, self.scaling, gate, self.recipe())
+        return low_rank_linear(x, weight, bias, down, up, self.scaling, gate, self.recomputation())
 
     @final
     def delta_weight(self) -> Tensor:

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from src.backbones.backbone import Backbone, load_backbone, with_heads
-from src.backbones.fast_paths.choose import use_shortcuts
+from src.backbones.fast_paths.choose import use_fast_paths, wants_fast_paths
 from src.config.methods import named
 from src.config.rules import show
 from src.models.description import FORMAT_VERSION, SAVED, read_description
@@ -44,7 +44,7 @@ class Classifier:
         adaptation: what the method made of the model.
         description: everything needed to build it again, JSON-serialisable.
         space: what the head answers; of several heads nothing, see ``TEMPLATE``.
-        shortcuts: what of the backbone is computed more cheaply than transformers does, see ``use_shortcuts``.
+        shortcuts: what of the backbone is computed more cheaply than transformers does, see ``use_fast_paths``.
     """
 
     model: nn.Module
@@ -124,7 +124,7 @@ def build_classifier(
         backbone = with_heads(backbone, several, seed)
     model, head = backbone.model, backbone.head
     model.requires_grad_(False)
-    shortcuts = use_shortcuts(model, whole=space.kind.reads_every_token) if backbone_cfg.get("shortcuts", True) else []
+    shortcuts = use_fast_paths(model, whole=space.kind.reads_every_token) if wants_fast_paths(backbone_cfg) else []
     adaptation = Adaptation(model)
     if model_cfg.get("adapter"):
         encoder: Any = model.base_model

@@ -9,7 +9,7 @@ from src.models.adapter import LowRankAdapter
 from src.models.factor_pairs import choose_factors
 from src.models.kernels import kronecker
 from src.models.kernels.kronecker import Coupling
-from src.models.kernels.low_rank import Recipe
+from src.models.kernels.low_rank import Recomputation
 
 Init = Literal["identity", "gaussian"]
 
@@ -97,8 +97,8 @@ class LSRLinear(LowRankAdapter):
     def up(self) -> Tensor:
         return kronecker.up(self.coupling, self.B1, self.B2)
 
-    def recipe(self) -> Recipe:
-        return Recipe(partial(kronecker.down_and_up, self.coupling), (self.A1, self.A2, self.B1, self.B2))
+    def recomputation(self) -> Recomputation:
+        return Recomputation(partial(kronecker.down_and_up, self.coupling), (self.A1, self.A2, self.B1, self.B2))
 
     @staticmethod
     def expected_parameters(

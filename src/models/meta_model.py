@@ -24,7 +24,7 @@ ANY_HEAD = KINDS["classification"]  # what is counted stands in the encoder
 
 
 @dataclass(frozen=True, eq=False)
-class Skeleton:
+class MetaModel:
     """A classifier on torch's meta device, and the names of what its checkpoint does not hold."""
 
     model: nn.Module
@@ -35,17 +35,17 @@ class Skeleton:
         return self.model.base_model
 
 
-def load_skeleton(cfg: Mapping[str, Any]) -> Skeleton:
+def load_meta_model(cfg: Mapping[str, Any]) -> MetaModel:
     """Build the shapes of a ``backbone`` node from its config file; no weight is read.
 
     Raises:
         UserError: if there is no such folder or package, or the hub cannot be reached.
     """
-    return _skeleton(locate(cfg), cfg.get("revision"))
+    return _meta_model(locate(cfg), cfg.get("revision"))
 
 
 @functools.lru_cache(maxsize=4)
-def _skeleton(source: str, revision: str | None) -> Skeleton:
+def _meta_model(source: str, revision: str | None) -> MetaModel:
     options: dict[str, Any] = NO_REMOTE_CODE | ({"revision": revision} if revision else {})
     try:
         try:
@@ -74,48 +74,48 @@ def _skeleton(source: str, revision: str | None) -> Skeleton:
         raise
     except Exception as error:  # whatever files of other people's making lead to
         raise UserError(f"the config of backbone {source} could not be loaded: {why(error)}") from error
-    return Skeleton(model, head_names(model, missing, ANY_HEAD))
+    return MetaModel(model, head_names(model, missing, ANY_HEAD))
 
 
-def adapter_size(model_cfg: Mapping[str, Any], skeleton: Skeleton) -> int:
+def adapter_size(model_cfg: Mapping[str, Any], meta: MetaModel) -> int:
     """Values that a method trains outside the head, routers among them; ``src.models.sizes`` keeps it.
 
     Args:
         model_cfg: the ``model`` node as plain containers, interpolations resolved.
-        skeleton: of the backbone.
+        meta: of the backbone.
 
     Raises:
         UserError: if a target or pattern matches nothing, or the size depends on the training text.
     """
-    encoder, head = skeleton.encoder, skeleton.head
+    encoder, head = meta.encoder, meta.head
     total = 0
     if adapter := model_cfg.get("adapter"):
         if unknown := [key for key in model_cfg.get("auto", {}) if adapter.get(key) == "auto"]:
             raise UserError(f"{', '.join(unknown)}=auto: the adapter's size depends on the training text")
-        names = {name for name, p in skeleton.model.named_parameters() if name in head}
+        names = {name for name, p in meta.model.named_parameters() if name in head}
         new = {
             name
             for name, module in encoder.named_modules()
-            if any(p is skeleton.model.get_parameter(h) for p in module.parameters(recurse=False) for h in names)
+            if any(p is meta.model.get_parameter(h) for p in module.parameters(recurse=False) for h in names)
         }
         try:
             method = make_method(model_cfg)
             check_rank(method, encoder, new)
-            total += method.size(skeleton.model, head, new)
+            total += method.size(meta.model, head, new)
         except (ValueError, TypeError) as error:
             raise UserError(f"model={model_cfg['name']}: {error}") from error
     patterns = model_cfg.get("train_parameters", [])
     patterns = [patterns] if isinstance(patterns, str) else patterns
     total += sum(
         parameter.numel()
-        for name, parameter in skeleton.model.named_parameters()
+        for name, parameter in meta.model.named_parameters()
         if name not in head and any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
     )
     return total
 
 
-def width(model_cfg: Mapping[str, Any], skeleton: Skeleton) -> int:
+def width(model_cfg: Mapping[str, Any], meta: MetaModel) -> int:
     """The smallest side of the adapted Linears: no rank can be larger."""
-    found = match_targets(skeleton.encoder, model_cfg["adapter"]["target_modules"])
-    linears = [skeleton.encoder.get_submodule(name) for name in found]
+    found = match_targets(meta.encoder, model_cfg["adapter"]["target_modules"])
+    linears = [meta.encoder.get_submodule(name) for name in found]
     return min(min(linear.in_features, linear.out_features) for linear in linears)

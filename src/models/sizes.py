@@ -71,5 +71,5 @@ def _kept(question: Question, model: str, backbone: str) -> int:
 def _worked_out(question: Question, model_cfg: Mapping[str, Any], backbone_cfg: Mapping[str, Any]) -> int:
     from src.models import meta_model  # needs torch
 
-    skeleton = meta_model.load_skeleton(backbone_cfg)
-    return {"adapter_size": meta_model.adapter_size, "width": meta_model.width}[question](model_cfg, skeleton)
+    meta = meta_model.load_meta_model(backbone_cfg)
+    return {"adapter_size": meta_model.adapter_size, "width": meta_model.width}[question](model_cfg, meta)

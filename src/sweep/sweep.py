@@ -130,9 +130,9 @@ def run_sweep(jobs: list[SweepJob], launcher: Launcher, folder: Path, settings: 
             _run_all(todo, launcher, outcomes, settings)
     finally:
         for job in todo:
-            outcomes.setdefault(job.name, _seen(job))
+            outcomes.setdefault(job.name, _outcome_of(job))
             if not outcomes[job.name].finished and job.state() == "done":  # by now
-                outcomes[job.name] = Outcome("skipped", BY_ANOTHER, _seen(job).value)
+                outcomes[job.name] = Outcome("skipped", BY_ANOTHER, _outcome_of(job).value)
         found = [outcomes[job.name] for job in jobs]
         with suppress(OSError):  # a terminal or a pipe that is gone
             print_summary(jobs, found)
@@ -155,7 +155,7 @@ def raise_unless_finished(names: Sequence[str], outcomes: Sequence[Outcome], wha
 
 def finish(jobs: list[SweepJob], launcher: Launcher, settings: DictConfig) -> dict[str, Outcome]:
     """Run those jobs that are not done; every job's outcome by its name."""
-    outcomes = {job.name: _seen(job) for job in jobs if job.state() == "done"}
+    outcomes = {job.name: _outcome_of(job) for job in jobs if job.state() == "done"}
     todo = [job for job in jobs if job.name not in outcomes]
     if todo:
         make_folder(todo[0].folder.parent)
@@ -163,7 +163,7 @@ def finish(jobs: list[SweepJob], launcher: Launcher, settings: DictConfig) -> di
     with shown(jobs, todo):
         _run_all(todo, launcher, outcomes, settings)
     for job in todo:
-        outcomes.setdefault(job.name, _seen(job))
+        outcomes.setdefault(job.name, _outcome_of(job))
     return outcomes
 
 
@@ -191,7 +191,7 @@ def _run_all(todo: list[SweepJob], launcher: Launcher, outcomes: dict[str, Outco
                 known = outcomes.get(job.name) or Outcome("failed", "its process was killed")
                 _mark_killed(job, known.reason)
                 # On a full disk the record cannot say how it ended.
-                outcomes[job.name] = known if job.state() == "killed" else _seen(job)
+                outcomes[job.name] = known if job.state() == "killed" else _outcome_of(job)
         if broke is None:
             break
     else:
@@ -228,7 +228,7 @@ def _refuse_conflicts(jobs: list[SweepJob], states: Sequence[str], on_conflict: 
         )
 
 
-def _seen(job: SweepJob) -> Outcome:
+def _outcome_of(job: SweepJob) -> Outcome:
     """A job's outcome as its record tells it."""
     record, state = job.record(), job.state()
     match state:

@@ -32,12 +32,17 @@ class Classification(SequenceKind):
             )
 
     def read_labels(
-        self, values: Sequence[Any], names: Sequence[str], spelling: Sequence[str | int], column: str, place: Place
+        self,
+        values: Sequence[Any],
+        names: Sequence[str],
+        label_encoding: Sequence[str | int],
+        column: str,
+        place: Place,
     ) -> "tuple[Any, pa.Array]":
         import pyarrow as pa
         from datasets import ClassLabel
 
-        return ClassLabel(names=list(names)), pa.array(class_numbers(values, spelling, column, place), pa.int64())
+        return ClassLabel(names=list(names)), pa.array(class_numbers(values, label_encoding, column, place), pa.int64())
 
     def names_in(self, feature: Any) -> tuple[str, ...] | None:
         from datasets import ClassLabel
@@ -74,8 +79,8 @@ class Classification(SequenceKind):
             for row in logits.softmax(-1).tolist()
         ]
 
-    def written(self, logits: "Tensor", spelling: Sequence[str], low: float, high: float) -> list[str]:
-        return [spelling[number] for number in logits.argmax(-1).tolist()]
+    def written(self, logits: "Tensor", label_encoding: Sequence[str], low: float, high: float) -> list[str]:
+        return [label_encoding[number] for number in logits.argmax(-1).tolist()]
 
     def flips(self, before: Array, after: Array) -> int:
         return int((self.predictions(before) != self.predictions(after)).sum())
@@ -94,12 +99,12 @@ class Classification(SequenceKind):
         return labels.astype(np.int64)
 
 
-def class_numbers(values: Sequence[Any], spelling: Sequence[str | int], column: str, place: Place) -> list[int]:
-    """Return the position of each value in ``spelling``."""
-    numbers = {name: number for number, name in enumerate(spelling)}
+def class_numbers(values: Sequence[Any], label_encoding: Sequence[str | int], column: str, place: Place) -> list[int]:
+    """Return the position of each value in ``label_encoding``."""
+    numbers = {name: number for number, name in enumerate(label_encoding)}
     try:
         return [numbers[value] for value in values]
     except (KeyError, TypeError):  # a list cannot be looked up
         row = next(row for row, value in enumerate(values) if isinstance(value, list | dict) or value not in numbers)
-        choices = ", ".join(repr(str(name)) for name in spelling) or "(none)"
+        choices = ", ".join(repr(str(name)) for name in label_encoding) or "(none)"
         raise UserError(f"{place(row)}: label {values[row]!r} is none of {choices} (column {column!r})") from None

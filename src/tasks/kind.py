@@ -73,14 +73,19 @@ class TaskKind(ABC):
 
     @abstractmethod
     def read_labels(
-        self, values: Sequence[Any], names: Sequence[str], spelling: Sequence[str | int], column: str, place: Place
+        self,
+        values: Sequence[Any],
+        names: Sequence[str],
+        label_encoding: Sequence[str | int],
+        column: str,
+        place: Place,
     ) -> "tuple[Any, pa.Array]":
         """A source's column of labels as one of ours.
 
         Args:
             values: as the source has them.
             names: the classes.
-            spelling: how the source writes them, in that order.
+            label_encoding: how the source writes them, in that order.
             column: its name, for messages.
             place: where a row came from.
 
@@ -156,12 +161,12 @@ class TaskKind(ABC):
         """(n, ...) logits to n answers for people."""
 
     @abstractmethod
-    def written(self, logits: "Tensor", spelling: Sequence[str], low: float, high: float) -> list[str]:
+    def written(self, logits: "Tensor", label_encoding: Sequence[str], low: float, high: float) -> list[str]:
         """(n, ...) logits to what stands in a table of answers.
 
         Args:
             logits: as the model gives them.
-            spelling: how the table's reader writes the classes.
+            label_encoding: how the table's reader writes the classes.
             low: a number below it is written as it is.
             high: likewise a number above it.
         """

@@ -36,7 +36,12 @@ class Regression(SequenceKind):
             raise UserError(f"data.label_names={list(names)}: a regression has none, []")
 
     def read_labels(
-        self, values: Sequence[Any], names: Sequence[str], spelling: Sequence[str | int], column: str, place: Place
+        self,
+        values: Sequence[Any],
+        names: Sequence[str],
+        label_encoding: Sequence[str | int],
+        column: str,
+        place: Place,
     ) -> "tuple[Any, pa.Array]":
         import pyarrow as pa
         from datasets import Value
@@ -72,7 +77,7 @@ class Regression(SequenceKind):
     def answers(self, logits: "Tensor", names: Sequence[str]) -> list[Prediction]:
         return [Prediction(value, {}) for value in logits[:, 0].tolist()]
 
-    def written(self, logits: "Tensor", spelling: Sequence[str], low: float, high: float) -> list[str]:
+    def written(self, logits: "Tensor", label_encoding: Sequence[str], low: float, high: float) -> list[str]:
         return [f"{value:.3f}" for value in logits[:, 0].clamp(low, high).tolist()]
 
     def flips(self, before: Array, after: Array) -> int:

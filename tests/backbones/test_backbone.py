@@ -25,7 +25,7 @@ from src.cli import ROOT
 from src.models.classifier import build_classifier
 from src.models.inject import inject
 from src.models.lora import LoRALinear
-from src.models.meta_model import load_skeleton
+from src.models.meta_model import load_meta_model
 from src.utils.errors import UserError
 
 NANO = str(ROOT / "assets" / "nano")
@@ -61,10 +61,11 @@ def folders(tmp_path_factory) -> dict[str, Path]:
     return found
 
 
-@pytest.mark.parametrize("shortcuts", [False, True])
-def test_without_shortcuts_a_model_is_computed_as_transformers_does(shortcuts, folders):
+@pytest.mark.parametrize("key", ["fast_paths", "shortcuts"])
+@pytest.mark.parametrize("fast", [False, True])
+def test_without_fast_paths_a_model_is_computed_as_transformers_does(fast, key, folders):
     """The same dropout from the same generator, and the last hidden states of every token."""
-    node = {"path": str(folders["bert"]), "shortcuts": shortcuts}
+    node = {"path": str(folders["bert"]), key: fast}
     plain = load_backbone(node, label_names=("no", "yes"), seed=0).model
     head_only = {"name": "roberta_head", "adapter": None}
     model = build_classifier(head_only, node, label_names=("no", "yes"), seed=0).model
@@ -73,9 +74,9 @@ def test_without_shortcuts_a_model_is_computed_as_transformers_does(shortcuts, f
     for own in (plain, model):
         torch.manual_seed(1)
         logits.append(own.train()(**inputs).logits)
-    assert torch.equal(*logits) is not shortcuts
+    assert torch.equal(*logits) is not fast
     states = [own.eval().base_model(**inputs).last_hidden_state for own in (plain, model)]
-    assert [state.shape[1] for state in states] == [9, 1 if shortcuts else 9]
+    assert [state.shape[1] for state in states] == [9, 1 if fast else 9]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -147,7 +148,7 @@ def test_what_is_no_model_is_told_in_one_message(folders, tmp_path):
         with pytest.raises(UserError) as error:
             load_backbone({"name": "x", "path": str(path), **node}, label_names=("a", "b"), seed=0)
         with pytest.raises(UserError):
-            load_skeleton({"name": "x", "path": str(path), **node})
+            load_meta_model({"name": "x", "path": str(path), **node})
         assert len(str(error.value)) < 600 and str(tmp_path) in str(error.value)
         return str(error.value)
 

@@ -9,7 +9,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, BertForSequenceClassification
 
 from src.backbones.fast_paths import attention, dropout, first_token
-from src.backbones.fast_paths.choose import SHORTCUTS, use_shortcuts
+from src.backbones.fast_paths.choose import FAST_PATHS, use_fast_paths
 from src.backbones.probe import probe_batch, probe_logits
 
 SIZES = {"vocab_size": 50, "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 32}
@@ -59,7 +59,7 @@ CHANGES = [
 
 
 def test_every_shortcut_is_tried_below():
-    assert {name for name, _ in CHANGES} == set(SHORTCUTS)
+    assert {name for name, _ in CHANGES} == set(FAST_PATHS)
 
 
 @pytest.mark.parametrize("family", first_token.FAMILIES)
@@ -67,7 +67,7 @@ def test_all_are_used_where_they_fit(family, caplog):
     model = build(family)
     plain = probe_logits(model)
     with caplog.at_level(logging.WARNING):
-        assert use_shortcuts(model) == list(SHORTCUTS)
+        assert use_fast_paths(model) == list(FAST_PATHS)
     torch.testing.assert_close(probe_logits(model), plain)
     assert not caplog.records
 
@@ -78,7 +78,7 @@ def test_the_trial_leaves_no_trace(training):
     torch.manual_seed(3)
     expected = torch.rand(2)
     torch.manual_seed(3)
-    use_shortcuts(model)
+    use_fast_paths(model)
     assert torch.equal(torch.rand(2), expected)
     assert all(module.training is training for module in model.modules())
 
@@ -90,7 +90,7 @@ def test_a_shortcut_that_means_something_else_now_is_off(name, change, monkeypat
     whole = {own: type(module) for own, module in model.named_modules()}
     with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
         change(patch)
-        assert use_shortcuts(model) == [own for own in SHORTCUTS if own != name]
+        assert use_fast_paths(model) == [own for own in FAST_PATHS if own != name]
     (line,) = [record.getMessage() for record in caplog.records]
     assert line.startswith(f"shortcut {name} is off") and "\n" not in line
     # What is left of the model is the library's own.
@@ -112,12 +112,12 @@ def test_a_head_that_reads_another_token_keeps_the_whole_layer():
 
     model = build(cls=LastToken)
     plain = probe_logits(model)
-    assert use_shortcuts(model) == ["dropout", "attention"]
+    assert use_fast_paths(model) == ["dropout", "attention"]
     torch.testing.assert_close(probe_logits(model), plain)
 
 
 def test_a_head_that_is_said_to_read_every_token_keeps_the_whole_layer(caplog):
-    assert use_shortcuts(build(), whole=True) == ["dropout", "attention"] and not caplog.messages
+    assert use_fast_paths(build(), whole=True) == ["dropout", "attention"] and not caplog.messages
 
 
 def test_a_model_that_takes_no_plain_batch_stays_as_it_is(caplog):
@@ -127,8 +127,8 @@ def test_a_model_that_takes_no_plain_batch_stays_as_it_is(caplog):
 
     model = build(cls=Boxes)
     with caplog.at_level(logging.INFO):
-        assert use_shortcuts(model) == []
-    assert "no shortcuts: Boxes" in caplog.text
+        assert use_fast_paths(model) == []
+    assert "no fast paths: Boxes" in caplog.text
     assert model.config._attn_implementation == "sdpa"
 
 

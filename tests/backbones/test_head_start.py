@@ -25,7 +25,7 @@ from src.backbones.backbone import load_backbone
 from src.backbones.head_start import output_tensors
 from src.backbones.probe import probe_batch, probe_logits
 from src.cli import ROOT
-from src.models.meta_model import load_skeleton
+from src.models.meta_model import load_meta_model
 from src.tasks import KINDS
 from src.utils import reuse
 from src.utils.errors import UserError
@@ -130,8 +130,8 @@ def test_a_head_for_other_answers_is_drawn_as_if_there_were_none(family, task, f
     assert all(torch.equal(tensor, states[1][name]) for name, tensor in states[0].items())
     other = load(folders[family], *task, seed=4).model
     assert any(not torch.equal(found.model.get_parameter(n), other.get_parameter(n)) for n in found.head)
-    skeleton = load_skeleton({"name": "x", "path": folders[family]})
-    assert skeleton.head == found.head
+    meta = load_meta_model({"name": "x", "path": folders[family]})
+    assert meta.head == found.head
 
 
 def test_unnamed_classes_are_names_like_others(tmp_path):

@@ -11,7 +11,7 @@ from datasets import Dataset
 from transformers import DataCollatorWithPadding, TrainingArguments
 
 from src.models.classifier import Classifier, build_classifier
-from src.models.meta_model import adapter_size, load_skeleton
+from src.models.meta_model import adapter_size, load_meta_model
 from src.training.checkpoint import Checkpoints
 from src.training.evaluation import Evaluation
 from src.training.trainer import VerdictTrainer
@@ -84,9 +84,9 @@ def check(name: str, method: str, source: Path, work: Path) -> str:
     node = {"name": name, "path": str(source), "attention": "sdpa"}
     try:
         classifier = build_classifier(METHODS[method], node, label_names=CLASSES, seed=0)
-        skeleton = load_skeleton(node)
-        assert skeleton.head == classifier.backbone.head
-        assert adapter_size(METHODS[method], skeleton) == classifier.counts["adapter"]
+        meta = load_meta_model(node)
+        assert meta.head == classifier.backbone.head
+        assert adapter_size(METHODS[method], meta) == classifier.counts["adapter"]
         logits = evaluate(classifier, work)
     except UserError as error:
         text = str(error)

@@ -71,15 +71,15 @@ def test_both_floors_compute_the_same(backbone):
 
 
 def test_arms_over_a_plain_backbone(tmp_path, monkeypatch):
-    """Without shortcuts there is one floor, and it keeps more."""
+    """Without fast paths there is one floor, and it keeps more."""
     kept = []
-    for flag in ("--shortcuts", "--no-shortcuts"):
+    for flag in ("--fast-paths", "--no-shortcuts"):
         arguments = [*OPTIONS, "--parts", "steps", "--methods", "lora", flag, "--json", str(tmp_path / "bench.json")]
         monkeypatch.setattr("sys.argv", ["src", "bench", *arguments])
         assert command() == 0
         content = json.loads((tmp_path / "bench.json").read_text())
         kept.append({row["arm"]: row["saved_mb"] for row in content["parts"]["steps"]})
-        assert content["shape"]["shortcuts"] is (flag == "--shortcuts")
+        assert content["shape"]["fast_paths"] is (flag == "--fast-paths")
     assert list(kept[0]) == [FLOOR, PLAIN_FLOOR, "lora"] and list(kept[1]) == [FLOOR, "lora"]
     assert kept[1][FLOOR] == kept[0][PLAIN_FLOOR] > kept[0][FLOOR]
 

@@ -157,8 +157,8 @@ def test_a_key_that_an_older_record_lacks_had_todays_default(model):
         assert merged(base, old), key
         assert merged(old, copy.deepcopy(old)), f"two old records without {key}"
     old = copy.deepcopy(base)
-    del old["config"]["backbone"]["shortcuts"]
-    assert not merged(old, changed(base, "backbone.shortcuts", False))
+    del old["config"]["backbone"]["fast_paths"]
+    assert not merged(old, changed(base, "backbone.fast_paths", False))
 
 
 def test_the_label_says_what_differs_and_only_that():
@@ -170,7 +170,10 @@ def test_the_label_says_what_differs_and_only_that():
     assert labels(base, changed(base, "data.mix.sampling", "equal")) == ["lora sampling=equal", "lora sampling=size"]
     full = record_of("model=roberta_full", "data=mix", "data.tasks=[mrpc,rte]", "data.source=hub")
     # Between methods, too: what the data or the backbone differ in is no method's own.
-    assert labels(base, changed(full, "backbone.shortcuts", False)) == ["full shortcuts=False", "lora shortcuts=True"]
+    assert labels(base, changed(full, "backbone.fast_paths", False)) == [
+        "full fast_paths=False",
+        "lora fast_paths=True",
+    ]
     assert labels(base, full) == ["full", "lora"]
     rates = [changed(base, "training.learning_rate", rate) for rate in (1.23456e-4, 1.234561e-4, 1.23457e-4)]
     assert len(set(labels(*rates))) == 3
@@ -241,5 +244,5 @@ def test_seeds_of_other_code_are_said_to_be(tmp_path):
 
 def test_a_default_that_is_not_known_is_no_value():
     (run,) = runs_of(record_of("experiment=demo"))
-    assert default_of("backbone.shortcuts", run) is True
+    assert default_of("backbone.fast_paths", run) is True
     assert same_value(default_of("model.adapter.nonsense", run)) == "missing"

@@ -25,7 +25,7 @@ def test_another_value_reaches_the_source_or_is_refused(name, source, key):
     metric = ["data.metrics=[accuracy]", "data.primary_metric=accuracy"] if key == "label_names" else []
     cfg = compose_config(*options, *metric, f"data.{key}={OTHER[key]}")
     node = OmegaConf.to_container(cfg.data.sources[source], resolve=True)
-    by_position = key == "label_names" and "spelling" in node
+    by_position = key == "label_names" and "label_encoding" in node
     if node.get(key) == OmegaConf.to_container(cfg.data)[key] and not by_position:
         validate(cfg)
     else:

@@ -12,6 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 import main
 from src.cli import ROOT, run_app
 from src.config.overrides import as_text, prepare, prepare_override
+from src.config.tables import RENAMED
 from src.utils.errors import UserError
 from src.utils.keys import quoted
 
@@ -189,3 +190,8 @@ def test_what_fails_before_the_job_is_one_message(words, message, tmp_path, monk
     error = capsys.readouterr().err
     assert stop.value.code == 2 and "Traceback" not in error
     assert message in error
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_an_old_name_of_a_key_does_what_the_new_one_does(old, new):
+    assert prepare_override(f"{old}=false") == f"{new}=false" and prepare_override(f"++{old}=false") == f"++{new}=false"

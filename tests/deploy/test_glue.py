@@ -1,4 +1,4 @@
-"""Submission files against what GLUE's server documents: names, header, spelling of the classes."""
+"""Submission files against what GLUE's server documents: names, header, encoding of the classes."""
 
 import sys
 
@@ -37,7 +37,7 @@ def glue(tmp_path_factory):
         cfg = OmegaConf.load(CONF / "data" / f"{task}.yaml")
         names = list(cfg.label_names)
         source = OmegaConf.to_container(OmegaConf.create({"data": cfg}).data.sources.tsv, resolve=False)
-        spelling = source.get("spelling") or names
+        label_encoding = source.get("label_encoding") or names
         (home / source["folder"]).mkdir()
         for split, name in source["files"].items():
             test = split.startswith("test")
@@ -48,7 +48,7 @@ def glue(tmp_path_factory):
                 row = dict.fromkeys(header, f"The {i} men of {task} see {split} dogs .")
                 row |= {"index": str(i)}
                 if not test:
-                    row[source["label"]] = spelling[i % len(spelling)] if names else f"{i % 5}.5"
+                    row[source["label"]] = label_encoding[i % len(label_encoding)] if names else f"{i % 5}.5"
                 rows.append("\t".join(row[column] for column in header))
             lines = rows if bare else ["\t".join(header), *rows]
             (home / source["folder"] / name).write_text("\n".join(lines) + "\n")

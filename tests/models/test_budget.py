@@ -8,7 +8,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from src.cli import CONF
-from src.models.meta_model import adapter_size, load_skeleton
+from src.models.meta_model import adapter_size, load_meta_model
 from src.training.run import resolve, run_job
 from src.utils.errors import UserError
 from tests.config.test_config import own_methods
@@ -19,7 +19,7 @@ METHODS = own_methods()
 
 def size(cfg) -> int:
     model, backbone = (OmegaConf.to_container(node, resolve=True) for node in (cfg.model, cfg.backbone))
-    return adapter_size(model, load_skeleton(backbone))
+    return adapter_size(model, load_meta_model(backbone))
 
 
 def knob_of(cfg) -> int:
@@ -33,7 +33,7 @@ def test_the_size_without_weights_is_that_of_the_built_model(model):
     cfg = compose_config("experiment=demo", f"model={model}")
     plain = OmegaConf.to_container(cfg, resolve=True)
     counts = build_classifier(plain["model"], plain["backbone"], label_names=("a", "b"), seed=0).counts
-    assert adapter_size(plain["model"], load_skeleton(plain["backbone"])) == counts["adapter"] + counts["router"]
+    assert adapter_size(plain["model"], load_meta_model(plain["backbone"])) == counts["adapter"] + counts["router"]
 
 
 @pytest.mark.parametrize("model", METHODS)

@@ -155,14 +155,14 @@ def test_one_token_without_a_batch(name):
 
 @pytest.mark.parametrize("autocast", [False, True])
 def test_made_again_for_backward_to_the_bit(autocast, monkeypatch):
-    """What a recipe makes twice equals what would have been kept, under autocast's roundings too."""
+    """What a recomputation makes twice equals what would have been kept, under autocast's roundings too."""
     layer, x = perturb(make("lsr_sum"), std=0.1), torch.randn(64, 48)
     grads = []
     for _ in range(2):
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
             y = layer(x)
         grads.append(torch.autograd.grad(y.float().sin().sum(), list(layer.trained_parameters().values())))
-        monkeypatch.setattr(layer, "recipe", lambda: None)
+        monkeypatch.setattr(layer, "recomputation", lambda: None)
     for again, kept in zip(*grads, strict=True):
         assert torch.equal(again, kept) and kept.any()
 

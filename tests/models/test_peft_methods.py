@@ -12,7 +12,7 @@ from src.cli import CONF
 from src.config import validate
 from src.models.classifier import build_classifier, load_classifier, save_classifier
 from src.models.inject import adapters
-from src.models.meta_model import adapter_size, load_skeleton
+from src.models.meta_model import adapter_size, load_meta_model
 from src.training.run import resolve, run_job
 from src.utils.errors import UserError
 from tests.backbones import zoo
@@ -94,7 +94,7 @@ def test_the_contract(model, tmp_path):
     library, _ = theirs.adaptation.handle.get_nb_trainable_parameters()
     assert counts["head"] == 128 * 128 + 128 + 2 * 128 + 2 and counts["router"] == 0
     assert counts["adapter"] == library - counts["head"] > 0
-    assert adapter_size(config["model"], load_skeleton(config["backbone"])) == counts["adapter"]
+    assert adapter_size(config["model"], load_meta_model(config["backbone"])) == counts["adapter"]
     if model in COUNTS:
         assert counts["adapter"] == COUNTS[model]
 
@@ -222,13 +222,13 @@ def test_the_knob_takes_the_largest_size_that_keeps_the_budget(model):
     limit = 12000
     cfg = resolve(compose_config("experiment=demo", f"model={model}", f"budget.adapter_params={limit}"))
     config = OmegaConf.to_container(cfg, resolve=True)
-    skeleton = load_skeleton(config["backbone"])
-    assert adapter_size(config["model"], skeleton) == cfg.budget.size <= limit
+    meta = load_meta_model(config["backbone"])
+    assert adapter_size(config["model"], meta) == cfg.budget.size <= limit
     to = cfg.model.budget.to
     larger = to[to.index(cfg.budget.value) + 1] if OmegaConf.is_list(to) else cfg.budget.value + 1
     OmegaConf.update(cfg, cfg.budget.key, larger)
     model_node = OmegaConf.to_container(cfg.model, resolve=True)
-    assert adapter_size(model_node, skeleton) > limit
+    assert adapter_size(model_node, meta) > limit
 
 
 ANY = [

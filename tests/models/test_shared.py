@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from src.models.classifier import Classifier, build_classifier, load_classifier, save_classifier
 from src.models.inject import adapters
-from src.models.meta_model import adapter_size, load_skeleton
+from src.models.meta_model import adapter_size, load_meta_model
 from src.packed.launch import why_alone
 from src.training.trainer import VerdictTrainer
 from src.utils.errors import UserError
@@ -31,7 +31,7 @@ def test_one_bank_serves_all_layers_and_is_counted_and_saved_once(tmp_path):
     assert bank.shape == (90, 128), "the largest that divides 128"
     # Of each of 10 layers 4 (128 + 128) / 128 vectors, and the bank.
     assert classifier.counts["adapter"] == 10 * 4 * 2 * 90 + 90 * 128
-    assert adapter_size(config["model"], load_skeleton(config["backbone"])) == classifier.counts["adapter"]
+    assert adapter_size(config["model"], load_meta_model(config["backbone"])) == classifier.counts["adapter"]
     assert [name for name in classifier.state() if "bank" in name] == ["roberta.vector_bank"]
     with torch.no_grad():
         bank += torch.randn_like(bank)

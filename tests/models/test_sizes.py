@@ -32,7 +32,7 @@ def nodes(*overrides: str) -> tuple[dict, dict]:
 @pytest.mark.parametrize("model", OWN)
 def test_a_kept_size_is_the_models(model, asked):
     model_cfg, backbone = nodes(f"model={model}")
-    right = meta_model.adapter_size(model_cfg, meta_model.load_skeleton(backbone))
+    right = meta_model.adapter_size(model_cfg, meta_model.load_meta_model(backbone))
     for _ in range(2):
         sizes._kept.cache_clear()  # another process
         assert sizes.adapter_size(model_cfg, backbone) == right

@@ -33,9 +33,14 @@ class MultiLabel(SequenceKind):
             raise UserError(f"data.label_names={list(names)}: expected different names")
 
     def read_labels(
-        self, values: Sequence[Any], names: Sequence[str], spelling: Sequence[str | int], column: str, place: Place
+        self,
+        values: Sequence[Any],
+        names: Sequence[str],
+        label_encoding: Sequence[str | int],
+        column: str,
+        place: Place,
     ) -> tuple[Any, pa.Array]:
-        rows = [[float(name in value) for name in spelling] for value in values]
+        rows = [[float(name in value) for name in label_encoding] for value in values]
         return List(Value("float32")), pa.array(rows, pa.list_(pa.float32()))
 
     def names_in(self, feature: Any) -> tuple[str, ...] | None:
@@ -70,8 +75,8 @@ class MultiLabel(SequenceKind):
             for row in shares
         ]
 
-    def written(self, logits: Tensor, spelling: Sequence[str], low: float, high: float) -> list[str]:
-        return [answer.label for answer in self.answers(logits, spelling)]  # type: ignore[misc]
+    def written(self, logits: Tensor, label_encoding: Sequence[str], low: float, high: float) -> list[str]:
+        return [answer.label for answer in self.answers(logits, label_encoding)]  # type: ignore[misc]
 
     def flips(self, before: Array, after: Array) -> int:
         return int((self.predictions(before) != self.predictions(after)).sum())

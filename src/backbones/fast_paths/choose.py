@@ -5,7 +5,7 @@ batch before it is used, and whatever gives other logits, or cannot be tried, is
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -23,7 +23,12 @@ log = logging.getLogger(__name__)
 Undo = Callable[[], None]
 
 
-def use_shortcuts(model: Any, *, whole: bool = False) -> list[str]:
+def wants_fast_paths(backbone: Mapping[str, Any]) -> bool:
+    """Whether a ``backbone`` node asks for them, under the key's name or, in an older run, its old one."""
+    return bool(backbone.get("fast_paths", backbone.get("shortcuts", True)))
+
+
+def use_fast_paths(model: Any, *, whole: bool = False) -> list[str]:
     """Have a model compute the same logits more cheaply.
 
     Args:
@@ -31,7 +36,7 @@ def use_shortcuts(model: Any, *, whole: bool = False) -> list[str]:
         whole: its head reads every token, so none may be left out.
 
     Returns:
-        The names of the shortcuts in use: of ``dropout`` (a cheaper mask on a CPU), ``attention`` (the same for its
+        The names of the fast paths in use: of ``dropout`` (a cheaper mask on a CPU), ``attention`` (the same for its
         weights) and ``first_token`` (the last layer for the token that the head reads).
     """
     found = []
@@ -39,9 +44,9 @@ def use_shortcuts(model: Any, *, whole: bool = False) -> list[str]:
         try:
             plain = probe_logits(model)
         except Exception as error:  # an encoder that wants more than tokens; whatever it is, its own way is right
-            log.info("no shortcuts: %s takes no plain batch of tokens (%s)", type(model).__name__, in_short(error))
+            log.info("no fast paths: %s takes no plain batch of tokens (%s)", type(model).__name__, in_short(error))
             return []
-        for name, (install, trial) in SHORTCUTS.items():
+        for name, (install, trial) in FAST_PATHS.items():
             if whole and name == "first_token":
                 continue
             undo: Undo | None = None
@@ -102,7 +107,7 @@ def _nothing_more() -> AbstractContextManager[Callable[[], bool]]:
     return nullcontext(lambda: True)
 
 
-SHORTCUTS: dict[str, tuple[Callable[[Any], Undo | None], Callable[[], AbstractContextManager[Callable[[], bool]]]]] = {
+FAST_PATHS: dict[str, tuple[Callable[[Any], Undo | None], Callable[[], AbstractContextManager[Callable[[], bool]]]]] = {
     "dropout": (_dropout, _nothing_more),
     "attention": (_attention, _attention_compared),
     "first_token": (_first_token, _nothing_more),

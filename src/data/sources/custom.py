@@ -115,6 +115,6 @@ def _normalise(split: str, source: Columns, text: Sequence[str], label: str, lab
         label=None if is_test(split) and label not in values else label,
         label_names=labels.names,
         kind=kind.name,
-        spelling=labels.spelling,
+        label_encoding=labels.label_encoding,
         place=source.place,
     )

@@ -64,7 +64,7 @@ def load_hub(
             label=None if is_test(split) and unlabelled(columns.get(label)) else label,
             label_names=label_names,
             kind=kind,
-            spelling=range(len(label_names)),
+            label_encoding=range(len(label_names)),
             place=rows_of(f"{_name(path, config)} {split}"),
             allow_empty_text=True,
         )

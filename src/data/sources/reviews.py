@@ -62,7 +62,7 @@ def load_reviews(*, label_names: Sequence[str], neutral: float | None, parts: di
             text=["sentence"],
             label="label",
             label_names=label_names,
-            spelling=range(len(label_names)),
+            label_encoding=range(len(label_names)),
             place=lines_of(TABLE, [row + 1 for row in chosen]),
         )
         for split, chosen in rows.items()

@@ -80,7 +80,7 @@ def load_tsv(
     label: str,
     label_names: Sequence[str],
     kind: str | None = None,
-    spelling: Sequence[str] | None = None,
+    label_encoding: Sequence[str] | None = None,
     headerless: Mapping[str, Sequence[str]] | None = None,
     skip_malformed: bool = False,
     allow_empty_text: bool = False,
@@ -95,7 +95,7 @@ def load_tsv(
         label: the label column's name in the header.
         label_names: the classes in order; none where labels are numbers.
         kind: of the task; None for the one that the classes imply.
-        spelling: how the files write the classes, in that order.
+        label_encoding: how the files write the classes, in that order.
         headerless: column names of the splits whose file has no header.
         skip_malformed: drop rows with a wrong number of fields, and log how many.
         allow_empty_text: keep rows without text.
@@ -122,7 +122,7 @@ def load_tsv(
             label=None if is_test(split) else label,
             label_names=label_names,
             kind=kind,
-            spelling=spelling,
+            label_encoding=label_encoding,
             place=lines_of(path, table.lines),
             allow_empty_text=allow_empty_text,
         )

@@ -3,7 +3,8 @@
 ``y = x W^T + b + s gate(x D^T) U^T`` costs two passes over y (the base's and the update's) and one to add them, and the
 same again for the gradient of x. Here the update is accumulated into the base's output by the product itself, and
 the input's gradient likewise. Kept for backward are x, where D is trained, and the k-wide product, where the output was
-made from it or x is not kept; everything else is worked out again from that, D and U too, where a recipe says how.
+made from it or x is not kept; everything else is worked out again from that, D and U too, where a recomputation says
+how.
 
 With many tokens on a CPU, adding the update to the weight for the moment of the product is cheaper still: neither y nor
 x's gradient is passed over a second time. That sum is only used where it is exact enough: a bfloat16 (or TF32) weight
@@ -36,7 +37,7 @@ class Gate(Protocol):
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recomputation:
     """How D and U are made of fewer values than they hold, so that backward makes them again instead of keeping them.
 
     Args:
@@ -109,7 +110,7 @@ def _sums(x: Tensor, weight: Tensor) -> bool:
 
 def low_rank_linear(
     x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scaling: float,
-    gate: Gate | None = None, recipe: Recipe | None = None,
+    gate: Gate | None = None, recomputation: Recomputation | None = None,
 ) -> Tensor:  # fmt: skip
     """``x W^T + b + scaling gate(x D^T) U^T`` for a frozen W.
 
@@ -121,12 +122,12 @@ def low_rank_linear(
         up: U, (out_features, k).
         scaling: of the update.
         gate: from (h, n) to (k, n); None where k = h and nothing lies between.
-        recipe: how D and U are made again for backward; None keeps them, which for a parameter costs nothing.
+        recomputation: how D and U are made again for backward; None keeps them, which for a parameter costs nothing.
 
     Returns:
         (..., out_features), in x's dtype.
     """
-    make, factors = (recipe.make, recipe.factors) if recipe else (None, ())
+    make, factors = (recomputation.make, recomputation.factors) if recomputation else (None, ())
     y = _LowRankLinear.apply(x.reshape(-1, x.shape[-1]), weight, bias, down, up, scaling, gate, make, *factors)
     return y.view(*x.shape[:-1], -1)
 

@@ -131,7 +131,7 @@ class PeftMethod(Method):
         if reached := sorted(set(head) - names):
             raise UserError(f"{self.node[TARGET]}: target_modules reach into the head: {', '.join(reached)}")
         tuner = handle if config.is_prompt_learning else handle.base_model
-        _hang_in(model, [handle, tuner])
+        _attach(model, [handle, tuner])
         prefix = f"{getattr(model, 'base_model_prefix', '')}."
         targeted = getattr(tuner, "targeted_module_names", [])
         refuse_shared(targeted, shared)
@@ -199,7 +199,7 @@ def _unwrap_head(model: nn.Module) -> None:
             setattr(model.get_submodule(parent), attribute, module.original_module)
 
 
-def _hang_in(model: nn.Module, holders: list[Any]) -> None:
+def _attach(model: nn.Module, holders: list[Any]) -> None:
     """Make what the library keeps outside the model (prompts, shared projections) part of it."""
     known = {id(module) for module in model.modules()} | {id(holder) for holder in holders}
     shared = nn.Module()
