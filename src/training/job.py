@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import TrainingArguments
 
 from src.data.load import HOLDOUT
-from src.data.mix import Mix, load_mix
+from src.data.mixed import Mix, load_mix
 from src.data.task import Task
 from src.models.classifier import Classifier, build_classifier
 from src.models.warm_start import start_from

@@ -12,7 +12,7 @@ from src.cli import ROOT
 from src.config import validate
 from src.config.task_records import task_records
 from src.data.load import load_data
-from src.data.mix import load_mix, quotas
+from src.data.mixed import load_mix, quotas
 from src.utils.errors import UserError
 from tests.conftest import NANO, compose_config
 

@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 from src.packed.limits import Limits
 from src.packed.pack import Pack
 from src.runs.identity import identity  # noqa: F401  imported before packs, so that imports cost no job's time
-from src.training import fit as fit_module
 from src.training import interrupt
+from src.training import job as job_module
 from src.training.run import run_job
 from tests.conftest import NANO, compose_config
 
@@ -82,16 +82,16 @@ def assert_same(one: Path, other: Path, tolerance: float) -> None:
 @pytest.fixture(scope="module")
 def double():
     """Every classifier in float64."""
-    build = fit_module.build_classifier
+    build = job_module.build_classifier
 
     def doubled(*args, **kwargs):
         classifier = build(*args, **kwargs)
         classifier.model.double()
         return classifier
 
-    fit_module.build_classifier = doubled
+    job_module.build_classifier = doubled
     yield
-    fit_module.build_classifier = build
+    job_module.build_classifier = build
 
 
 @pytest.mark.parametrize("names", [["lora, rank", "hydralora"], pytest.param([*JOBS], marks=pytest.mark.slow)])

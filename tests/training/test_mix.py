@@ -13,7 +13,7 @@ from src.__main__ import main
 from src.backbones.heads import TaskHeads
 from src.cli import CONF
 from src.config import validate
-from src.data.mix import load_mix
+from src.data.mixed import load_mix
 from src.models.classifier import load_classifier
 from src.tasks import label_space
 from src.training.sampler import QuotaSampler
