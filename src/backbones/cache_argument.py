@@ -36,5 +36,6 @@ def accept_old_name(module: nn.Module) -> None:
     old = inspect.Parameter(OLD, inspect.Parameter.KEYWORD_ONLY, default=None)
     named = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
     rest = [p for p in signature.parameters.values() if p.kind is inspect.Parameter.VAR_KEYWORD]
-    both.__signature__ = signature.replace(parameters=[*named, old, *rest])  # type: ignore[attr-defined]
-    module.forward = both  # type: ignore[method-assign]
+    shown: Any = both
+    shown.__signature__ = signature.replace(parameters=[*named, old, *rest])
+    module.__dict__["forward"] = both

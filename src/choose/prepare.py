@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -20,6 +19,7 @@ from src.sweep.compose import Composer, task_config
 from src.utils.errors import UserError
 from src.utils.files import write_whole
 from src.utils.paths import CONF
+from src.utils.plain import plain
 from src.utils.terminal import say
 
 
@@ -57,8 +57,8 @@ def prepare(
     common = [backbone_override(chosen), *task_overrides(file, guess)]
     composer = Composer(_composed)
     configs = {name: composer([*common, f"model=roberta_{name}"]) for name in (BASELINE, *FIELD)}
-    nodes = {name: _plain(config.model) for name, config in configs.items()}
-    methods, left_out = field(wishes, nodes, _plain(configs[BASELINE].backbone))
+    nodes = {name: plain(config.model) for name, config in configs.items()}
+    methods, left_out = field(wishes, nodes, plain(configs[BASELINE].backbone))
     for line in left_out:
         say(line)
     epochs = _epochs(minutes, methods, common, configs, composer)
@@ -76,7 +76,7 @@ def _epochs(
     for name in (BASELINE, methods[0]):
         config = configs[name]
         overrides = [*common, f"model=roberta_{name}"]
-        arm = StudyArm(name, "table", overrides, config, identity(_plain(task_config(config))))
+        arm = StudyArm(name, "table", overrides, config, identity(plain(task_config(config))))
         seconds[name] = cost_of(arm, composer, Path()).seconds
     times = {name: seconds.get(name, seconds[methods[0]]) for name in (BASELINE, *methods)}
     return epochs_for(minutes, times, float(configs[BASELINE].training.num_train_epochs))
@@ -86,7 +86,3 @@ def _composed(overrides: Sequence[str]) -> DictConfig:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose("config", overrides=list(overrides), return_hydra_config=True)
-
-
-def _plain(node: Any) -> dict[str, Any]:
-    return OmegaConf.to_container(node, resolve=True)  # type: ignore[return-value]

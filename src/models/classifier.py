@@ -29,6 +29,7 @@ from src.utils.errors import UserError
 from src.utils.files import whole, write_whole
 from src.utils.foreign import opened
 from src.utils.places import make_folder
+from src.utils.plain import branch
 from src.utils.seeding import seeded
 
 TEMPLATE = label_space(())  # the head of which those of several tasks are copies, each made as wide as its task needs
@@ -92,8 +93,8 @@ class Classifier:
 
 
 def build_classifier(
-    model_cfg: Mapping[str, Any],
-    backbone_cfg: Mapping[str, Any],
+    model_cfg: Mapping[str, object],
+    backbone_cfg: Mapping[str, object],
     *,
     label_names: Sequence[str] = (),
     seed: int,
@@ -137,8 +138,9 @@ def build_classifier(
                 adaptation = method.apply(model, head, exclude=new)
         except (ValueError, TypeError) as error:
             raise UserError(f"model={model_cfg['name']}: {error}") from error
-    _train_parameters(model, model_cfg.get("train_parameters", []), head)
-    if model_cfg.get("head", {}).get("train", True):
+    patterns: Any = model_cfg.get("train_parameters", [])
+    _train_parameters(model, patterns, head)
+    if branch(model_cfg, "head").get("train", True):
         for name in head:
             model.get_parameter(name).requires_grad_(True)
     description = {
@@ -168,18 +170,18 @@ def _owns_any(module: nn.Module, model: nn.Module, names: frozenset[str]) -> boo
 
 
 def _resolve_auto(
-    model_cfg: Mapping[str, Any], training_texts: Callable[[], Sequence[str]] | None
-) -> Mapping[str, Any]:
+    model_cfg: Mapping[str, object], training_texts: Callable[[], Sequence[str]] | None
+) -> Mapping[str, object]:
     """Replace every ``auto`` of the method's node by what its function makes of the training text."""
-    adapter = dict(model_cfg.get("adapter") or {})
-    asked = [key for key in model_cfg.get("auto", {}) if adapter.get(key) == "auto"]
+    adapter, auto = dict(branch(model_cfg, "adapter")), branch(model_cfg, "auto")
+    asked = [key for key in auto if adapter.get(key) == "auto"]
     if not asked:
         return model_cfg
     if training_texts is None:
         raise UserError(f"{', '.join(asked)}=auto needs the training text; give a number")
     texts = training_texts()
     for key in asked:
-        adapter[key] = get_method(model_cfg["auto"][key])(texts)
+        adapter[key] = get_method(auto[key])(texts)
     return {**model_cfg, "adapter": adapter}
 
 
@@ -235,7 +237,7 @@ def load_tensors(folder: Path) -> dict[str, Tensor]:
 
 def untrained_classifier(folder: Path, *, own: bool = False) -> Classifier:
     """A saved classifier as it was built from its seed, before training; raises like ``load_classifier``."""
-    saved = read_description(folder, own=own)
+    saved: dict[str, Any] = read_description(folder, own=own)
     with opened(folder / DESCRIPTION):
         classifier = build_classifier(saved["model"], saved["backbone"], tasks=spaces_in(saved), seed=saved["seed"])
     if classifier.backbone.fingerprint != saved["backbone_fingerprint"]:

@@ -56,7 +56,7 @@ TEXT = frozenset({
 BY_MODULE = ("_pattern", "trainable_token_indices")  # numbers by the name of a module: rank_pattern
 
 
-def read_description(folder: Path, *, own: bool = False) -> dict[str, Any]:
+def read_description(folder: Path, *, own: bool = False) -> dict[str, object]:
     """Read and check a saved classifier's description; one of an older format comes as the newest.
 
     Args:
@@ -165,7 +165,7 @@ def _of_peft(name: str) -> bool:
     return package_of(name) == "peft"
 
 
-def check_peft_node(file: Path, method: str, node: Mapping[str, Any]) -> None:
+def check_peft_node(file: Path, method: str, node: Mapping[str, object]) -> None:
     """Refuse a config of the peft library that could name code, a file or another model.
 
     Raises:

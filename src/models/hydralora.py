@@ -91,7 +91,7 @@ class HydraLoRALinear(LowRankAdapter):
         return numbers
 
     @staticmethod
-    def expected_parameters(in_features: int, out_features: int, *, r: int, num_experts: int, **_) -> int:
+    def expected_parameters(in_features: int, out_features: int, *, r: int, num_experts: int, **_: object) -> int:
         return r * in_features + num_experts * (r * out_features + in_features)
 
 

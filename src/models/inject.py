@@ -67,7 +67,7 @@ def inject(
     return names
 
 
-def _no_fast_path(module: nn.Module, args: tuple) -> None:
+def _no_fast_path(module: nn.Module, args: tuple[object, ...]) -> None:
     """Do nothing. In eval mode nn.TransformerEncoderLayer reads linear1.weight and linear2.weight in a fused kernel
     and would never call the adapter, but it leaves that path where a hook is attached."""
 

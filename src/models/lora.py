@@ -39,7 +39,7 @@ class LoRALinear(LowRankAdapter):
         return self.B
 
     @staticmethod
-    def expected_parameters(in_features: int, out_features: int, *, r: int, **_) -> int:
+    def expected_parameters(in_features: int, out_features: int, *, r: int, **_: object) -> int:
         return r * (in_features + out_features)
 
 

@@ -116,7 +116,7 @@ class LoRAFALinear(LowRankAdapter):
         return None if self.B0 is None else self.penalty * (self.B - self.B0).square().sum()
 
     @staticmethod
-    def expected_parameters(in_features: int, out_features: int, *, r: int, **_) -> int:
+    def expected_parameters(in_features: int, out_features: int, *, r: int, **_: object) -> int:
         return r * out_features
 
 

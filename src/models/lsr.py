@@ -109,7 +109,7 @@ class LSRLinear(LowRankAdapter):
         num_terms: int,
         factor_a: int | tuple[int, int] | None = None,
         factor_b: int | tuple[int, int] | None = None,
-        **_,
+        **_: object,
     ) -> int:
         factors = (
             *choose_factors("factor_a", in_features, factor_a),

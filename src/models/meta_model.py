@@ -19,6 +19,7 @@ from src.models.rank import check_rank
 from src.tasks import KINDS
 from src.utils.errors import UserError
 from src.utils.hub_access import require_hub
+from src.utils.plain import branch
 
 ANY_HEAD = KINDS["classification"]  # what is counted stands in the encoder
 
@@ -31,17 +32,21 @@ class MetaModel:
     head: frozenset[str]
 
     @property
-    def encoder(self) -> Any:
-        return self.model.base_model
+    def encoder(self) -> nn.Module:
+        """The model without its head."""
+        found = self.model.base_model
+        assert isinstance(found, nn.Module)
+        return found
 
 
-def load_meta_model(cfg: Mapping[str, Any]) -> MetaModel:
+def load_meta_model(cfg: Mapping[str, object]) -> MetaModel:
     """Build the shapes of a ``backbone`` node from its config file; no weight is read.
 
     Raises:
         UserError: if there is no such folder or package, or the hub cannot be reached.
     """
-    return _meta_model(locate(cfg), cfg.get("revision"))
+    revision = cfg.get("revision")
+    return _meta_model(locate(cfg), None if revision is None else str(revision))
 
 
 @functools.lru_cache(maxsize=4)
@@ -77,7 +82,7 @@ def _meta_model(source: str, revision: str | None) -> MetaModel:
     return MetaModel(model, head_names(model, missing, ANY_HEAD))
 
 
-def adapter_size(model_cfg: Mapping[str, Any], meta: MetaModel) -> int:
+def adapter_size(model_cfg: Mapping[str, object], meta: MetaModel) -> int:
     """Values that a method trains outside the head, routers among them; ``src.models.sizes`` keeps it.
 
     Args:
@@ -89,8 +94,8 @@ def adapter_size(model_cfg: Mapping[str, Any], meta: MetaModel) -> int:
     """
     encoder, head = meta.encoder, meta.head
     total = 0
-    if adapter := model_cfg.get("adapter"):
-        if unknown := [key for key in model_cfg.get("auto", {}) if adapter.get(key) == "auto"]:
+    if adapter := branch(model_cfg, "adapter"):
+        if unknown := [key for key in branch(model_cfg, "auto") if adapter.get(key) == "auto"]:
             raise UserError(f"{', '.join(unknown)}=auto: the adapter's size depends on the training text")
         names = {name for name, p in meta.model.named_parameters() if name in head}
         new = {
@@ -104,7 +109,7 @@ def adapter_size(model_cfg: Mapping[str, Any], meta: MetaModel) -> int:
             total += method.size(meta.model, head, new)
         except (ValueError, TypeError) as error:
             raise UserError(f"model={model_cfg['name']}: {error}") from error
-    patterns = model_cfg.get("train_parameters", [])
+    patterns: Any = model_cfg.get("train_parameters", [])
     patterns = [patterns] if isinstance(patterns, str) else patterns
     total += sum(
         parameter.numel()
@@ -114,8 +119,8 @@ def adapter_size(model_cfg: Mapping[str, Any], meta: MetaModel) -> int:
     return total
 
 
-def width(model_cfg: Mapping[str, Any], meta: MetaModel) -> int:
+def width(model_cfg: Mapping[str, object], meta: MetaModel) -> int:
     """The smallest side of the adapted Linears: no rank can be larger."""
-    found = match_targets(meta.encoder, model_cfg["adapter"]["target_modules"])
-    linears = [meta.encoder.get_submodule(name) for name in found]
+    found = match_targets(meta.encoder, branch(model_cfg, "adapter")["target_modules"])
+    linears: list[Any] = [meta.encoder.get_submodule(name) for name in found]
     return min(min(linear.in_features, linear.out_features) for linear in linears)

@@ -24,6 +24,7 @@ from src.models.inject import adapter_state, adapters, inject, match_targets
 from src.models.schedule import Schedule
 from src.utils.errors import UserError
 from src.utils.extras import require_package
+from src.utils.plain import branch
 
 # Who adapts with what another package calls its own, by that package; imported only then.
 FAMILIES = {"peft": ("src.models.peft.library", "PeftMethod")}
@@ -95,10 +96,10 @@ class Method(ABC):
     not_packable_because: ClassVar[str] = ""
     mergeable: bool = False  # whether its update folds into the backbone's weights
 
-    def __init__(self, node: Mapping[str, Any]) -> None:
+    def __init__(self, node: Mapping[str, object]) -> None:
         self.node = node
-        self.hyperparameters = {key: value for key, value in node.items() if not key.startswith("_")}
-        self.target_modules = self.hyperparameters.pop("target_modules", None)
+        self.hyperparameters: dict[str, Any] = {key: value for key, value in node.items() if not key.startswith("_")}
+        self.target_modules: Any = self.hyperparameters.pop("target_modules", None)
 
     @abstractmethod
     def apply(self, model: nn.Module, head: Collection[str], exclude: Collection[str] = ()) -> Adaptation:
@@ -131,27 +132,29 @@ class PerLayer(Method):
         node: see ``Method``.
     """
 
-    def __init__(self, cls: type[AdapterLinear], node: Mapping[str, Any]) -> None:
+    def __init__(self, cls: type[AdapterLinear], node: Mapping[str, object]) -> None:
         super().__init__(node)
         self.cls = cls
         self.mergeable = cls.mergeable
 
-    def apply(self, model: Any, head: Collection[str], exclude: Collection[str] = ()) -> Adaptation:
-        adapted = inject(model.base_model, self.constructor(model), self.target_modules, exclude=exclude)
+    def apply(self, model: nn.Module, head: Collection[str], exclude: Collection[str] = ()) -> Adaptation:
+        encoder: Any = model.base_model
+        adapted = inject(encoder, self.constructor(model), self.target_modules, exclude=exclude)
         identity = all(adapter.identity_at_start for _, adapter in adapters(model))
         return Adaptation(model, adapted, identity)
 
-    def constructor(self, model: Any) -> Callable[[nn.Linear], AdapterLinear]:
+    def constructor(self, model: nn.Module) -> Callable[[nn.Linear], AdapterLinear]:
         """What makes an adapter of a Linear; what the layers share is made here, once."""
         return functools.partial(self.cls, **self.hyperparameters)
 
-    def size(self, model: Any, head: Collection[str], exclude: Collection[str] = ()) -> int:
-        names = match_targets(model.base_model, self.target_modules, exclude)
-        linears: list[Any] = [model.base_model.get_submodule(name) for name in names]
+    def size(self, model: nn.Module, head: Collection[str], exclude: Collection[str] = ()) -> int:
+        encoder: Any = model.base_model
+        names = match_targets(encoder, self.target_modules, exclude)
+        linears: list[Any] = [encoder.get_submodule(name) for name in names]
         return sum(self.cls.expected_parameters(x.in_features, x.out_features, **self.hyperparameters) for x in linears)
 
 
-def make_method(model: Mapping[str, Any]) -> Method:
+def make_method(model: Mapping[str, object]) -> Method:
     """The method of a ``model`` node: by its name, or else by the class that the adapter's ``_target_`` names.
 
     Such a class may be of whatever module: a config that is run is a program. What is saved is checked before.
@@ -159,8 +162,8 @@ def make_method(model: Mapping[str, Any]) -> Method:
     Raises:
         UserError: if there is no such method.
     """
-    node = hyperparameters(model["adapter"])
-    target = model["adapter"].get(TARGET)
+    adapter = branch(model, "adapter")
+    node, target = hyperparameters(adapter), adapter.get(TARGET)
     name = method_name(model)
     if name is None and target is not None:
         return _of_class(str(target), node)

@@ -1,6 +1,7 @@
 """What a method does between the optimizer's steps, whatever the method."""
 
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Protocol
 
 
 class Schedule(Protocol):
@@ -12,8 +13,8 @@ class Schedule(Protocol):
     def after_step(self, step: int) -> None:
         """Called after the optimizer's step number ``step`` (the first is 1), while the gradients are still there."""
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, object]:
         """What the rest of the training depends on besides the model's tensors, in plain values and tensors."""
 
-    def load_state(self, state: dict[str, Any]) -> None:
+    def load_state(self, state: Mapping[str, object]) -> None:
         """Take back what ``state`` gave."""

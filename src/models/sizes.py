@@ -25,7 +25,7 @@ NOT_SIZE = ("rules", "search", "budget", "head")  # keys of the model node that 
 VERSIONED = (None, "peft")
 
 
-def adapter_size(model_cfg: Mapping[str, Any], backbone_cfg: Mapping[str, Any]) -> int:
+def adapter_size(model_cfg: Mapping[str, object], backbone_cfg: Mapping[str, object]) -> int:
     """Values that a method trains outside the head on a backbone, routers among them.
 
     Args:
@@ -39,7 +39,7 @@ def adapter_size(model_cfg: Mapping[str, Any], backbone_cfg: Mapping[str, Any]) 
     return _answer("adapter_size", model_cfg, backbone_cfg)
 
 
-def width(model_cfg: Mapping[str, Any], backbone_cfg: Mapping[str, Any]) -> int:
+def width(model_cfg: Mapping[str, object], backbone_cfg: Mapping[str, object]) -> int:
     """The smallest side of the adapted Linears: no rank can be larger."""
     return _answer("width", model_cfg, backbone_cfg)
 

@@ -96,7 +96,7 @@ class VBLoRALinear(LowRankAdapter):
         num_vectors: int = 90,
         vector_length: int | None = None,
         shared: bool = False,
-        **_,
+        **_: object,
     ) -> int:
         length = vector_length or common_length([in_features, out_features])
         logits = r * (in_features + out_features) // length * num_vectors
@@ -109,24 +109,25 @@ class VBLoRA(PerLayer):
     packable = False
     not_packable_because = "shares a bank of vectors among its layers"
 
-    def __init__(self, node: Mapping[str, Any]) -> None:
+    def __init__(self, node: Mapping[str, object]) -> None:
         super().__init__(VBLoRALinear, node)
 
-    def apply(self, model: Any, head: Collection[str], exclude: Collection[str] = ()) -> Adaptation:
-        length = self._length(model, exclude)
-        weight = next(model.base_model.parameters())
+    def apply(self, model: nn.Module, head: Collection[str], exclude: Collection[str] = ()) -> Adaptation:
+        length, encoder = self._length(model, exclude), model.base_model
+        assert isinstance(encoder, nn.Module)
+        weight = next(encoder.parameters())
         bank = nn.Parameter(torch.empty(self._num_vectors, length, dtype=weight.dtype, device=weight.device))
         reset_bank(bank)
         self.hyperparameters |= {"vector_length": length, "bank": bank}
         found = super().apply(model, head, exclude)
-        model.base_model.register_parameter(BANK, bank)
+        encoder.register_parameter(BANK, bank)
         found.packable = False  # type: ignore[misc]
         return found
 
-    def constructor(self, model: Any) -> Callable[[nn.Linear], VBLoRALinear]:
+    def constructor(self, model: nn.Module) -> Callable[[nn.Linear], VBLoRALinear]:
         return functools.partial(VBLoRALinear, **self.hyperparameters)
 
-    def size(self, model: Any, head: Collection[str], exclude: Collection[str] = ()) -> int:
+    def size(self, model: nn.Module, head: Collection[str], exclude: Collection[str] = ()) -> int:
         length = self._length(model, exclude)
         self.hyperparameters |= {"vector_length": length, "shared": True}
         return super().size(model, head, exclude) + self._num_vectors * length

@@ -13,7 +13,7 @@ from src.tasks.table import spaces_in
 from src.utils.errors import UserError
 
 
-def start_from(classifier: Classifier, run: str | None) -> dict[str, Any] | None:
+def start_from(classifier: Classifier, run: str | None) -> dict[str, object] | None:
     """Copy another run's adapters into a fresh classifier, and its head if that means the same.
 
     A head is left out whole if the other task's classes are not the same in the same order: part of it would have been
@@ -32,7 +32,7 @@ def start_from(classifier: Classifier, run: str | None) -> dict[str, Any] | None
     if run is None:
         return None
     folder = RunFolder(Path(run).expanduser()).adapter
-    saved = read_description(folder, own=True)  # none of its names is looked up
+    saved: dict[str, Any] = read_description(folder, own=True)  # none of its names is looked up
     ours = classifier.description
     if saved["backbone_fingerprint"] != ours["backbone_fingerprint"]:
         raise UserError(

@@ -55,7 +55,8 @@ def use_first_token(model: PreTrainedModel) -> Callable[[], None] | None:
     known = config.model_type in FAMILIES and config._attn_implementation != "eager"
     if not known or config.is_decoder or config.chunk_size_feed_forward:
         return None
-    attention = model.base_model.encoder.layer[-1].attention  # type: ignore[union-attr, index]
+    encoder: Any = model.base_model
+    attention = encoder.encoder.layer[-1].attention
     plain = type(attention)
     attention.__class__ = type(f"FirstToken{plain.__name__}", (FirstTokenAttention, plain), {})
 

@@ -106,7 +106,7 @@ def _json_object(where: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for key, value in pairs:
         for text in (key, value):
             if isinstance(text, str):
-                check_characters(text, lambda key=key: f"{where}: {key!r}")  # type: ignore[misc]
+                check_characters(text, functools.partial("{}: {!r}".format, where, key))
     return dict(pairs)
 
 

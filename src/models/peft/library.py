@@ -148,9 +148,10 @@ class PeftMethod(Method):
 def _make_config(model: Any, node: Mapping[str, Any], exclude: Collection[str]) -> tuple[Any, dict[str, float]]:
     """The library's config, and those of its fields that wait for the training's length."""
     cls = config_class(node["_target_"])
-    options = {key: value for key, value in node.items() if not key.startswith("_")}
+    given = {key: value for key, value in node.items() if not key.startswith("_")}
     fields = {field.name for field in dataclasses.fields(cls)}
-    options, shares = split_phases(options, fields)
+    found, shares = split_phases(given, fields)
+    options: dict[str, Any] = found
     if options.get("layers_to_transform") is None:  # the library applies that to the ends of names alone
         options |= {key: _full_names(model, options[key], exclude) for key in TARGETS if options.get(key)}
     if issubclass(cls, peft.PromptLearningConfig):
@@ -161,7 +162,7 @@ def _make_config(model: Any, node: Mapping[str, Any], exclude: Collection[str]) 
         raise UserError(f"{node['_target_']}: {error}") from error
 
 
-def config_class(target: str) -> Any:
+def config_class(target: str) -> type[peft.PeftConfig]:
     """The library's own config of that name; nothing is imported for it.
 
     Raises:

@@ -1,12 +1,12 @@
 """The step hook of the peft library's tuners, ``update_and_allocate``, its clock set from the training's length."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from peft.config import PeftConfig
 from peft.tuners.tuners_utils import BaseTunerLayer
-from torch import Tensor
+from torch import Tensor, nn
 
 from src.utils.errors import UserError
 
@@ -16,12 +16,13 @@ PHASES = ("tinit", "tfinal")  # its phases: steps, or below 1 shares of all step
 UNKNOWN = 10**9  # stands for the total until the training knows its length: the library refuses none
 
 
-def split_phases(options: dict[str, Any], fields: set[str]) -> tuple[dict[str, Any], dict[str, float]]:
+def split_phases(given: Mapping[str, object], fields: set[str]) -> tuple[dict[str, object], dict[str, float]]:
     """Take from a config's options what only the training's length makes a number.
 
     Returns:
         The options with stand-ins, and the fields still to be set: their shares of all steps.
     """
+    options: dict[str, Any] = dict(given)
     if TOTAL not in fields or options.get(TOTAL) is not None:
         return options, {}
     shares = {key: float(options[key]) for key in PHASES if 0 < (options.get(key) or 0) < 1}
@@ -37,7 +38,7 @@ class PeftSchedule:
         shares: config fields that are set to this share of the training's length.
     """
 
-    def __init__(self, tuner: Any, config: PeftConfig, shares: dict[str, float]) -> None:
+    def __init__(self, tuner: nn.Module, config: PeftConfig, shares: dict[str, float]) -> None:
         self.tuner, self.config, self.shares = tuner, config, shares
 
     def begin(self, total_steps: int) -> None:
@@ -60,13 +61,14 @@ class PeftSchedule:
     def after_step(self, step: int) -> None:
         getattr(self.tuner, HOOK)(step)
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, object]:
         return {name: _plain_attributes(holder) for name, holder in self._holders()}
 
-    def load_state(self, state: dict[str, Any]) -> None:
+    def load_state(self, state: Mapping[str, object]) -> None:
+        held: dict[str, Any] = dict(state)
         device = next(self.tuner.parameters()).device
         for name, holder in self._holders():
-            for key, value in state[name].items():
+            for key, value in held[name].items():
                 setattr(holder, key, _to(value, device))
 
     def _holders(self) -> Iterator[tuple[str, Any]]:
