@@ -21,7 +21,7 @@ from src.compare.statistics.resampling import affordable
 from src.compare.tables import Comparison, Matrix, Row, Table
 from src.compare.verdicts import power, with_verdicts
 from src.compare.verified import verified
-from src.compare.warnings import collapse_notes
+from src.compare.warnings import collapse_notes, few_seeds_warning
 from src.metrics.names import greater_is_better
 from src.runs.reading import Run
 from src.runs.store import VERSION, Store
@@ -135,7 +135,7 @@ def _table(group: Group, options: Options, resamples: int) -> Table:
         margin=options.margin,
         detectable=shown,
         smallest_margin=margin,
-        warnings=[],
+        warnings=few_seeds_warning([len(row.seeds) for row in rows if row.difference]),
         rows=rows,
     )
 

@@ -181,6 +181,14 @@ def test_6_clopper_pearson_is_scipys(count, total):
     assert clopper_pearson(count, total) == pytest.approx((expected.low, expected.high))
 
 
+@pytest.mark.parametrize(("seeds", "warned"), [(3, True), (4, False)])
+def test_where_a_table_does_not_keep_to_its_level_it_says_so(tmp_path, seeds, warned):
+    make_sweep(tmp_path, METHODS[:2], seeds, tasks=(PAIRS,))
+    (table,) = of(tmp_path).tables
+    assert bool(table.warnings) == warned
+    assert any("false claim" in sentence for sentence in sentences(table)) == warned
+
+
 def test_7_the_scope_is_stated_once(tmp_path):
     from src.compare.present.formats import FORMATS
 

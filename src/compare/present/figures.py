@@ -109,7 +109,7 @@ def _forest(axes: Any, table: Table, rows: list[Row], looks: Looks) -> None:
     axes.set_yticks(range(len(rows)), [row.label for row in reversed(rows)])
     axes.set_ylim(-0.7, len(rows) - 0.3)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(f"difference in {table.metric} to {table.baseline}, 95 % interval")
+    axes.set_xlabel(f"difference in {table.metric} to {table.baseline}, 95 % intervals for all rows at once")
 
 
 def _curves(axes: Any, table: Table, curves: Mapping[str, Curve], x: str, looks: Looks) -> None:
