@@ -261,7 +261,7 @@ def test_the_formats_say_the_same(sweep):
         assert f"{row['mean']:.4f}" in markdown and f"{row['mean']:.4f}" in latex
     best, second = sorted({f"{row['mean']:.4f}" for row in tables[0]["rows"]}, reverse=True)[:2]
     assert rf"\textbf{{{best}}}" in latex and rf"\underline{{{second}}}" in latex
-    assert latex.count(r"\toprule") == latex.count(r"\bottomrule") == 3  # two tasks and the matrix
+    assert latex.count(r"\toprule") == latex.count(r"\bottomrule") == 4  # two tasks, the matrix and the mean over both
 
 
 def test_one_row_per_run(sweep, tmp_path):
