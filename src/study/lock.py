@@ -2,14 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from src.config.rules import check_rule
-from src.runs.record import environment, write_json
+from src.runs.environment import environment
+from src.runs.identity import code_version
+from src.runs.record import write_json
 from src.study.arms import StudyArm
 from src.study.question import Question, parse_question
 from src.utils.errors import UserError
@@ -38,16 +40,12 @@ class Plan:
     Attributes:
         made: when, in UTC.
         hash: of the question and of every arm's config, data and backbone.
-        code: version of the code that numbers depend on.
-        versions: of the packages.
         differs: what differs here and now from what was locked, a sentence each.
     """
 
     question: Question
     made: str
     hash: str
-    code: str
-    versions: Mapping[str, Any]
     differs: tuple[str, ...] = ()
 
 
@@ -58,7 +56,6 @@ def lock(folder: Path, question: Question, arms: Sequence[StudyArm]) -> Plan:
         UserError: if the folder holds the plan of another study.
         UnwritableError: if it cannot be written.
     """
-    code, versions = arms[0].identity["code"], environment()
     if not (folder / FILE).exists():
         fields = {
             "schema_version": SCHEMA,
@@ -66,9 +63,9 @@ def lock(folder: Path, question: Question, arms: Sequence[StudyArm]) -> Plan:
             "study": question.as_dict(),
             "hash": plan_hash(question, arms),
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "code": code,
+            "code": code_version(),
             "arms": {arm.name: arm.identity for arm in arms},
-            "environment": versions,
+            "environment": environment(),
         }
         write_json(folder / FILE, fields)
     plan = read_plan(folder)
@@ -77,12 +74,7 @@ def lock(folder: Path, question: Question, arms: Sequence[StudyArm]) -> Plan:
             f"{folder} holds the plan of another study ({_difference(plan.question, question)}): a plan that was "
             "locked is not changed; sweep.dir=FOLDER names another folder for this one"
         )
-    differs = [f"the code is {code}, and was {plan.code}"] if code != plan.code else []
-    now: Any = versions["versions"]
-    differs += [
-        f"{name} is {now.get(name)}, and was {was}" for name, was in plan.versions.items() if now.get(name) != was
-    ]
-    return Plan(plan.question, plan.made, plan.hash, plan.code, plan.versions, tuple(differs))
+    return plan
 
 
 def read_plan(folder: Path) -> Plan:
@@ -96,10 +88,18 @@ def read_plan(folder: Path) -> Plan:
     if wrong := [key for key, rule in RULES.items() if not check_rule(fields.get(key), rule)]:
         raise UserError(f"{file} is no plan of a study: {wrong[0]} breaks the rule: {RULES[wrong[0]]}")
     question = parse_question(fields["name"], fields["study"], str(file))
-    versions = fields["environment"].get("versions")
-    return Plan(
-        question, fields["made"], fields["hash"], fields["code"], versions if isinstance(versions, dict) else {}
-    )
+    differs = tuple(_differs(fields["code"], fields["environment"].get("versions")))
+    return Plan(question, fields["made"], fields["hash"], differs)
+
+
+def _differs(code: str, versions: Any) -> Iterator[str]:
+    """What is another thing here and now than where the plan was locked."""
+    if code != code_version():
+        yield f"the code is {code_version()}, and was {code}"
+    here: Any = environment()["versions"]
+    for name, was in versions.items() if isinstance(versions, dict) else ():
+        if here.get(name) != was:
+            yield f"{name} is {here.get(name)}, and was {was}"
 
 
 def plan_hash(question: Question, arms: Sequence[StudyArm]) -> str:

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from src.runs.identity import code_version
 from src.study.arms import StudyArm
 from src.study.lock import FILE, lock, plan_hash, read_plan
 from src.study.power import detectable, needed
@@ -48,9 +49,12 @@ def test_other_code_and_packages_are_told(tmp_path):
     lock(tmp_path, parsed(), arms())
     fields = json.loads((tmp_path / FILE).read_text())
     fields["environment"]["versions"]["torch"] = "1.0"
+    fields["code"] = "before"
     (tmp_path / FILE).write_text(json.dumps(fields))
-    differs = lock(tmp_path, parsed(), arms(code="2")).differs
-    assert "the code is 2, and was 1" in differs and any("torch is" in text and "was 1.0" in text for text in differs)
+    differs = read_plan(tmp_path).differs
+    assert lock(tmp_path, parsed(), arms()).differs == differs
+    assert f"the code is {code_version()}, and was before" in differs
+    assert any("torch is" in text and "was 1.0" in text for text in differs)
 
 
 def test_every_field_of_a_strangers_plan_is_checked(tmp_path):
