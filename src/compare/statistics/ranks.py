@@ -8,7 +8,8 @@ from src.compare.statistics.panel import MANY, Panel
 from src.metrics.decomposition import Ranks
 from src.metrics.names import all_metrics
 
-CELLS = 2**16  # of a block of n examples by resamples, which stays in the processor's cache
+STRIDE = 32
+CELLS = 2**17  # of a block of n examples by resamples, which stays in the processor's cache
 
 
 class RankPanel(Panel):
@@ -66,11 +67,23 @@ def _moments(labels: _Sorted, runs: list[_Sorted], columns: Array) -> Array:
     for run in runs:
         counts, sums = run.sums(columns), run.sums(ranks)
         spread, own = (_spread(counts, total), np.einsum("gr,gr->r", sums, counts)) if run.ties else untied
-        np.cumsum(counts, axis=0, out=counts)
+        _accumulate(counts)
         products = np.einsum("gr,gr->r", sums, counts) - own / 2
         none = np.zeros_like(total)
         found.append(np.stack([total, none, none, label_spread, spread, products], axis=-1))
     return np.stack(found, axis=1)
+
+
+def _accumulate(rows: Array) -> None:
+    """Cumulative sums of (G, R) over G, in place: a row is added to the next in many places at once, which is several
+    times as quick as numpy's ``cumsum``."""
+    whole = len(rows) // STRIDE * STRIDE
+    parts = rows[:whole].reshape(-1, STRIDE, rows.shape[1])
+    for place in range(1, STRIDE):
+        parts[:, place] += parts[:, place - 1]
+    parts[1:] += parts[:-1, -1].cumsum(0)[:, None]
+    tail = rows[max(whole - 1, 0) :]
+    np.cumsum(tail, axis=0, out=tail)
 
 
 def _spread(counts: Array, total: Array) -> Array:
