@@ -6,7 +6,8 @@ from typing import Any
 
 from src.config import check_rule
 from src.config.known_names import TARGET, ForeignNameError, packages, targets
-from src.config.methods import OLD_PATHS, PARTIAL, adapter_rules, named, own_methods, package_of
+from src.config.methods import OLD_PATHS, PARTIAL, adapter_rules, own_methods, package_of
+from src.config.older import renewed
 from src.config.peft_fields import config_of, peft_fields
 from src.config.rules import show
 from src.config.tables import OPEN
@@ -75,14 +76,14 @@ def read_description(folder: Path, *, own: bool = False) -> dict[str, object]:
         raise UserError(f"{file}: format_version={version} is not {FORMAT_VERSION}: of a newer program")
     with opened(file):
         _check_map(file, "", saved)
+        if version == 1:
+            saved = _renewed(file, saved)
         _check_map(file, "model", saved["model"])
         _check_map(file, "model.head", saved["model"].get("head", {}))
         _check_map(file, "backbone", saved["backbone"])
         if (package := saved["backbone"].get("package")) is not None:
             _check_map(file, "backbone.package", package)
         _check_labels(file, saved)
-        if version == 1:
-            saved = _renewed(file, saved)
         model = saved["model"]
         if model.get("adapter") is not None and not isinstance(model["adapter"].get(TARGET, ""), str):
             raise UserError(f"{file}: model.adapter.{TARGET}={show(model['adapter'][TARGET])} breaks the rule: str")
@@ -98,9 +99,9 @@ def _renewed(file: Path, saved: Mapping[str, Any]) -> dict[str, Any]:
     if "method" in model:
         raise UserError(f"{file}: model.method is no part of format_version=1")
     adapter = model.get("adapter")
-    if adapter is not None and not isinstance(adapter.get(TARGET), str):
+    if isinstance(adapter, dict) and not isinstance(adapter.get(TARGET), str):
         raise UserError(f"{file}: model.adapter.{TARGET}={show(adapter.get(TARGET))} breaks the rule: str")
-    return {**saved, "format_version": FORMAT_VERSION, "model": named(model)}
+    return renewed(saved) | {"format_version": FORMAT_VERSION}
 
 
 def _check_labels(file: Path, saved: Mapping[str, Any]) -> None:

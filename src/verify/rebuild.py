@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 import src.config.resolvers  # noqa: F401  what our configs refer to
 from src.config.choices import choices
 from src.config.known_names import TARGET
-from src.config.methods import named
+from src.config.older import renewed
 from src.config.rules import show
 from src.config.training import OURS, WORKS
 from src.runs.checked import check_job
@@ -27,7 +27,7 @@ from src.sweep.compose import task_config
 from src.utils.errors import UserError, in_short
 from src.utils.keys import leaves, override
 from src.utils.paths import CONF
-from src.utils.plain import branch, plain
+from src.utils.plain import plain
 from src.utils.redact import MASK
 from src.utils.text import printable
 
@@ -75,7 +75,7 @@ def rebuild(saved: Mapping[str, object], more: Sequence[str] = ()) -> Rebuilt:
     """
     if not all(isinstance(saved.get(group), dict) for group in GROUPS):
         raise UserError("its record holds no whole config (an imported run, or an older one)")
-    saved = {**saved, "model": named(branch(saved, "model"))}  # an older record names its method by a path
+    saved = renewed(saved)
     words = [f"{group}={_choice(group, saved)}" for group in GROUPS if group != "training"]
     other: list[str] = []
     for _ in range(ROUNDS):

@@ -31,6 +31,8 @@ MISTAKES = {
     "predict": ["/nowhere", "--text", "a"],
     "verify": ["/nowhere"],
     "status": ["/nowhere"],
+    "study": ["nope"],
+    "choose": ["/nowhere.csv", "--minutes", "0"],
     "merge": ["/nowhere", "--out", "/nowhere/out"],
     "export": ["/nowhere", "--out", "/nowhere/out"],
     "analyze": ["/nowhere", "--out", "/nowhere/out"],
