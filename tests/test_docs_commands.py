@@ -20,9 +20,11 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
+from src.commands import study
 from src.commands.table import commands as all_commands
 from src.config import validate
 from src.config.methods import recorded_names
+from src.study.question import load_question
 from src.utils.paths import ROOT
 from tests.conftest import NANO, call
 from tests.docs_commands import PAGES, Command, commands, composed, jobs_of, split
@@ -47,6 +49,9 @@ NOT_RUN = {
     "python -m src bench --parts startup": "times whole processes for a minute; tests/bench has it",
     "python -m src compare multirun/paper": "needs runs of RoBERTa-base",
     "python examples/digits.py": "run by tests/test_examples.py",
+    "python -m src study NAME": "names no study",
+    "python -m src choose reviews.csv": "minutes; run by tests/choose",
+    "python -m src predict outputs/choose_reviews": "needs what choose leaves; run by tests/choose",
     "python -m src audit peft/": "needs a checkout of the peft library",
     "python -m src recover": "three minutes; run with fewer steps by tests/analysis",
     "python main.py --config-dir tuned/conf": "needs a tuning; its configs are composed by tests/tune",
@@ -113,6 +118,10 @@ def understand(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
                 validate(cfg)
         case ("python", "-m", "src"):
             pass
+        case ("python", "-m", "src", "study", *words) if words:
+            name, _, overrides = study.parse(words)
+            for cfg in () if name.isupper() else configs_of(name, overrides):
+                validate(cfg)
         case ("python", "-m", "src", name, *words):
             assert name in all_commands()
             if words:
@@ -133,6 +142,15 @@ def understand(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
             assert {word for word in words if word.startswith("--")} <= set(flags)
         case _ if shlex.join(command.words) not in OTHERS:
             raise ValueError("no kind of command that this test knows")
+
+
+def configs_of(name: str, overrides: Sequence[str] = ()) -> Iterator[DictConfig]:
+    """What the arms of a study compose to."""
+    changes = [word for word in overrides if word.startswith("study.")]
+    question = load_question(name, changes).with_settings([word for word in overrides if word not in changes])
+    for task in question.tasks:
+        for method in question.methods:
+            yield from composed(tuple(question.overrides(method, task)))
 
 
 def choices_of_models() -> set[str]:
@@ -171,9 +189,10 @@ def test_no_exception_is_left_over():
 
 def test_what_make_demo_runs_composes():
     rule = (ROOT / "Makefile").read_text().partition("\ndemo:")[2].splitlines()[1]
-    ((_, _, *words),) = split(rule.replace("$(BIN)/", "").strip())
-    assert len(jobs_of(words)) >= 8
-    for cfg in composed(tuple(words)):
+    ((*_, command, name),) = split(rule.replace("$(BIN)/", "").strip())
+    configs = list(configs_of(name))
+    assert command == "study" and len(configs) >= 5
+    for cfg in configs:
         validate(cfg)
 
 
@@ -253,6 +272,8 @@ def small(command: Command) -> list[str]:
             parts = ["--parts", "steps,latency"] if "everything" in rest else []
             methods = [] if "--methods" in rest else ["--methods", "lora,hydralora"]
             return [*python, *words[1:], *BENCH, *parts, *methods]
+        case ("python", "-m", "src", "study", *rest) if study.parse(list(rest))[1] in ("plan", "run"):
+            return [*python, *words[1:], *SMALL]
         case ("python", "-m", "src", "compare", *rest):
             return [*python, *words[1:], "--resamples", "200"]
     return [*python, *words[1:]]

@@ -36,16 +36,25 @@ def main(arguments: list[str]) -> None:
 
         print(f"{USAGE}Studies:\n{described('study')}")
         return
+    name, action, overrides = parse(arguments)
+    if action in ("report", "pack"):
+        _after(name, action, overrides)
+    else:
+        _run(name, action, overrides, arguments)
+
+
+def parse(arguments: list[str]) -> tuple[str, str, list[str]]:
+    """The study, what to do with it, and the overrides.
+
+    Raises:
+        UserError: unless there is one study, and at most one thing to do.
+    """
     words = [word for word in arguments if "=" not in word and not word.startswith(("-", "~"))]
     names = [word for word in words if word not in ACTIONS]
     actions = [word for word in words if word in ACTIONS] or ["run"]
     if len(names) != 1 or len(actions) != 1:
         raise UserError(f"study {' '.join(words)}: one study and at most one of {', '.join(ACTIONS)}")
-    overrides = [word for word in arguments if word not in words]
-    if actions[0] in ("report", "pack"):
-        _after(names[0], actions[0], overrides)
-    else:
-        _run(names[0], actions[0], overrides, arguments)
+    return names[0], actions[0], [word for word in arguments if word not in words]
 
 
 def _run(name: str, action: str, overrides: list[str], arguments: list[str]) -> None:

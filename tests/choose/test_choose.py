@@ -1,0 +1,56 @@
+"""From a table to a model that answers, with one command."""
+
+import csv
+import random
+
+import pytest
+from transformers import AutoModelForSequenceClassification
+
+from src.commands.choose import main as choose
+from src.utils.errors import UserError
+
+GOOD, BAD = ("good", "warm", "clear"), ("bad", "cold", "dull")
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """Sentences that one word decides."""
+    dice = random.Random(0)
+    path = tmp_path_factory.mktemp("table") / "reviews.csv"
+    with path.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["review", "verdict"])
+        for row in range(160):
+            word = dice.choice(BAD if row % 2 else GOOD)
+            writer.writerow([f"the {dice.choice(['film', 'cast', 'plot'])} is {word}", "no" if row % 2 else "yes"])
+    return path
+
+
+@pytest.mark.slow
+def test_one_command_leaves_a_model_and_the_line_that_asks_it(table, tmp_path, capsys):
+    out = tmp_path / "out"
+    arguments = [str(table), "--minutes", "0.1", "--backbone", "nano", "--out", str(out), "--mergeable"]
+    choose(arguments)
+    told = capsys.readouterr().out
+    assert "the label is column 'verdict'" in told and "hydralora is left out: it cannot be merged" in told
+    assert "table: " in told and f"python -m src predict {out / 'best' / 'run'}" in told
+    model = AutoModelForSequenceClassification.from_pretrained(out / "best" / "model")
+    assert set(model.config.id2label.values()) == {"no", "yes"}
+    before = (out / "plan.json").read_bytes()
+    choose(arguments)
+    assert (out / "plan.json").read_bytes() == before, "the same command goes on with what it had guessed"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--minutes", "0"], "more than 0"),
+        (["--backbone", "nope"], "choices: .*nano"),
+        (["--label", "nope"], "no column 'nope'"),
+        (["--adapter-mb", "0.0000001", "--backbone", "nano"], "no method keeps what was asked"),
+    ],
+)
+def test_mistakes_end_before_anything_is_trained(options, told, table, tmp_path):
+    with pytest.raises(UserError, match=told):
+        choose([str(table), "--out", str(tmp_path / "out"), *options])
+    assert not (tmp_path / "out").exists()
