@@ -333,7 +333,7 @@ def test_the_command(arguments, code, text, tmp_path, monkeypatch, capsys):
     assert text in " ".join((output.out + output.err).split())
 
 
-@pytest.mark.parametrize("wrong", [["--resamples", "3"], ["--format", "pdf"], []])
+@pytest.mark.parametrize("wrong", [["--resamples", "3"], ["--format", "pdf"], ["--margin", "0"]])
 def test_argparse_refuses(wrong, monkeypatch):
     monkeypatch.setattr("sys.argv", ["src", "compare", *wrong])
     with pytest.raises(SystemExit) as exit_:
