@@ -140,7 +140,7 @@ def test_any_json_in_any_place_of_a_description(run, tmp_path, data):
     outcome(lambda: answer(own))
 
 
-@pytest.mark.parametrize("version", [None, 0, -1, "1", True, 2, 1.5, float("inf"), 10**30, [1], {}])
+@pytest.mark.parametrize("version", [None, 0, -1, "1", "2", True, 3, 1.5, float("inf"), 10**30, [1], {}])
 def test_a_format_version_is_one(run, version, tmp_path):
     own = copied(run, tmp_path / "run")
     file = own / "adapter" / "adapter.json"

@@ -19,6 +19,7 @@ from src.sweep.compose import Composer, task_config
 from src.utils.errors import UserError
 from src.utils.files import write_whole
 from src.utils.paths import CONF
+from src.utils.places import make_folder
 from src.utils.plain import plain
 from src.utils.terminal import say
 
@@ -63,7 +64,7 @@ def prepare(
         say(line)
     epochs = _epochs(minutes, methods, common, configs, composer)
     say(f"{len(methods)} methods race on held-out rows, the survivors train {epochs:.1f} epochs with 3 fresh seeds")
-    path = out / "question.yaml"
+    path = make_folder(out) / "question.yaml"
     write_whole(path, OmegaConf.to_yaml(OmegaConf.create(question(file, guess, methods, chosen, epochs))))
     return path
 

@@ -1,5 +1,7 @@
 """A tokenizer cuts where its model's positions end, and pads with a token that is there."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
@@ -7,6 +9,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 from src.backbones.backbone import load_backbone
 from src.backbones.tokenizer import PADDING, fit_tokenizer, positions
 from src.data.encode import encode
+from src.tasks.table import label_space
 from src.utils.errors import UserError
 from src.utils.paths import ROOT
 
@@ -90,7 +93,7 @@ def test_a_length_beyond_the_positions_is_refused(tmp_path, tokenizer):
     tokenizer.model_max_length = 10**30
     tokenizer.save_pretrained(tmp_path)
     fitted = load_backbone({"path": str(tmp_path)}, label_names=("a", "b"), seed=0).tokenizer
-    data = type("Data", (), {"task": type("Task", (), {"text": ("a",)}), "splits": {}})
+    data = type("Data", (), {"task": SimpleNamespace(text=("a",), space=label_space(("a", "b"))), "splits": {}})
     assert encode(data, fitted, 18, []) == {}
     with pytest.raises(UserError, match=r"data\.max_length=19: this backbone takes 3 to 18 tokens"):
         encode(data, fitted, 19, [])

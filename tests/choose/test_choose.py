@@ -47,7 +47,6 @@ def test_one_command_leaves_a_model_and_the_line_that_asks_it(table, tmp_path, c
         (["--minutes", "0"], "more than 0"),
         (["--backbone", "nope"], "choices: .*nano"),
         (["--label", "nope"], "no column 'nope'"),
-        (["--adapter-mb", "0.0000001", "--backbone", "nano"], "no method keeps what was asked"),
     ],
 )
 def test_mistakes_end_before_anything_is_trained(options, told, table, tmp_path):

@@ -99,7 +99,9 @@ def test_sorting(page):
     before = labels(page)
     button = page.locator("#group-0 thead button", has_text="adapter")
     heading = page.locator("#group-0 thead th", has=page.locator("button", has_text="adapter"))
-    cells = page.locator("#group-0 table.rows tbody tr td:nth-child(6)")
+    headings = page.locator("#group-0 thead th").all_inner_texts()
+    place = 1 + next(i for i, text in enumerate(headings) if "adapter" in text)
+    cells = page.locator(f"#group-0 table.rows tbody tr td:nth-child({place})")
 
     def numbers():
         return [int(text.replace(",", "")) for text in cells.all_inner_texts()]

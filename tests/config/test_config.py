@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
 
 import main
 from src.cli import CONF, ROOT, run_app
@@ -84,7 +85,7 @@ def test_the_yaml_and_the_constructor_agree(model):
     from torch import nn
 
     cfg = compose_config(f"model={model}")
-    method = make_method(cfg.model)
+    method = make_method(OmegaConf.to_container(cfg.model, resolve=True))
     make = method.constructor(None)
     arguments = set(inspect.signature(make.func.__init__).parameters) - {"self", "base", "bank"}  # the model's own
     assert set(cfg.model.rules) == arguments | {"target_modules"}

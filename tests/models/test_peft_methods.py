@@ -249,7 +249,10 @@ def test_any_other_config_of_the_library_trains(config, options, tmp_path):
 
 WRONG = {
     "unknown config": (["model.peft._target_=peft.LoraConfg"], "did you mean peft.LoraConfig"),
-    "unknown method": (["model.method=peft.lorra", "~model.peft._target_"], "did you mean peft.lora"),
+    "unknown method": (
+        ["model.method=peft.lorra", "~model.peft._target_", "model.name=x", "model.recorded_as=x"],
+        "did you mean peft.lora",
+    ),
     "unknown field": (["+model.peft.lora_alhpa=3"], r"did you mean model\.peft\.lora_alpha"),
     "wrong type": (["+model.peft.r=many"], r"model\.peft\.r='many' breaks the rule: int"),
     "decided by the framework": (["+model.peft.modules_to_save=[classifier]"], "is not a key of the config"),

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from src.backbones import load as backbone
+from src.backbones import backbone
 from src.backbones.backbone import load_backbone
 from src.training.isolation import isolated, release_memory
 from src.training.run import run_job

@@ -34,7 +34,7 @@ ARMS = [
         "training.learning_rate=1e-4",
         "seed=7",
         "training.warmup_steps=1.0",
-        "backbone.shortcuts=false",
+        "backbone.fast_paths=false",
     ],
     ["data=custom", "data.label_names=[]", "data.files.train=x.csv", "data.text=[a,b]", "model.head.train=false"],
     ["data=custom", "data.path=a/b", override("data.label_names", [word for word in WORDS if "$" not in word])],
