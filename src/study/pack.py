@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from src.runs.layout import HISTORY, PREDICTIONS, RESULT
+from src.runs.layout import HISTORY, PREDICTIONS, RESULT, SUMMARY
 from src.study.evidence import FILE as LOOKS
 from src.study.evidence import read_evidence
 from src.study.lock import FILE as PLAN
@@ -18,7 +18,7 @@ from src.utils.files import whole
 from src.utils.terminal import say
 
 OF_THE_STUDY = (PLAN, LOOKS, VERDICT, REPORT, f"{TUNING}/tune.json")
-OF_A_RUN = (RESULT, HISTORY, PREDICTIONS)
+OF_A_RUN = (RESULT, HISTORY, PREDICTIONS, SUMMARY)
 SUMS = "SHA256SUMS"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the date of every member: the same study gives the same archive
 

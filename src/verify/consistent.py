@@ -8,7 +8,7 @@ from src.runs.layout import PREDICTIONS, RESULT
 from src.runs.predictions_reading import Predictions, PredictionsError, read_split
 from src.runs.reading import Run
 from src.runs.run_record import RunRecord
-from src.runs.seal import broken_seals
+from src.runs.seal import broken_seals, without_weights
 from src.utils.errors import in_short
 from src.verify.finding import Finding, Verdict
 
@@ -26,7 +26,8 @@ def check_run(name: str, run: Run) -> Iterator[Finding]:
     for file, said in broken:
         yield Finding(name, file, Verdict.DIFFERENT, said)
     if run.record.seal.content and not broken:
-        yield Finding(name, "files", Verdict.EQUAL, "as the run left them, by their hashes")
+        weights = ", without the weights" if without_weights(run.folder) else ""
+        yield Finding(name, "files", Verdict.EQUAL, f"as the run left them, by their hashes{weights}")
     config = run.record.config.content
     if config and config_hash(config) != run.record.config_hash:
         yield Finding(name, RESULT, Verdict.DIFFERENT, "its config is not that of its config_hash")

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from src.commands.study import main as study
+from src.commands.verify import main as verify
 from src.runs.reading import find_runs
 from src.study.evidence import FILE as LOOKS
 from src.study.lock import FILE as PLAN
@@ -78,6 +79,7 @@ def test_the_pack(done):
     names = zipfile.ZipFile(done / "folder.zip").namelist()
     assert sum(name.endswith("result.json") for name in names) == 9 and not any("safetensors" in name for name in names)
     assert (done / "folder.zip").stat().st_size < 2e6
+    assert verify([str(done / "folder.zip")]) == 0
 
 
 def test_mistakes(done, tmp_path):
