@@ -21,23 +21,23 @@ class Judged:
     finding: Finding | None
 
 
-def answer(question: Question, judged: Mapping[str, Sequence[Judged]]) -> list[str]:
-    """The answer, a paragraph for each task.
+def answer(question: Question, judged: Mapping[str, Sequence[Judged]]) -> dict[str, list[str]]:
+    """The answer for each task: which method to use, then a sentence on each of the others.
 
     Args:
         question: the study's.
         judged: by task, its methods.
     """
-    lines = []
+    found = {}
     for task, own in judged.items():
         if not own[0].table.learned:
-            lines.append(f"{task}: nothing was learned, every run gives one answer to every example.")
+            found[task] = ["nothing was learned, every run gives one answer to every example"]
             continue
-        lines.append(f"{task}: {_task(question, own)}")
-    return lines
+        found[task] = _task(question, own)
+    return found
 
 
-def _task(question: Question, judged: Sequence[Judged]) -> str:
+def _task(question: Question, judged: Sequence[Judged]) -> list[str]:
     baseline = next((entry for entry in judged if entry.method == question.baseline), None)
     chosen = recommended(question, judged)
     lead = f"use {chosen.method} ({chosen.row.mean:.4f})"
@@ -47,7 +47,7 @@ def _task(question: Question, judged: Sequence[Judged]) -> str:
     order = {verdict: place for place, verdict in enumerate((BETTER, EQUIVALENT, UNDECIDED, WORSE))}
     others.sort(key=lambda entry: order[entry.finding.verdict if entry.finding else UNDECIDED])
     told = [f"{entry.method}: {_said(question, entry)}" for entry in others]
-    return ". ".join([lead, *told]) + "."
+    return [lead, *told]
 
 
 def recommended(question: Question, judged: Sequence[Judged]) -> Judged:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from src.compare.present.table import print_comparison
-from src.compare.report import write_report
+from src.compare.report import Card, write_report
 from src.compare.tables import Comparison
 from src.runs.store import open_store
 from src.study.answer import Judged, answer
@@ -32,12 +32,14 @@ def report_study(folder: Path) -> None:
         raise UserError(
             f"{len(comparison.left_out)} of the study's runs cannot be compared, the first: {name}: {reason}"
         )
-    lines = [*answer(plan.question, judged_rows(plan, evidence, folder, comparison)), *how(plan, evidence)]
+    found, reasons = answer(plan.question, judged_rows(plan, evidence, folder, comparison)), how(plan, evidence)
+    lines = [*(f"{task}: {'. '.join(said)}." for task, said in found.items()), *reasons]
     for line in lines:
         say(line)
     print_comparison(comparison, where=folder)
     write_whole(folder / VERDICT, as_markdown(plan, lines))
-    write_report(comparison, folder / REPORT)
+    card = Card(plan.question.question, found, reasons)
+    write_report(comparison, folder / REPORT, title=f"{plan.question.name}: the verdict", card=card)
     say(f"The report is in {folder / REPORT}")
 
 

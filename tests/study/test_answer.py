@@ -39,13 +39,14 @@ def test_what_is_recommended(verdicts, method):
 
 
 def test_the_words():
-    (line,) = answer(QUESTION, {"t": judged(lora="equivalent", lsr="undecided", head="worse")})
-    assert line.startswith(
-        "t: use lora (0.8900), 100 times fewer trained values than full; equivalent to full within 0.02"
+    said = answer(QUESTION, {"t": judged(lora="equivalent", lsr="undecided", head="worse")})["t"]
+    assert said[0].startswith(
+        "use lora (0.8900), 100 times fewer trained values than full; equivalent to full within 0.02"
     )
-    assert "lsr: undecided against full (-0.0100 [-0.0200, +0.0100])" in line and "head: worse than full" in line
+    assert said[1].startswith("lsr: undecided against full (-0.0100 [-0.0200, +0.0100])")
+    assert said[2].startswith("head: worse than full")
 
 
 def test_where_nothing_was_learned_nothing_is_recommended():
-    (line,) = answer(QUESTION, {"t": judged(learned=False, lora="equivalent")})
+    (line,) = answer(QUESTION, {"t": judged(learned=False, lora="equivalent")})["t"]
     assert "nothing was learned" in line and "use" not in line

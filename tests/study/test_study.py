@@ -47,7 +47,8 @@ def test_the_answer_and_what_it_rests_on(done, capsys):
     assert {run.seed for run in find_runs([folder / "runs"])} == {1, 2, 3}
     words = (folder / "verdict.md").read_text()
     assert "Which?" in words and "synth_paraphrase: " in words and "margin 0.5, baseline full" in words
-    assert "synth_paraphrase" in (folder / "report.html").read_text()
+    page = (folder / "report.html").read_text()
+    assert page.index("Which?") < page.index("Use ") < page.index("synth_paraphrase on nano"), "the answer comes first"
     study(["report", str(folder)])
     out = capsys.readouterr().out
     assert out.index("synth_paraphrase: ") < out.index("method"), "the answer comes first"

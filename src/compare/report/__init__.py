@@ -1,5 +1,5 @@
 """The report: one self-contained HTML file."""
 
-from src.compare.report.write import write_report
+from src.compare.report.write import Card, write_report
 
-__all__ = ["write_report"]
+__all__ = ["Card", "write_report"]

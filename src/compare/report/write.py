@@ -3,6 +3,8 @@
 import base64
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,27 @@ FOLDER = Path(__file__).parent
 SCRIPTS = ("page.js", "table.js", "plots.js")
 
 
+@dataclass(frozen=True)
+class Card:
+    """What a report says first.
+
+    Attributes:
+        question: that was asked.
+        answers: by task; the first sentence is the answer, the others are what is known besides.
+        reasons: how it came about.
+    """
+
+    question: str
+    answers: Mapping[str, Sequence[str]]
+    reasons: Sequence[str]
+
+
 def write_report(
-    comparison: Comparison, path: Path, published: bool = False, title: str = "PEFT Verdict: runs compared"
+    comparison: Comparison,
+    path: Path,
+    published: bool = False,
+    title: str = "PEFT Verdict: runs compared",
+    card: Card | None = None,
 ) -> None:
     """Write a comparison as one HTML file that opens without a network.
 
@@ -31,6 +52,7 @@ def write_report(
         path: the file; its folder is made. It is written whole or not at all.
         published: add what papers report for the same backbone, task and metric.
         title: of the page.
+        card: the answer, above the comparison.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
@@ -42,6 +64,7 @@ def write_report(
     environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined)
     html = environment.get_template("report.html").render(
         title=title,
+        card=card,
         groups=[_group(table, published) for table in comparison.tables],
         matrices=[_matrix(matrix) for matrix in comparison.matrices],
         beside=comparison.beside,
