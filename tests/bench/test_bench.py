@@ -135,6 +135,7 @@ def test_quartiles_of_few_rounds_lie_within_them():
     assert (found.low, found.ratio, found.high) == (1.5, 2.0, 2.5)
 
 
+@pytest.mark.slow
 def test_every_method_can_be_an_arm(backbone):
     """Those of conf/model: a step changes what is trained, and nothing else."""
     for method in method_names():

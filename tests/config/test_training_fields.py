@@ -146,7 +146,9 @@ RUNS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", RUNS)
+@pytest.mark.parametrize(
+    "case", [pytest.param(name, marks=[] if name == "workers" else pytest.mark.slow) for name in RUNS]
+)
 def test_what_is_accepted_runs(case, train):
     overrides = [f"training.{text.removeprefix('training.')}" for text in RUNS[case].split(" ")]
     folder = train("data.max_train_samples=40", "data.max_eval_samples=17", "training.max_steps=3", *overrides)

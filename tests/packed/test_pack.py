@@ -127,6 +127,7 @@ def test_the_trajectory_in_float32(tmp_path):
         assert_same(tmp_path / "pack" / name, tmp_path / "alone" / name, 1e-4)
 
 
+@pytest.mark.slow
 def test_one_jobs_nan_harms_no_other(tmp_path, double):
     """A learning rate far too high ends its own job, which says so; the others do not notice."""
     jobs = {"lora": JOBS["lora"], "wild": ["model=roberta_lora", "training.learning_rate=1e30",

@@ -65,6 +65,7 @@ def test_the_same_command_trains_nothing_again_and_another_plan_is_refused(done)
     assert stop.value.code == 2 and (folder / PLAN).read_bytes() == plan
 
 
+@pytest.mark.slow
 def test_a_lost_run_is_trained_again_to_the_same_numbers(done, tmp_path):
     folder = tmp_path / "folder"
     shutil.copytree(done / "folder", folder)
