@@ -1,12 +1,14 @@
 """Looks at a study's evidence: which rows are settled, and which get more seeds."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from src.compare.comparison import compare_runs
-from src.compare.statistics.estimate import settles
+from src.compare.statistics.crossed import quantile
+from src.compare.statistics.estimate import Estimate, settles
 from src.compare.statistics.sequential import levels
 from src.compare.tables import Comparison, Row, Table
 from src.compare.verdicts import BETTER, EQUIVALENT, UNDECIDED, WORSE, error_of
@@ -127,10 +129,20 @@ def _finding(
     elif row.p_equivalent is not None and row.p_equivalent <= alpha:
         verdict = EQUIVALENT
     stopped = "settled" if verdict != UNDECIDED else _end(last)
-    if stopped is None and not settles(error_of(gap), question.margin, alpha / max(table.comparisons, 1)):
+    if stopped is None and hopeless(gap, question.margin, alpha / max(table.comparisons, 1)):
         stopped = FUTILE
     numbers = (gap.mean, gap.low, gap.high, row.p_adjusted)
     return Finding(arm.task, arm.method, len(row.seeds), verdict, stopped, number + 1, numbers)
+
+
+def hopeless(gap: Estimate, margin: float, alpha: float) -> bool:
+    """Whether no number of seeds would settle a row on these examples, should its difference stay what it is.
+
+    Without the seeds' noise the standard error is ``gap.limit``: neither equivalence within the margin nor a difference
+    of ``gap.mean`` is shown with it.
+    """
+    error = error_of(gap)
+    return not settles(error, margin, alpha) and abs(gap.mean) < quantile(1 - alpha / 2, math.inf) * error.limit
 
 
 def _end(last: bool) -> str | None:
