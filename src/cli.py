@@ -15,14 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, MissingConfigException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import src.config.resolvers  # noqa: F401  what our configs refer to
 from src.config import unknown_key, validate
+from src.config.composing import composed
 from src.config.overrides import as_text, open_training, prepare
 from src.config.validate import explain_interpolation
 from src.utils import resume_hint as resume
@@ -180,7 +179,7 @@ def _wrong_value() -> str | None:
     """What is wrong in the config that the command composes; None if it is not the config, or cannot be composed."""
     words = list(itertools.takewhile(lambda word: not word.startswith("-"), prepare(_given)))  # flags come last
     try:
-        validate(_compose(words))
+        validate(composed(words))
     except UserError as found:
         return str(found)
     except Exception:
@@ -188,20 +187,14 @@ def _wrong_value() -> str | None:
     return None
 
 
-def _compose(overrides: Sequence[str]) -> DictConfig:
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("config", overrides=list(overrides))
-
-
 def _valid_keys() -> list[str]:
     """Every key of the config that the command's group choices (model=..., data=...) compose."""
     choices = [word for word in sys.argv[1:] if (CONF / word.lstrip("+").partition("=")[0]).is_dir()]
     try:
-        composed = _compose(choices)
+        config = composed(choices)
     except HydraException:  # a sweep over choices: the defaults' keys are the best there is
-        composed = _compose([])
-    return list(_leaves(OmegaConf.to_container(composed, resolve=False)))
+        config = composed([])
+    return list(_leaves(OmegaConf.to_container(config, resolve=False)))
 
 
 def _leaves(node: Any, prefix: str = "") -> Iterator[str]:

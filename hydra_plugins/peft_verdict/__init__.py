@@ -2,8 +2,8 @@
 
 import functools
 import itertools
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,33 +51,45 @@ class ResumingSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        from src.cli import begin
-        from src.config import check_node
-        from src.runs.claim import refuse_run
         from src.sweep.plan import print_plan
-        from src.sweep.sweep import make_jobs, refuse_torchrun, run_sweep
-        from src.training.interrupt import interruptible
-        from src.utils import resume_hint as resume
+        from src.sweep.sweep import make_jobs, run_sweep
         from src.utils.files import write_whole
-        from src.utils.places import make_folder, note_output
 
-        begin()
-        refuse_torchrun()
-        configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
-        settings = self.config.sweep
-        check_node("sweep", settings)
-        folder = Path(self.config.hydra.sweep.dir)
+        folder, settings = self._begin(), self.config.sweep
         jobs = make_jobs(self._combinations(arguments), self._compose, folder)
         if settings.plan:
             print_plan(jobs, folder)
             return []
+        with self._working(folder):
+            write_whole(folder / "multirun.yaml", OmegaConf.to_yaml(self.config))
+            return run_sweep(jobs, self.launcher, folder, settings)
+
+    def _begin(self) -> Path:
+        """From here on a mistake is no longer Hydra's affair; returns the sweep's folder."""
+        from src.cli import begin
+        from src.config import check_node
+        from src.sweep.sweep import refuse_torchrun
+
+        begin()
+        refuse_torchrun()
+        configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
+        check_node("sweep", self.config.sweep)
+        return Path(self.config.hydra.sweep.dir)
+
+    @contextmanager
+    def _working(self, folder: Path) -> Iterator[None]:
+        """Within the block the folder is the sweep's, and the same command goes on in it if the block is cut short."""
+        from src.runs.claim import refuse_run
+        from src.training.interrupt import interruptible
+        from src.utils import resume_hint as resume
+        from src.utils.places import make_folder, note_output
+
         refuse_run(folder)
         make_folder(folder)
-        write_whole(folder / "multirun.yaml", OmegaConf.to_yaml(self.config))
         note_output(folder, "sweep.dir")
         resume.offer("sweep.dir", folder)
         with interruptible(), _closing(self.launcher):
-            return run_sweep(jobs, self.launcher, folder, settings)
+            yield
 
     def _combinations(self, arguments: list[str]) -> list[list[str]]:
         texts = [*(f"{key}={value}" for key, value in self.params.items()), *arguments]
@@ -115,26 +127,13 @@ class TuningSweeper(ResumingSweeper):
     """All combinations of the overrides, each of them tuned, see src/tune/tune.py."""
 
     def sweep(self, arguments: list[str]) -> Any:
-        from src.cli import begin
         from src.config import check_node
-        from src.runs.claim import refuse_run
-        from src.sweep.sweep import refuse_torchrun
-        from src.training.interrupt import interruptible
         from src.tune.tune import tune
         from src.utils import resume_hint as resume
-        from src.utils.places import make_folder, note_output
 
-        begin()
-        refuse_torchrun()
-        configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
-        check_node("sweep", self.config.sweep)
+        folder = self._begin()
         check_node("tune", self.config.tune)
-        folder = Path(self.config.hydra.sweep.dir)
-        refuse_run(folder)
-        make_folder(folder)
-        note_output(folder, "sweep.dir")
-        resume.offer("sweep.dir", folder)
-        with interruptible(), _closing(self.launcher):
+        with self._working(folder):
             tune(self._combinations(arguments), self._compose, self.launcher, folder, self.config)
         resume.withdraw()
 
@@ -156,36 +155,23 @@ class StudySweeper(ResumingSweeper):
         self.study, self.action, self.changes = study, action, list(changes)
 
     def sweep(self, arguments: list[str]) -> Any:
-        from src.cli import begin
-        from src.config import check_node
-        from src.runs.claim import refuse_run
         from src.study.conduct import conduct, plan
         from src.study.question import load_question
-        from src.sweep.sweep import refuse_torchrun
         from src.training.interrupt import interruptible
         from src.utils import resume_hint as resume
         from src.utils.errors import UserError
-        from src.utils.places import make_folder, note_output
 
-        begin()
-        refuse_torchrun()
-        configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
-        check_node("sweep", self.config.sweep)
+        folder = self._begin()
         own = [word for word in arguments if not word.startswith("sweep.")]  # those of the runs
         batch = self._combinations(own) if own else [[]]
         if len(batch) > 1:
             raise UserError("a study's overrides have one value each: what is compared stands in its file")
         question = load_question(self.study, self.changes).with_settings(batch[0])
-        folder = Path(self.config.hydra.sweep.dir)
         if self.action == "plan":
             with interruptible():
                 plan(question, self._compose, folder)
             return
-        refuse_run(folder)
-        make_folder(folder)
-        note_output(folder, "sweep.dir")
-        resume.offer("sweep.dir", folder)
-        with interruptible(), _closing(self.launcher):
+        with self._working(folder):
             conduct(question, self._compose, self.launcher, folder, self.config)
         resume.withdraw()
 

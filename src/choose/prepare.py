@@ -1,24 +1,23 @@
 """From a table to the study that answers which method to use on it."""
 
+import functools
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 from src.choose.columns import guess_columns
 from src.choose.field import BASELINE, FIELD, Wishes, field
 from src.choose.question import backbone_override, epochs_for, question, task_overrides
 from src.config.choices import choices
+from src.config.composing import composed
 from src.runs.identity import identity
 from src.study.arms import StudyArm
 from src.study.cost import cost_of
 from src.sweep.compose import Composer, task_config
 from src.utils.errors import UserError
 from src.utils.files import write_whole
-from src.utils.paths import CONF
 from src.utils.places import make_folder
 from src.utils.plain import plain
 from src.utils.terminal import say
@@ -56,7 +55,7 @@ def prepare(
     for line in (f"{file}: {guess.rows:,} rows", *guess.said, said):
         say(line)
     common = [backbone_override(chosen), *task_overrides(file, guess)]
-    composer = Composer(_composed)
+    composer = Composer(functools.partial(composed, with_hydra=True))
     configs = {name: composer([*common, f"model=roberta_{name}"]) for name in (BASELINE, *FIELD)}
     nodes = {name: plain(config.model) for name, config in configs.items()}
     methods, left_out = field(wishes, nodes, plain(configs[BASELINE].backbone))
@@ -81,9 +80,3 @@ def _epochs(
         seconds[name] = cost_of(arm, composer, Path()).seconds
     times = {name: seconds.get(name, seconds[methods[0]]) for name in (BASELINE, *methods)}
     return epochs_for(minutes, times, float(configs[BASELINE].training.num_train_epochs))
-
-
-def _composed(overrides: Sequence[str]) -> DictConfig:
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("config", overrides=list(overrides), return_hydra_config=True)

@@ -7,14 +7,12 @@ import pickle
 from collections.abc import Mapping
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from src.config.choices import choices
+from src.config.composing import composed
 from src.models.sizes import adapter_size, width
 from src.utils.errors import UserError
-from src.utils.paths import CONF
 from src.utils.plain import plain
 
 _found: dict[tuple[str, int, str], int] = {}  # a knob's largest value, by the model's config and the limit
@@ -102,11 +100,4 @@ def _size_of(model: str, backbone: str) -> int:
     known = choices("model")
     if model not in known:
         raise UserError(f"budget.match={model}: there is no such model; choices: {', '.join(known)}")
-    running = GlobalHydra.instance().hydra  # in a sweep Hydra stands already, and would refuse to stand twice
-    GlobalHydra.instance().clear()
-    try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            other = compose("config", overrides=[f"model={model}"])
-    finally:
-        GlobalHydra.instance().hydra = running
-    return adapter_size(plain(other.model), json.loads(backbone))
+    return adapter_size(plain(composed([f"model={model}"]).model), json.loads(backbone))

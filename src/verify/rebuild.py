@@ -9,14 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 import src.config.resolvers  # noqa: F401  what our configs refer to
 from src.config.choices import choices
+from src.config.composing import composed
 from src.config.known_names import TARGET
 from src.config.older import renewed
 from src.config.rules import show
@@ -26,7 +25,6 @@ from src.runs.identity import NOT_IDENTITY, identity, relevant
 from src.sweep.compose import task_config
 from src.utils.errors import UserError, in_short
 from src.utils.keys import leaves, override
-from src.utils.paths import CONF
 from src.utils.plain import plain
 from src.utils.redact import MASK
 from src.utils.text import printable
@@ -142,21 +140,15 @@ def _choice(group: str, saved: Mapping[str, Any]) -> str:
 
 
 def _compose(words: Sequence[str]) -> DictConfig:
-    running = GlobalHydra.instance().hydra
-    GlobalHydra.instance().clear()
     try:
         return _composed(tuple(words))
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(f"its config cannot be composed here: {in_short(error)}") from error
-    finally:
-        GlobalHydra.instance().hydra = running
 
 
 @functools.lru_cache(maxsize=256)
 def _composed(words: tuple[str, ...]) -> DictConfig:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("config", overrides=list(words), return_hydra_config=False)
-    return task_config(config)
+    return task_config(composed(words))
 
 
 def _relevant(cfg: DictConfig) -> dict[str, Any]:

@@ -1,22 +1,16 @@
 """Spearman's rho, the rank correlation; nan when either side is constant or there are fewer than two examples."""
 
-import math
-import warnings
 from typing import Any
 
+from src.metrics.correlation import correlation
 from src.metrics.decomposition import CORRELATION, Ranks
 from src.metrics.metric import Metric, Reads, Scale
 
 
 def compute(labels: Any, predictions: Any) -> float:
-    from scipy.stats import ConstantInputWarning, spearmanr
+    from scipy.stats import spearmanr
 
-    if len(labels) < 2:
-        return math.nan
-    with warnings.catch_warnings():
-        # Constant predictions are an ordinary event early in training: the nan says enough.
-        warnings.simplefilter("ignore", ConstantInputWarning)
-        return spearmanr(predictions, labels).statistic
+    return correlation(spearmanr, labels, predictions)
 
 
 METRIC = Metric(
