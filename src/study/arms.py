@@ -6,6 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from src.config.overrides import prepare_override
 from src.runs.identity import identity
 from src.study.question import Question
 from src.sweep.compose import Composer, task_config
@@ -56,3 +57,9 @@ def make_arms(question: Question, compose: Composer) -> list[StudyArm]:
         StudyArm(method, task, overrides, config, identity(own))
         for (method, task), overrides, config, own in zip(pairs, batch, configs, plain, strict=True)
     ]
+
+
+def shortened(arm: StudyArm, share: float) -> str:
+    """The override that trains an arm for a share of its epochs."""
+    epochs = arm.config.training.num_train_epochs * share
+    return prepare_override(f"training.num_train_epochs={epochs:.4g}")

@@ -42,6 +42,8 @@ INNER: dict[str, dict[str, tuple[str, Any]]] = {
         "trials": ("int >= 0", 0),
         "sampler": ("random | tpe", "random"),
         "pruner": ("none | asha | median", "none"),
+        "share": ("0 < float <= 1", 1.0),
+        "space": ("list[str] | null", None),
     },
     "race": {"share": ("0 <= float < 1", 0.0), "most": ("int >= 1", 4)},
 }
@@ -66,7 +68,8 @@ class Question:
         race: before all else each method trains once for ``share`` of its epochs; what is clearly behind on held-out
             rows is dropped, and of the rest ``most`` go on, with the baseline. A share of 0 is no race.
         tuning: ``trials`` for each method on each task (0: the settings as the configs have them), ``sampler``,
-            ``pruner``.
+            ``pruner``; each trial trains for ``share`` of its epochs, and draws of a method's search space the names in
+            ``space`` (None: all).
     """
 
     name: str

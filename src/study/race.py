@@ -13,10 +13,9 @@ from pathlib import Path
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
-from src.config.overrides import prepare_override
 from src.metrics.names import greater_is_better
 from src.runs.run_record import RunRecord
-from src.study.arms import StudyArm
+from src.study.arms import StudyArm, shortened
 from src.study.question import Question
 from src.sweep.compose import Composer
 from src.sweep.sweep import finish, make_jobs, raise_unless_finished
@@ -53,7 +52,7 @@ def race(
     Raises:
         UserError: if a run failed or is left unfinished.
     """
-    batch = {arm.name: [*arm.overrides, _shorter(arm, question.race["share"]), f"seed={cfg.seed}"] for arm in arms}
+    batch = {arm.name: [*arm.overrides, shortened(arm, question.race["share"]), f"seed={cfg.seed}"] for arm in arms}
     jobs = {name: make_jobs([overrides], compose, folder / RACE)[0] for name, overrides in batch.items()}
     outcomes = finish(list(jobs.values()), launcher, cfg.sweep)
     raise_unless_finished([job.name for job in jobs.values()], [outcomes[job.name] for job in jobs.values()], "laps")
@@ -66,11 +65,6 @@ def race(
     for name, lap in laps.items():
         log.info("%s: held out %s%s", name, lap.score, f", dropped: {lap.dropped}" if lap.dropped else "")
     return laps
-
-
-def _shorter(arm: StudyArm, share: float) -> str:
-    epochs = arm.config.training.num_train_epochs * share
-    return prepare_override(f"training.num_train_epochs={epochs:.4g}")
 
 
 def _score(arm: StudyArm, record: RunRecord) -> tuple[float | None, int]:

@@ -6,13 +6,14 @@ from pathlib import Path
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
-from src.study.arms import StudyArm
+from src.study.arms import StudyArm, shortened
 from src.study.question import Question
 from src.sweep.compose import Composer
 from src.utils.errors import UserError
 from src.utils.keys import override
 
 TUNING = "tuning"
+OF_TUNE = ("trials", "sampler", "pruner")  # keys that ``tune`` has, too
 
 
 def tuned_settings(
@@ -31,7 +32,27 @@ def tuned_settings(
         raise UserError("a study with trials needs Optuna: pip install -r requirements-sweep.txt") from error
     from src.tune.tune import tune_arms
 
-    words = [override(f"tune.{key}", value) for key, value in question.tuning.items()]
-    batch = [[*arm.overrides, *words] for arm in arms]
+    words = [override(f"tune.{key}", question.tuning[key]) for key in OF_TUNE]
+    batch = [[*arm.overrides, *words, *_narrower(question, arm), *_shorter(question, arm)] for arm in arms]
     chosen = tune_arms([arm.name for arm in arms], batch, compose, launcher, folder / TUNING, cfg)
     return dict(zip((arm.name for arm in arms), chosen, strict=True))
+
+
+def _narrower(question: Question, arm: StudyArm) -> list[str]:
+    """The overrides that leave of the arm's search space what the study draws from.
+
+    Raises:
+        UserError: if that leaves none of it.
+    """
+    kept = question.tuning["space"]
+    if kept is None:
+        return []
+    names = list(arm.config.model.search)
+    if not set(names) & set(kept):
+        raise UserError(f"study.tuning.space={kept}: {arm.method} searches none of these, but {', '.join(names)}")
+    return [f"~model.search.{name}" for name in names if name not in kept]
+
+
+def _shorter(question: Question, arm: StudyArm) -> list[str]:
+    share = question.tuning["share"]
+    return [shortened(arm, share)] if share < 1 else []
