@@ -41,7 +41,8 @@ def plan_lines(question: Question, arms: Sequence[StudyArm], costs: Mapping[str,
     looks = ", ".join(map(str, question.looks))
     a_run = sum(costs[arm.name].seconds for arm in arms)
     trials, seeds = f"{question.trials} trials", f"{_span(question.looks[0], question.looks[-1])} seeds"
-    hours = [(question.trials * question.tuning["share"] + count) * a_run / 3600 for count in (question.looks[0], question.looks[-1])]
+    tuned = question.trials * question.tuning["share"]
+    hours = [(tuned + count) * a_run / 3600 for count in (question.looks[0], question.looks[-1])]
     lines = [
         f"{_span(first, most)} runs ({trials} and {seeds} for each of {len(arms)} arms), about {_hours(hours)} one "
         "after the other.",

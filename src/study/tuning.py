@@ -32,10 +32,19 @@ def tuned_settings(
         raise UserError("a study with trials needs Optuna: pip install -r requirements-sweep.txt") from error
     from src.tune.tune import tune_arms
 
-    words = [override(f"tune.{key}", question.tuning[key]) for key in OF_TUNE]
-    batch = [[*arm.overrides, *words, *_narrower(question, arm), *_shorter(question, arm)] for arm in arms]
+    batch = [trial_overrides(question, arm) for arm in arms]
     chosen = tune_arms([arm.name for arm in arms], batch, compose, launcher, folder / TUNING, cfg)
     return dict(zip((arm.name for arm in arms), chosen, strict=True))
+
+
+def trial_overrides(question: Question, arm: StudyArm) -> list[str]:
+    """What makes an arm's trials, but for what each of them draws.
+
+    Raises:
+        UserError: if the arm searches none of the study's space.
+    """
+    words = [override(f"tune.{key}", question.tuning[key]) for key in OF_TUNE]
+    return [*arm.overrides, *words, *_narrower(question, arm), *_shorter(question, arm)]
 
 
 def _narrower(question: Question, arm: StudyArm) -> list[str]:

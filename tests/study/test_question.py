@@ -87,7 +87,7 @@ def test_every_key_has_a_rule_and_a_wrong_value_is_refused():
     for node, rules in INNER.items():
         for key in rules:
             with pytest.raises(UserError, match=rf"study\.{node}\.{key}"):
-                parsed(**{node: {key: []}})
+                parsed(**{node: {key: 1.5j}})
 
 
 def test_a_file_anywhere_and_changes_on_the_command_line(tmp_path):
