@@ -53,8 +53,8 @@ def test_the_reference_is_up_to_date():
 
 
 def test_the_reference_has_every_key_that_can_be_set():
-    from src.config.tables import RULES
-    from src.config.training import DECIDED_BY_THE_RUN, training_rules
+    from src.config.key_rules import RULES
+    from src.config.training_keys import DECIDED_BY_THE_RUN, training_rules
 
     shown = set(re.findall(r"^\| `([\w.]+)`", config_reference.page(), re.MULTILINE))
     nodes = {node for node in RULES if node} | {"training"}

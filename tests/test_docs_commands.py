@@ -23,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from src.commands import study
 from src.commands.table import commands as all_commands
 from src.config import validate
-from src.config.methods import recorded_names
+from src.config.method_names import recorded_names
 from src.study.question import load_question
 from src.utils.paths import ROOT
 from tests.conftest import NANO, call

@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from src.config import validate
 from src.config.overrides import prepare_override
-from src.config.training import listed_keys
+from src.config.training_keys import listed_keys
 from src.training.run import resolve
 from src.utils import reuse
 from src.utils.errors import UserError
@@ -68,7 +68,7 @@ def changed(base: DictConfig, word: str) -> DictConfig:
 
 def outcome(base: DictConfig, word: str, folder: Path) -> str:
     """``refused``, with its one message, or ``runs``; anything else is raised."""
-    from src.training.job import prepare
+    from src.training.prepared_job import prepare
 
     class Record:
         def update(self, **fields: Any) -> None: ...

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 from src.__main__ import main
 from src.config.known_names import packages, targets
-from src.config.methods import own_methods
+from src.config.method_names import own_methods
 from src.models.adapter import AdapterLinear
 from src.models.classifier import build_classifier, load_classifier
 from src.models.description import check_peft_node, read_description

@@ -106,6 +106,34 @@ def test_the_ground_floor_is_small():
     assert len([module for module in MODULES if module.count(".") == 1 and MODULES[module].stem != "__init__"]) <= 10
 
 
+# Two files, or a file and a folder, may have one name only for one of these reasons.
+COMMAND = "a command is called what its room, or the file that does its work, is called"
+MAIN = "a room's main file is called what the room is called"
+DECLARED = {"run": "a command's run and the training of one are the same run"}
+
+
+def shared_name(stem: str, paths: list[Path]) -> str | None:
+    """Why these may be called the same; None: they may not."""
+    own = [path.relative_to(ROOT / "src").parts for path in paths]
+    elsewhere = [parts for parts in own if parts[0] != "commands"]
+    if stem in DECLARED:
+        return DECLARED[stem]
+    if all(parts[0] == stem for parts in elsewhere):  # the room, and its main file
+        return COMMAND if len(elsewhere) < len(own) else MAIN
+    return COMMAND if len(elsewhere) == 1 else None
+
+
+def test_no_two_files_have_one_name_and_two_meanings():
+    named: dict[str, list[Path]] = {}
+    for path in sorted((ROOT / "src").rglob("*")):
+        if (path.suffix == ".py" and path.stem != "__init__") or (path.is_dir() and path.name != "__pycache__"):
+            named.setdefault(path.stem, []).append(path)
+    several = {stem: paths for stem, paths in named.items() if len(paths) > 1}
+    wrong = [" and ".join(map(str, paths)) for stem, paths in several.items() if shared_name(stem, paths) is None]
+    assert not wrong, "rename until each says what it is:\n" + "\n".join(wrong)
+    assert set(DECLARED) <= set(several)  # a reason that nothing needs any more
+
+
 LONGEST = 50  # lines of a function without its docstring
 
 

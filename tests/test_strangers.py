@@ -29,7 +29,7 @@ from src.models.meta_model import load_meta_model
 from src.models.warm_start import start_from
 from src.utils import reuse
 from src.utils.errors import UserError
-from tests import mutants
+from tests import odd_files
 from tests.hostile import LORA, NANO, harmless_run
 
 BUDGET = int(float(os.environ.get("PEFT_VERDICT_FUZZ", "1")) * 1000)
@@ -116,7 +116,7 @@ def test_every_field_of_a_description(run, adapter, most, tmp_path):
     file = own / "adapter" / "adapter.json"
     good = json.loads(file.read_text())
     answer(own)
-    found = mutants.sample(mutants.mutations(good), most)
+    found = odd_files.sample(odd_files.mutations(good), most)
     results = outcomes(found, lambda make: file.write_text(json.dumps(make())) and None, lambda: answer(own))
     assert list(results.values()).count("used") < len(results) / 3
 
@@ -135,8 +135,8 @@ def test_any_json_in_any_place_of_a_description(run, tmp_path, data):
     if not own.exists():
         shutil.copytree(run, own)
     good = json.loads((run / "adapter" / "adapter.json").read_text())
-    path = data.draw(st.sampled_from(list(mutants.paths(good))))
-    (own / "adapter" / "adapter.json").write_text(json.dumps(mutants.replaced(good, path, data.draw(JSON))))
+    path = data.draw(st.sampled_from(list(odd_files.paths(good))))
+    (own / "adapter" / "adapter.json").write_text(json.dumps(odd_files.replaced(good, path, data.draw(JSON))))
     outcome(lambda: answer(own))
 
 
@@ -161,7 +161,7 @@ def test_what_is_no_text(run, name, tmp_path):
     def craft(content: bytes) -> None:
         (own / name).write_bytes(content)
 
-    outcomes(mutants.texts(good), craft, lambda: [answer(own), probe_texts(load_run(own), 4), load_run(own).config()])
+    outcomes(odd_files.texts(good), craft, lambda: [answer(own), probe_texts(load_run(own), 4), load_run(own).config()])
 
 
 @pytest.mark.parametrize("name", ["adapter/adapter.json", "adapter/adapter.safetensors", ".hydra/config.yaml"])
@@ -173,9 +173,9 @@ def test_what_is_no_file(run, name, tmp_path):
         load_run(own).config()
 
     copied(run, own)
-    for what, _ in mutants.files(own / name):
+    for what, _ in odd_files.files(own / name):
         copied(run, own)
-        dict(mutants.files(own / name))[what]()
+        dict(odd_files.files(own / name))[what]()
         assert outcome(use) != "used", what
 
 
@@ -183,7 +183,7 @@ def test_what_is_no_file(run, name, tmp_path):
 def test_every_file_of_tensors(run, most, tmp_path):
     own = copied(run, tmp_path / "run")
     file = own / "adapter" / "adapter.safetensors"
-    found = mutants.sample(mutants.tensors(file), most)
+    found = odd_files.sample(odd_files.tensors(file), most)
     results = outcomes(found, lambda craft: craft(), lambda: answer(own))
     assert list(results.values()).count("used") < len(results) / 3
     assert all("NaN or an infinity" in said for name, said in results.items() if name in ("nan", "inf", "-inf"))
@@ -195,10 +195,10 @@ def test_a_start_from_any_adapter(run, most, tmp_path):
     file = own / "adapter" / "adapter.json"
     model = {"name": "theirs", "adapter": LORA, "train_parameters": [], "head": {"train": True}}
     classifier = build_classifier(model, SMALL, label_names=("no", "yes"), seed=0)
-    found = mutants.sample(mutants.mutations(json.loads(file.read_text())), most)
+    found = odd_files.sample(odd_files.mutations(json.loads(file.read_text())), most)
     outcomes(found, lambda make: file.write_text(json.dumps(make())) and None, lambda: start_from(classifier, str(own)))
     shutil.copy(run / "adapter" / "adapter.json", file)
-    found = mutants.sample(mutants.tensors(file.with_name("adapter.safetensors")), most)
+    found = odd_files.sample(odd_files.tensors(file.with_name("adapter.safetensors")), most)
     outcomes(found, lambda craft: craft(), lambda: start_from(classifier, str(own)))
 
 
@@ -213,17 +213,17 @@ def test_every_field_and_file_of_a_checkpoint_of_peft(checkpoint, most, tmp_path
 
     good = json.loads(file.read_text())
     assert outcome(use) == "used"
-    found = mutants.sample(mutants.mutations(good), most)
+    found = odd_files.sample(odd_files.mutations(good), most)
     outcomes(found, lambda make: file.write_text(json.dumps(make())) and None, use)
     if most == QUICK:
         return
-    outcomes(mutants.texts(json.dumps(good)), lambda text: file.write_bytes(text) and None, use)
+    outcomes(odd_files.texts(json.dumps(good)), lambda text: file.write_bytes(text) and None, use)
     file.write_text(json.dumps(good))
-    outcomes(mutants.sample(mutants.tensors(tensors), most), lambda craft: craft(), use)
+    outcomes(odd_files.sample(odd_files.tensors(tensors), most), lambda craft: craft(), use)
     for name in (file.name, tensors.name):
-        for what, _ in mutants.files(own / name):
+        for what, _ in odd_files.files(own / name):
             copied(checkpoint, own)
-            dict(mutants.files(own / name))[what]()
+            dict(odd_files.files(own / name))[what]()
             assert outcome(use) != "used", what
 
 
@@ -247,14 +247,14 @@ def test_every_field_of_a_backbone(name, most, tmp_path):
         if name != "tokenizer.json"
         else {**good, "model": {**good["model"], "vocab": few(good["model"]["vocab"]), "merges": []}}
     )
-    found = mutants.sample(mutants.mutations(tree), most // 3)
+    found = odd_files.sample(odd_files.mutations(tree), most // 3)
     outcomes(found, lambda make: (own / name).write_text(json.dumps(make())) and None, use)
     if most != QUICK:
-        outcomes(mutants.texts(json.dumps(good)), lambda text: (own / name).write_bytes(text) and None, use)
+        outcomes(odd_files.texts(json.dumps(good)), lambda text: (own / name).write_bytes(text) and None, use)
 
 
 def few(vocabulary: Any) -> Any:
-    """A few of a vocabulary's words: all of them would be all of the mutants."""
+    """A few of a vocabulary's words: all of them would be all of the odd_files."""
     return dict(list(vocabulary.items())[:8]) if isinstance(vocabulary, dict) else vocabulary[:8]
 
 
@@ -279,7 +279,7 @@ def test_every_field_of_the_saved_data(run, most, tmp_path):
         probe_texts(loaded, 4)
         loaded.config()
 
-    found = mutants.sample(mutants.mutations({"data": good["data"]}), most)
+    found = odd_files.sample(odd_files.mutations({"data": good["data"]}), most)
     outcomes(found, lambda make: file.write_text(json.dumps(make())) and None, use)
 
 
@@ -334,10 +334,10 @@ def test_any_table_to_predict(run, tmp_path):
         for content in [text.encode() for text in contents] + [b"\xff\xfe\x00", bytes(100)]:
             place.write_bytes(content)
             outcome(lambda ending=ending: use(ending))
-        for what, _ in mutants.files(place):
+        for what, _ in odd_files.files(place):
             remove(place)
             place.write_bytes(b"x")
-            dict(mutants.files(place))[what]()
+            dict(odd_files.files(place))[what]()
             assert outcome(lambda ending=ending: use(ending)) != "used", what
         remove(place)
 
@@ -356,7 +356,7 @@ def test_a_submission_of_odd_data(run, tmp_path):
     good["data"] |= {"source": "tsv", "sources": {"tsv": tsv}}
     file.write_text(json.dumps({"data": good["data"]}))
     assert outcome(lambda: write_submission([own], tmp_path / "out")) == "used"
-    found = mutants.sample(mutants.mutations({"data": good["data"]}), QUICK)
+    found = odd_files.sample(odd_files.mutations({"data": good["data"]}), QUICK)
     outcomes(found, lambda make: file.write_text(json.dumps(make())) and None,
              lambda: write_submission([own], tmp_path / "out"))  # fmt: skip
 

@@ -10,7 +10,7 @@ from hydra.core.global_hydra import GlobalHydra
 import main
 from src.cli import run_app
 from src.runs.record import Record
-from src.sweep import job
+from src.sweep import sweep_job
 from src.utils import reuse
 from tests.conftest import NANO
 
@@ -68,7 +68,7 @@ def test_two_single_runs_of_one_second_have_two_folders(tmp_path, monkeypatch):
 
 def test_a_sweep_goes_on_after_failures_and_a_second_start_runs_only_those(tmp_path, monkeypatch, capsys):
     """One job raises, one diverges: the others finish; what is done is not touched again."""
-    sweep, train = tmp_path / "sweep", job.run_job
+    sweep, train = tmp_path / "sweep", sweep_job.run_job
     swept = [*SHORT, "--multirun", HERE, "seed=range(4)", f"sweep.dir={sweep}"]
 
     def troubled(cfg, folder, member):
@@ -79,7 +79,7 @@ def test_a_sweep_goes_on_after_failures_and_a_second_start_runs_only_those(tmp_p
                 raise RuntimeError("CUDA out of memory")
         return train(cfg, folder, member)
 
-    monkeypatch.setattr(job, "run_job", troubled)
+    monkeypatch.setattr(sweep_job, "run_job", troubled)
     with pytest.raises(SystemExit) as stop:
         call(monkeypatch, *swept)
     assert stop.value.code == 2
@@ -91,7 +91,7 @@ def test_a_sweep_goes_on_after_failures_and_a_second_start_runs_only_those(tmp_p
     assert [record["status"] for record in found.values()] == ["ok", "failed", "failed", "ok"]
     assert "Traceback" in found[failed := sorted(found)[2]]["error"]["traceback"] and "seed=2" in failed
 
-    monkeypatch.setattr(job, "run_job", train)
+    monkeypatch.setattr(sweep_job, "run_job", train)
     done = sweep / sorted(found)[0] / "result.json"
     before = done.read_bytes()
     call(monkeypatch, *swept)

@@ -12,9 +12,9 @@ from typing import Any
 import yaml
 
 from src.config.choices import choices
+from src.config.key_rules import MIX_RULES, RULES
 from src.config.launchers import RULES as LAUNCHER_RULES
-from src.config.tables import MIX_RULES, RULES
-from src.config.training import DECIDED_BY_THE_RUN, OURS, WORKS
+from src.config.training_keys import DECIDED_BY_THE_RUN, OURS, WORKS
 from src.utils.paths import CONF, ROOT
 
 PAGE = ROOT / "docs" / "config_reference.md"

@@ -37,7 +37,7 @@ class ResumingSweeper(Sweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         from src.config.launchers import check_launcher
-        from src.sweep.job import execute
+        from src.sweep.sweep_job import execute
         from src.utils.redact import hide
 
         hide(config)
@@ -51,8 +51,8 @@ class ResumingSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        from src.sweep.plan import print_plan
         from src.sweep.sweep import make_jobs, run_sweep
+        from src.sweep.sweep_plan import print_plan
         from src.utils.files import write_whole
 
         folder, settings = self._begin(), self.config.sweep
@@ -139,7 +139,7 @@ class TuningSweeper(ResumingSweeper):
 
 
 class StudySweeper(ResumingSweeper):
-    """The runs of a study, see src/study/run.py; the overrides are those of every run.
+    """The runs of a study, see src/study/run_study.py; the overrides are those of every run.
 
     Args:
         study: a name of conf/study, or the path of a YAML.

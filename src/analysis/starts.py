@@ -13,7 +13,7 @@ from typing import Any
 
 from src.compare.grouping import held_fixed
 from src.compare.settings import settings_of
-from src.config.methods import hyperparameters
+from src.config.method_names import hyperparameters
 from src.metrics.names import greater_is_better
 from src.runs.history_reading import Line, read_history
 from src.runs.reading import Run

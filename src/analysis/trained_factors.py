@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from src.compare.settings import settings_of
-from src.config.methods import hyperparameters
+from src.config.method_names import hyperparameters
 from src.models.adapter import AdapterLinear, LowRankAdapter
 from src.models.classifier import Classifier, load_classifier, untrained_classifier
 from src.models.inject import adapters

@@ -38,7 +38,7 @@ from src.backbones.probe import require_plain_text
 from src.backbones.remote_code import NO_REMOTE_CODE, refuse_adapter, why, without_code
 from src.backbones.tokenizer import fit_tokenizer
 from src.tasks import LabelSpace, TaskKind, label_space
-from src.tasks.table import space_of
+from src.tasks.kinds import space_of
 from src.utils import reuse
 from src.utils.errors import UserError
 from src.utils.hub_access import require_hub

@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 import src.config.resolvers  # noqa: F401  the resolvers that configs need
-from src.bench.arms import Shape
 from src.bench.cost_figures import plot
-from src.bench.packed import measure_packed
-from src.bench.parts import SIZES, TARGETS, method_names
+from src.bench.measurable import SIZES, TARGETS, method_names
+from src.bench.packed_speed import measure_packed
 from src.bench.startup import measure_data, measure_startup
 from src.bench.steps import Settings, measure_latency, measure_memory, measure_steps
+from src.bench.timed_models import Shape
 from src.runs.environment import environment
 from src.runs.record import jsonable
 from src.training.arguments import resolve_precision

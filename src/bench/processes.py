@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from src.bench.arms import Arm, classifier
 from src.bench.steps import Settings
+from src.bench.timed_models import Arm, classifier
 from src.bench.timing import synchronize
 
 WARMUP = 3

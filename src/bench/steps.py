@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from src.bench.arms import FLOOR, PLAIN_FLOOR, Arm, Shape, classifier, floor, model_node, random_backbone
+from src.bench.timed_models import FLOOR, PLAIN_FLOOR, Arm, Shape, classifier, floor, model_node, random_backbone
 from src.bench.timing import interleaved
 from src.models.inject import adapters, merge_all
 from src.training.peak_memory import peak, reset_peak, saved_for_backward

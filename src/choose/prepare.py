@@ -7,14 +7,14 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from src.choose.columns import guess_columns
 from src.choose.field import BASELINE, FIELD, Wishes, field
-from src.choose.question import backbone_override, epochs_for, question, task_overrides
+from src.choose.guess_columns import guess_columns
+from src.choose.table_study import backbone_override, epochs_for, question, task_overrides
 from src.config.choices import choices
 from src.config.composing import composed
 from src.runs.identity import identity
-from src.study.arms import StudyArm
 from src.study.cost import cost_of
+from src.study.study_arms import StudyArm
 from src.sweep.compose import Composer, task_config
 from src.utils.errors import UserError
 from src.utils.files import write_whole

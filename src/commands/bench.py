@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from src.bench.parts import DEFAULT, PARTS, SIZES, TARGETS, method_names
+from src.bench.measurable import DEFAULT, PARTS, SIZES, TARGETS, method_names
 from src.deploy.output import keep_inputs
 from src.utils.errors import UserError
 

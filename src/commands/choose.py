@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> None:
     study = out / "question.yaml"
     if not study.is_file():  # the same command goes on with what it had guessed
         study = prepare(file, options.text or [], options.label, options.backbone, options.minutes, wishes, out)
-    from src.choose.best import keep_best
+    from src.choose.keep_best import keep_best
     from src.commands.study import main as run_study
     from src.utils.keys import override
 

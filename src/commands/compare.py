@@ -11,7 +11,7 @@ from src.compare.clusters import Clusters, read_clusters
 from src.compare.comparison import compare_runs
 from src.compare.grouping import Group
 from src.compare.present.formats import FORMATS, write_tidy
-from src.compare.present.table import print_comparison, print_published
+from src.compare.present.terminal_table import print_comparison, print_published
 from src.compare.tables import Comparison, Table
 from src.compare.verified import verified
 from src.deploy.output import keep_inputs
@@ -117,7 +117,7 @@ def _beside(options: argparse.Namespace, clusters: Clusters | None) -> list[Call
 
         made.append(Calibration(options.columns, clusters))
     if options.by is not None:
-        from src.compare.beside.parts import Column
+        from src.compare.beside.data_parts import Column
         from src.compare.beside.slices import Slices
 
         made.append(Slices(Column(options.by, options.rows), clusters))

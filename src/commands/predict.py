@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from src.deploy.output import keep_inputs
-from src.runs.best import best_run, is_above_runs
+from src.runs.best_run import best_run, is_above_runs
 from src.runs.finished import open_run
 from src.utils.errors import UserError
 from src.utils.terminal import say

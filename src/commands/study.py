@@ -80,9 +80,9 @@ def default_folder(name: str) -> Path:
 
 
 def _after(name: str, action: str, overrides: list[str]) -> None:
-    from src.study.pack import pack_study
+    from src.study.pack_study import pack_study
     from src.study.question import load_question
-    from src.study.report import report_study
+    from src.study.study_report import report_study
 
     given = [word.partition("=")[2] for word in overrides if word.startswith("sweep.dir=")]
     folder = Path(given[-1] if given else name).expanduser()

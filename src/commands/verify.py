@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
         raise UserError("--out and --set are for --rerun K")
     from src.compare.alike import TOLERANCE
     from src.config.overrides import prepare_override
-    from src.verify.present import lines
+    from src.verify.show_findings import lines
     from src.verify.verify import Reruns, verify
 
     reruns = Reruns(args.rerun, args.out, [prepare_override(word) for word in args.set])

@@ -27,7 +27,7 @@ def after_sweep(folder: Path) -> None:
 
 def _compare(folder: Path) -> None:
     from src.compare.comparison import compare_runs
-    from src.compare.present.table import print_comparison
+    from src.compare.present.terminal_table import print_comparison
     from src.compare.report import write_report
     from src.runs.reading import find_runs
     from src.runs.store import open_store

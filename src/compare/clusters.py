@@ -53,7 +53,7 @@ def read_clusters(path: Path) -> Clusters:
     Raises:
         UserError: for another file, a column that is missing, an index that is none, or one that stands there twice.
     """
-    from src.data.sources.files import read_table  # takes a second to import
+    from src.data.sources.table_files import read_table  # takes a second to import
 
     found = read_table(path)
     if missing := [name for name in NEEDED if name not in found.values]:

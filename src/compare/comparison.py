@@ -9,15 +9,15 @@ from statistics import fmean, pstdev
 from typing import Any
 
 from src.compare.baseline import choose_baseline
-from src.compare.beside.across.tasks import across_tasks
+from src.compare.beside.across.across_tasks import across_tasks
 from src.compare.beside.section import Section
 from src.compare.clusters import Clusters
-from src.compare.evidence import as_estimate, is_sound, statistics_of, values_of
 from src.compare.grouping import Configuration, Group, group_runs
 from src.compare.pareto import on_front
 from src.compare.pscp import pscp
 from src.compare.statistics.crossed import MIN_SEEDS
 from src.compare.statistics.resampling import affordable
+from src.compare.stored_statistics import as_estimate, is_sound, statistics_of, values_of
 from src.compare.tables import Comparison, Matrix, Row, Table
 from src.compare.verdicts import power, with_verdicts
 from src.compare.verified import verified

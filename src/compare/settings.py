@@ -8,9 +8,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from src.config.class_defaults import training_defaults
-from src.config.methods import named
+from src.config.key_rules import RENAMED
+from src.config.method_names import named
 from src.config.peft_fields import peft_defaults
-from src.config.tables import RENAMED
 from src.runs.identity import NO_PART, NOT_IDENTITY
 from src.runs.reading import Run
 from src.utils.keys import leaves

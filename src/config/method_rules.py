@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from src.config.key_rules import RULES
 from src.config.known_names import TARGET
-from src.config.methods import method_name, own_methods, package_of
+from src.config.method_names import method_name, own_methods, package_of
 from src.config.peft_fields import config_of, peft_fields
-from src.config.tables import RULES
 from src.utils.errors import UserError
 from src.utils.extras import require_package
 

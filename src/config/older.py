@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from src.config.methods import named
-from src.config.tables import RENAMED
+from src.config.key_rules import RENAMED
+from src.config.method_names import named
 
 
 def renewed(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from src.config.choices import choices
-from src.config.tables import RENAMED
-from src.config.training import listed_keys
+from src.config.key_rules import RENAMED
+from src.config.training_keys import listed_keys
 from src.utils.errors import UserError
 from src.utils.keys import quoted
 from src.utils.paths import CONF

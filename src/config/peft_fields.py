@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from src.config.class_defaults import class_defaults
-from src.config.methods import package_of
+from src.config.method_names import package_of
 from src.utils.errors import UserError
 
 # What the framework decides itself, or what only matters to the library's own files.

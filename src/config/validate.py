@@ -12,15 +12,15 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from src.config.choices import choices
+from src.config.key_rules import CEILINGS, MIX_RULES, NEEDED, OPEN, RULES, SEARCH
 from src.config.known_names import TARGET
+from src.config.method_names import PARTIAL
 from src.config.method_rules import method_node, method_rules
-from src.config.methods import PARTIAL
 from src.config.rules import broken, check_rule, unknown_key
-from src.config.tables import CEILINGS, MIX_RULES, NEEDED, OPEN, RULES, SEARCH
 from src.config.task_records import check_fixed_keys
-from src.config.training import DECIDED_BY_THE_RUN, OURS, check_training, listed_keys, training_rules
+from src.config.training_keys import DECIDED_BY_THE_RUN, OURS, check_training, listed_keys, training_rules
 from src.metrics.names import check_metrics, greater_is_better
-from src.tasks.table import check_smoothing, stated_kind
+from src.tasks.kinds import check_smoothing, stated_kind
 from src.utils.errors import UserError
 from src.utils.plain import plain
 

@@ -18,7 +18,7 @@ from src.config.known_names import TARGET
 from src.data.partition import fingerprint, split_off, subset
 from src.data.task import Task
 from src.tasks import label_space
-from src.tasks.table import space_in
+from src.tasks.kinds import space_in
 from src.utils.errors import UserError
 
 log = logging.getLogger(__name__)

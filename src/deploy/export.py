@@ -21,7 +21,7 @@ from src.runs.layout import RunFolder
 from src.runs.record import write_record
 from src.runs.run_record import SCHEMA_VERSION
 from src.tasks import LabelSpace
-from src.tasks.table import space_with
+from src.tasks.kinds import space_with
 from src.utils.errors import UserError, in_short
 from src.utils.files import filled
 from src.utils.foreign import opened

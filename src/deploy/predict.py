@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from src.backbones.backbone import locate
-from src.data.sources.files import Columns, read_table
+from src.data.sources.table_files import Columns, read_table
 from src.deploy.output import keep_inputs
 from src.deploy.trained_run import TrainedRun, load_run
 from src.tasks import Prediction

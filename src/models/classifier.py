@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from src.backbones.backbone import Backbone, load_backbone, with_heads
-from src.backbones.fast_paths.choose import use_fast_paths, wants_fast_paths
-from src.config.methods import named
+from src.backbones.fast_paths.install import use_fast_paths, wants_fast_paths
+from src.config.method_names import named
 from src.config.rules import show
 from src.models.description import FORMAT_VERSION, SAVED, read_description
 from src.models.inject import copy_state, count_parameters, endings
@@ -24,7 +24,7 @@ from src.models.schedule import Schedule
 from src.models.tensors import read_tensors
 from src.runs.layout import DESCRIPTION, TENSORS
 from src.tasks import LabelSpace, label_space
-from src.tasks.table import spaces_in
+from src.tasks.kinds import spaces_in
 from src.utils.errors import UserError
 from src.utils.files import whole, write_whole
 from src.utils.foreign import opened

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from src.config import check_rule
+from src.config.key_rules import OPEN
+from src.config.key_rules import RULES as CONFIG
 from src.config.known_names import TARGET, ForeignNameError, packages, targets
-from src.config.methods import OLD_PATHS, PARTIAL, adapter_rules, own_methods, package_of
+from src.config.method_names import OLD_PATHS, PARTIAL, adapter_rules, own_methods, package_of
 from src.config.older import renewed
 from src.config.peft_fields import config_of, peft_fields
 from src.config.rules import show
-from src.config.tables import OPEN
-from src.config.tables import RULES as CONFIG
 from src.runs.layout import DESCRIPTION
 from src.utils.errors import UserError
 from src.utils.extras import require_package

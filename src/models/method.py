@@ -17,7 +17,7 @@ from hydra.utils import get_class
 from torch import Tensor, nn
 
 from src.config.known_names import TARGET
-from src.config.methods import hyperparameters, method_name, own_methods, package_of
+from src.config.method_names import hyperparameters, method_name, own_methods, package_of
 from src.config.peft_fields import config_of
 from src.models.adapter import AdapterLinear
 from src.models.inject import adapter_state, adapters, inject, match_targets

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from src.config.known_names import TARGET
-from src.config.methods import package_of
+from src.config.method_names import package_of
 from src.runs.identity import backbone_version, method_version
 from src.utils.cache import cache_dir
 from src.utils.errors import UserError

@@ -9,7 +9,7 @@ from src.models.classifier import Classifier, load_tensors
 from src.models.description import read_description
 from src.models.inject import copy_state
 from src.runs.layout import RunFolder
-from src.tasks.table import spaces_in
+from src.tasks.kinds import spaces_in
 from src.utils.errors import UserError
 
 

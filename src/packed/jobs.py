@@ -14,7 +14,7 @@ from src.packed.limits import Limits
 from src.packed.member import Member, shared_state
 from src.packed.pack import Pack
 from src.packed.pack_outcome import PackOutcome
-from src.sweep.job import Outcome, Status, execute, run_composed
+from src.sweep.sweep_job import Outcome, Status, execute, run_composed
 from src.training.interrupt import Interrupted
 from src.training.isolation import isolated
 from src.utils.places import make_folder

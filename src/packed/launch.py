@@ -12,8 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 from src.packed.limits import Limits
 from src.packed.pack_outcome import PackOutcome
 from src.sweep.compose import task_config
-from src.sweep.job import Outcome
 from src.sweep.pool import Pool
+from src.sweep.sweep_job import Outcome
 
 log = logging.getLogger(__name__)
 

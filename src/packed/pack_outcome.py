@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from src.sweep.job import Outcome
+from src.sweep.sweep_job import Outcome
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from src.config.known_names import TARGET
-from src.config.methods import package_of
+from src.config.method_names import package_of
 from src.runs.content import content_hash
 from src.runs.layout import ADAPTER
 from src.utils.code_version import code_hash

@@ -5,11 +5,11 @@ from pathlib import Path
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
-from src.study.arms import make_arms
 from src.study.cost import cost_of
-from src.study.lock import lock
-from src.study.plan import print_plan
+from src.study.locked_plan import lock
 from src.study.question import Question
+from src.study.study_arms import make_arms
+from src.study.study_plan import print_plan
 from src.sweep.compose import Composer
 
 
@@ -29,8 +29,8 @@ def conduct(question: Question, compose: Composer, launcher: Launcher, folder: P
     Raises:
         UserError: if an arm's config is wrong, the folder holds another study's plan, or a run failed.
     """
-    from src.study.report import report_study
-    from src.study.run import run_study
+    from src.study.run_study import run_study
+    from src.study.study_report import report_study
 
     arms = make_arms(question, compose)
     lock(folder, question, arms)

@@ -12,8 +12,8 @@ from typing import Any
 from src.config.overrides import prepare_override
 from src.runs.reading import Run, find_runs
 from src.runs.run_record import RunRecord
-from src.study.arms import StudyArm
 from src.study.question import Question
+from src.study.study_arms import StudyArm
 from src.sweep.compose import Composer, task_config
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from src.compare.tables import Comparison, Row, Table
 from src.compare.verdicts import BETTER, EQUIVALENT, UNDECIDED, WORSE, error_of
 from src.runs.reading import find_runs
 from src.runs.store import Store, open_store
-from src.study.arms import StudyArm
 from src.study.question import Question
+from src.study.study_arms import StudyArm
 
 FUTILE = "more seeds do not help"
 

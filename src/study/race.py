@@ -15,8 +15,8 @@ from omegaconf import DictConfig
 
 from src.metrics.names import greater_is_better
 from src.runs.run_record import RunRecord
-from src.study.arms import StudyArm, shortened
 from src.study.question import Question
+from src.study.study_arms import StudyArm, shortened
 from src.sweep.compose import Composer
 from src.sweep.sweep import finish, make_jobs, raise_unless_finished
 from src.training.selection import HOLDOUT

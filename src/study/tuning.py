@@ -6,8 +6,8 @@ from pathlib import Path
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
-from src.study.arms import StudyArm, shortened
 from src.study.question import Question
+from src.study.study_arms import StudyArm, shortened
 from src.sweep.compose import Composer
 from src.utils.errors import UserError
 from src.utils.keys import override

@@ -8,8 +8,8 @@ from typing import Any
 
 from src.config.rules import check_rule
 from src.runs.record import write_json
-from src.sweep.job import SweepJob
 from src.sweep.outline import Outline
+from src.sweep.sweep_job import SweepJob
 from src.utils.errors import UserError
 from src.utils.files import read_given
 from src.utils.strict_json import read_json

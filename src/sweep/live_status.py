@@ -19,8 +19,8 @@ from rich.table import Table
 
 from src.runs.layout import RunFolder
 from src.runs.run_record import RunRecord
-from src.sweep.job import SweepJob
 from src.sweep.outline import number, own_words, position
+from src.sweep.sweep_job import SweepJob
 from src.utils.rich_text import Text
 from src.utils.terminal import say
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from src.sweep.job import Outcome, SweepJob
+from src.sweep.sweep_job import Outcome, SweepJob
 from src.utils.rich_text import Text
 
 

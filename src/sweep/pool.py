@@ -17,7 +17,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from src.sweep.job import Outcome
+from src.sweep.sweep_job import Outcome
 from src.training.interrupt import Interrupted, interruptible
 from src.utils.paths import ROOT
 from src.utils.places import writing

@@ -21,10 +21,10 @@ from src.runs.lock import LockedError, locked, owner
 from src.runs.record import write_killed
 from src.sweep.compose import Composer
 from src.sweep.folder_names import job_name
-from src.sweep.job import BY_ANOTHER, STOP, Outcome, SweepJob, identify
 from src.sweep.jobs_file import write_jobs
 from src.sweep.live_status import shown
 from src.sweep.outcome import print_summary
+from src.sweep.sweep_job import BY_ANOTHER, STOP, Outcome, SweepJob, identify
 from src.utils import resume_hint as resume
 from src.utils.errors import UserError
 from src.utils.places import UnwritableError, make_folder

@@ -12,7 +12,7 @@ from typing import Any
 from hydra.core.utils import setup_globals
 from omegaconf import DictConfig
 
-from src.sweep.job import Outcome, execute, run_composed
+from src.sweep.sweep_job import Outcome, execute, run_composed
 from src.training.interrupt import Interrupted, interruptible
 from src.utils.places import explain, place_error
 from src.utils.terminal import say

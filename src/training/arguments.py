@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from transformers import Trainer, TrainingArguments, get_scheduler
 
-from src.config.training import OURS
+from src.config.training_keys import OURS
 from src.utils.errors import UserError
 from src.utils.seeding import derive
 

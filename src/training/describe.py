@@ -6,8 +6,8 @@ import torch
 
 from src.runs.layout import SUMMARY
 from src.runs.record import Record
-from src.training.job import Job
 from src.training.model_summary import model_summary
+from src.training.prepared_job import Job
 from src.utils.errors import UserError
 
 log = logging.getLogger(__name__)

@@ -21,8 +21,8 @@ from src.training.describe import describe
 from src.training.diagnostics import diagnose
 from src.training.evaluation import Evaluation
 from src.training.execution import ALONE, Execution
-from src.training.job import Job, prepare
 from src.training.keep import keep
+from src.training.prepared_job import Job, prepare
 from src.training.profile import ProfileCallback
 from src.training.progress import ProgressBar, one_of_many
 from src.training.scores import record_evaluation, record_scores

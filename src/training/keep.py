@@ -9,7 +9,7 @@ from src.runs.layout import ADAPTER, PREDICTIONS
 from src.runs.predictions_writing import write_predictions
 from src.runs.record import Record
 from src.training.evaluation import Evaluation
-from src.training.job import Job
+from src.training.prepared_job import Job
 from src.training.trainer import DIVERGED
 from src.utils.errors import UserError
 

@@ -9,7 +9,7 @@ from src.data.load import HOLDOUT
 from src.data.task import Task
 from src.runs.record import Record
 from src.training.evaluation import Evaluation
-from src.training.job import Job
+from src.training.prepared_job import Job
 from src.training.selection import Selector
 
 log = logging.getLogger(__name__)

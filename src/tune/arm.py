@@ -19,7 +19,7 @@ from src.metrics.names import greater_is_better
 from src.runs.identity import config_hash
 from src.sweep.compose import task_config
 from src.sweep.folder_names import job_name
-from src.sweep.job import SweepJob
+from src.sweep.sweep_job import SweepJob
 from src.training.selection import HOLDOUT
 from src.training.watch import PrunedError, make_pruner, trial_id
 from src.tune.space import as_overrides, make_space

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from src.plotting.palette import styles
 from src.plotting.pyplot import pyplot, save
-from src.tune.curves import Curves
+from src.tune.trial_curves import Curves
 
 
 def plot_expected_best(tasks: Mapping[tuple[str, str], Mapping[str, Curves]], path: Path) -> None:

@@ -12,11 +12,11 @@ from rich.console import Console
 from src.runs.record import write_json
 from src.sweep.compose import Composer
 from src.tune.arm import Arm
-from src.tune.curves import Curves, make_curves
 from src.tune.figure import plot_expected_best
-from src.tune.methods import Scores, Verdict, pooled
+from src.tune.method_statistics import Scores, Verdict, pooled
+from src.tune.method_verdicts import sentences
 from src.tune.space import edges
-from src.tune.verdicts import sentences
+from src.tune.trial_curves import Curves, make_curves
 from src.tune.winner import write_winner
 from src.utils.rich_text import Text
 

@@ -8,7 +8,7 @@ from optuna.trial import FrozenTrial, TrialState
 from src.runs.reading import load_record
 from src.runs.schema import RecordError
 from src.tune.arm import SPENT, Arm
-from src.tune.methods import Scores
+from src.tune.method_statistics import Scores
 
 
 def trial_scores(arm: Arm, folder: Path) -> Scores | None:

@@ -19,7 +19,7 @@ from src.config.composing import composed
 from src.config.known_names import TARGET
 from src.config.older import renewed
 from src.config.rules import show
-from src.config.training import OURS, WORKS
+from src.config.training_keys import OURS, WORKS
 from src.runs.checked import check_job
 from src.runs.identity import NOT_IDENTITY, identity, relevant
 from src.sweep.compose import task_config

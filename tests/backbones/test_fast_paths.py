@@ -9,7 +9,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, BertForSequenceClassification
 
 from src.backbones.fast_paths import attention, dropout, first_token
-from src.backbones.fast_paths.choose import FAST_PATHS, use_fast_paths
+from src.backbones.fast_paths.install import FAST_PATHS, use_fast_paths
 from src.backbones.probe import probe_batch, probe_logits
 
 SIZES = {"vocab_size": 50, "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 32}

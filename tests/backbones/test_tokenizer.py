@@ -9,7 +9,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 from src.backbones.backbone import load_backbone
 from src.backbones.tokenizer import PADDING, fit_tokenizer, positions
 from src.data.encode import encode
-from src.tasks.table import label_space
+from src.tasks.kinds import label_space
 from src.utils.errors import UserError
 from src.utils.paths import ROOT
 

@@ -13,12 +13,12 @@ import torch
 
 from src.__main__ import main as command
 from src.bench import timing
-from src.bench.arms import FLOOR, PLAIN_FLOOR, Arm, Shape, classifier, floor, model_node, random_backbone
-from src.bench.packed import _Together
-from src.bench.parts import method_names
+from src.bench.measurable import method_names
+from src.bench.packed_speed import _Together
 from src.bench.processes import seconds_per_round
 from src.bench.startup import prepare
 from src.bench.steps import Settings
+from src.bench.timed_models import FLOOR, PLAIN_FLOOR, Arm, Shape, classifier, floor, model_node, random_backbone
 from src.bench.timing import interleaved
 from src.models.inject import adapters
 from src.packed.layers import Tenant, share_frozen
@@ -191,7 +191,7 @@ def test_the_command(tmp_path, monkeypatch, capsys):
                  "--targets", "both", "--lengths", "4,8", "--sizes", "1,2", "--jobs", "1,2",
                  "--json", str(tmp_path / "bench.json"), "--plots", str(tmp_path / "plots")]  # fmt: skip
     monkeypatch.setattr("sys.argv", ["src", "bench", *arguments])
-    monkeypatch.setattr("src.bench.packed.seconds_per_round", lambda *_: 0.5)  # measured by a test of its own
+    monkeypatch.setattr("src.bench.packed_speed.seconds_per_round", lambda *_: 0.5)  # measured by a test of its own
     assert command() == 0
     result = json.loads((tmp_path / "bench.json").read_text())
     assert {"date", "versions", "git", "hardware", "threads", "command", "shape"} <= result.keys()

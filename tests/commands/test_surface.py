@@ -16,9 +16,9 @@ from src.commands.table import commands
 from src.config.choices import choices
 from src.config.validate import resolved
 from src.sweep.compose import Composer
-from src.sweep.job import Outcome, SweepJob
 from src.sweep.live_status import Progress, clock
 from src.sweep.outcome import print_summary
+from src.sweep.sweep_job import Outcome, SweepJob
 from src.utils import resume_hint as resume
 from tests.conftest import NANO, call, compose_config
 

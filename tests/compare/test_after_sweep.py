@@ -8,7 +8,7 @@ import pytest
 
 from src.compare import after_sweep as module
 from src.sweep import sweep
-from src.sweep.job import Outcome
+from src.sweep.sweep_job import Outcome
 from src.utils.places import UnwritableError
 
 FAILURES = [
@@ -47,7 +47,7 @@ def test_the_outcome_of_a_sweep_stays(tmp_path, monkeypatch, broken):
     from omegaconf import OmegaConf
 
     from src.sweep.compose import Composer
-    from src.sweep.job import SweepJob
+    from src.sweep.sweep_job import SweepJob
     from src.utils.errors import UserError
 
     def fail(*args, **kwargs):

@@ -17,8 +17,8 @@ from src.compare.comparison import compare_runs
 from src.compare.pareto import on_front
 from src.compare.present.figures import write_figures
 from src.compare.present.formats import FORMATS, write_tidy
-from src.compare.present.table import print_comparison
-from src.compare.present.words import sentences
+from src.compare.present.table_sentences import sentences
+from src.compare.present.terminal_table import print_comparison
 from src.compare.report import write_report
 from src.runs.reading import find_runs
 from src.runs.store import Store

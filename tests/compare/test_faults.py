@@ -12,7 +12,7 @@ from scipy import stats
 
 from src.compare.clusters import read_clusters
 from src.compare.comparison import compare_runs
-from src.compare.present.words import NOTHING_LEARNED, SCOPE, sentences
+from src.compare.present.table_sentences import NOTHING_LEARNED, SCOPE, sentences
 from src.compare.statistics.crossed import ALPHA, Error, mean_squares
 from src.compare.statistics.estimate import detectable, mean_estimate, smallest_margin
 from src.compare.statistics.joint import Family, family

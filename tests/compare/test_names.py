@@ -11,7 +11,7 @@ from rich.console import Console
 
 from src.compare.comparison import compare_runs
 from src.compare.present.formats import FORMATS, one_type, write_tidy
-from src.compare.present.table import print_comparison
+from src.compare.present.terminal_table import print_comparison
 from src.compare.tables import Comparison
 from src.runs.reading import find_runs
 from src.utils.text import NUMBER, cell, latex, line, markdown, shown

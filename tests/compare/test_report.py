@@ -6,7 +6,7 @@ import re
 import pytest
 
 from src.compare.comparison import compare_runs
-from src.compare.present.curves import learning_curves
+from src.compare.present.learning_curves import learning_curves
 from src.compare.report import write_report
 from src.compare.sensitivity import sweeps
 from src.runs.reading import find_runs, read_run

@@ -11,7 +11,7 @@ from transformers import TrainingArguments
 
 from src.compare.grouping import group_runs
 from src.compare.settings import NO_DIFFERENCE, default_of, same_value
-from src.config.training import DECIDED_BY_THE_RUN
+from src.config.training_keys import DECIDED_BY_THE_RUN
 from src.runs.identity import NO_PART, relevant
 from src.runs.reading import Run
 from src.runs.run_record import RunRecord

@@ -10,7 +10,7 @@ from scipy import stats
 from src.__main__ import main as command
 from src.compare.comparison import compare_runs
 from src.compare.present.formats import FORMATS
-from src.compare.present.words import sentences, verdict
+from src.compare.present.table_sentences import sentences, verdict
 from src.compare.statistics.crossed import ALPHA, Error
 from src.compare.statistics.estimate import equivalence_p, settles, smallest_margin
 from src.runs.reading import find_runs

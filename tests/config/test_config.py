@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 import main
 from src.cli import CONF, ROOT, run_app
 from src.config import check_rule, validate
-from src.config.methods import recorded_names
+from src.config.method_names import recorded_names
 from src.models.method import make_method
 from src.utils.errors import UserError
 from tests.conftest import compose_config

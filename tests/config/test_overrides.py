@@ -11,8 +11,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 import main
 from src.cli import ROOT, run_app
+from src.config.key_rules import RENAMED
 from src.config.overrides import as_text, prepare, prepare_override
-from src.config.tables import RENAMED
 from src.utils.errors import UserError
 from src.utils.keys import quoted
 

@@ -9,7 +9,7 @@ from transformers.optimization import TYPE_TO_SCHEDULER_FUNCTION
 from transformers.training_args import OptimizerNames
 
 from src.config import optimizers, validate
-from src.config.training import DECIDED_BY_THE_RUN, OURS, WORKS, listed_keys, training_rules
+from src.config.training_keys import DECIDED_BY_THE_RUN, OURS, WORKS, listed_keys, training_rules
 from src.utils.errors import UserError
 from tests.conftest import compose_config
 
@@ -25,12 +25,12 @@ def test_every_field_of_the_installed_version_is_decided():
 
 
 def test_a_field_that_no_table_knows_has_the_rule_of_its_annotation(monkeypatch):
-    from src.config import training
+    from src.config import training_keys as module
 
-    training.training_rules.cache_clear()
-    monkeypatch.setattr(training, "_fields", lambda: {"new_field": "int | null", "seed": "int"})
-    rules = training.training_rules()
-    training.training_rules.cache_clear()
+    module.training_rules.cache_clear()
+    monkeypatch.setattr(module, "_fields", lambda: {"new_field": "int | null", "seed": "int"})
+    rules = module.training_rules()
+    module.training_rules.cache_clear()
     assert rules["new_field"] == "int | null" and "seed" not in rules
 
 

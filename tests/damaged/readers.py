@@ -11,9 +11,9 @@ from rich.console import Console
 from src.analysis.history import diagnostics
 from src.analysis.starts import starts
 from src.compare.comparison import compare_runs
-from src.compare.present.curves import learning_curves
 from src.compare.present.formats import FORMATS, write_tidy
-from src.compare.present.table import print_comparison
+from src.compare.present.learning_curves import learning_curves
+from src.compare.present.terminal_table import print_comparison
 from src.compare.report import write_report
 from src.compare.tables import Comparison
 from src.runs.finished import open_run

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from src.data.sources.custom import load_custom
-from src.data.sources.files import read_table
+from src.data.sources.table_files import read_table
 from src.utils.errors import UserError
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from src.config.methods import OLD_PATHS, own_methods
+from src.config.method_names import OLD_PATHS, own_methods
 from src.models.classifier import build_classifier, load_classifier, save_classifier
 from src.models.description import FORMAT_VERSION, read_description
 from src.utils.errors import UserError

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from src.packed.launch import PackTask, launch_packed, plan, why_alone
 from src.packed.limits import Limits
-from src.sweep.job import Outcome
+from src.sweep.sweep_job import Outcome
 from src.utils.errors import UserError
 from src.utils.paths import ROOT
 from tests.conftest import NANO, compose_config

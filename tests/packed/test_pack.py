@@ -15,8 +15,7 @@ from safetensors.torch import load_file
 from src.packed.limits import Limits
 from src.packed.pack import Pack
 from src.runs.identity import identity  # noqa: F401  imported before packs, so that imports cost no job's time
-from src.training import interrupt
-from src.training import job as job_module
+from src.training import interrupt, prepared_job
 from src.training.run import run_job
 from tests.conftest import NANO, compose_config
 
@@ -82,16 +81,16 @@ def assert_same(one: Path, other: Path, tolerance: float) -> None:
 @pytest.fixture(scope="module")
 def double():
     """Every classifier in float64."""
-    build = job_module.build_classifier
+    build = prepared_job.build_classifier
 
     def doubled(*args, **kwargs):
         classifier = build(*args, **kwargs)
         classifier.model.double()
         return classifier
 
-    job_module.build_classifier = doubled
+    prepared_job.build_classifier = doubled
     yield
-    job_module.build_classifier = build
+    prepared_job.build_classifier = build
 
 
 @pytest.mark.parametrize("names", [["lora, rank", "hydralora"], pytest.param([*JOBS], marks=pytest.mark.slow)])

@@ -17,7 +17,7 @@ from src.runs import lock
 from src.runs.holder import Holder
 from src.runs.lock import holding, locked
 from src.runs.record import Record
-from src.sweep.job import execute
+from src.sweep.sweep_job import execute
 from src.training.run import run_job
 from src.utils import fence
 from src.utils.fence import LostLockError

@@ -7,10 +7,10 @@ import pytest
 
 from src.study.evidence import FILE, Evidence, read_evidence, write_evidence
 from src.study.looks import Finding, look_levels
-from src.study.pack import pack_study
+from src.study.pack_study import pack_study
 from src.study.race import Lap
 from src.utils.errors import UserError
-from tests.study.test_plan import arms, lock
+from tests.study.test_locked_plan import arms, lock
 from tests.study.test_question import parsed
 
 FINDING = Finding("t", "lora", 3, "undecided", None, 1, (0.1, 0.0, 0.2, 0.04))

@@ -3,7 +3,7 @@
 import pytest
 from omegaconf import OmegaConf
 
-from src.study.arms import StudyArm
+from src.study.study_arms import StudyArm
 from src.study.tuning import trial_overrides
 from src.utils.errors import UserError
 from tests.study.test_question import parsed

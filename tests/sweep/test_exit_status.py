@@ -12,10 +12,10 @@ from src.cli import run_app
 from src.config.overrides import prepare_override
 from src.runs import lock
 from src.runs.holder import Holder
-from src.sweep import job
+from src.sweep import sweep_job
 from src.sweep.folder_names import job_name
-from src.sweep.job import BY_ANOTHER, Outcome
 from src.sweep.sweep import raise_unless_finished
+from src.sweep.sweep_job import BY_ANOTHER, Outcome
 from src.training.interrupt import Interrupted
 from src.utils import reuse
 from src.utils.errors import UserError
@@ -73,7 +73,7 @@ def test_a_job_that_another_process_holds(tmp_path, monkeypatch, capsys):
     """The others are run; the sweep names who holds the one, goes on with the same command, and says 2."""
     sweep, words = tmp_path / "sweep", [*SHORT, HERE, "seed=0,1"]
     ended: list[str] = []
-    monkeypatch.setattr(job, "run_job", fake(ended))
+    monkeypatch.setattr(sweep_job, "run_job", fake(ended))
     folder = job_folder(sweep, 0)
     folder.mkdir(parents=True)
     (folder / ".lock.1").write_text(Holder.myself("another's").text())
@@ -93,7 +93,7 @@ def test_a_strangers_folder_in_the_place_of_a_jobs(tmp_path, monkeypatch, capsys
     (folder / "adapter").mkdir(parents=True)
     (folder / "adapter" / "weights.bin").write_text("precious")
     ended: list[str] = []
-    monkeypatch.setattr(job, "run_job", fake(ended))
+    monkeypatch.setattr(sweep_job, "run_job", fake(ended))
     assert call(monkeypatch, *words, f"sweep.dir={sweep}") == 2
     error = capsys.readouterr().err
     assert f"{folder} holds adapter, and no record says" in error and "sweep.dir=" in error and not ended
@@ -110,7 +110,7 @@ def test_a_runs_folder_is_no_sweeps(tmp_path, monkeypatch, capsys):
 
 def test_a_signal_ends_the_sweep_with_its_number(tmp_path, monkeypatch):
     ended: list[str] = []
-    monkeypatch.setattr(job, "run_job", fake(ended, seed_0=Interrupted(15)))
+    monkeypatch.setattr(sweep_job, "run_job", fake(ended, seed_0=Interrupted(15)))
     assert call(monkeypatch, *SHORT, HERE, "seed=0,1", f"sweep.dir={tmp_path}/sweep") == 128 + 15
     assert ended == ["seed=0"]
 
@@ -130,7 +130,7 @@ def test_a_dead_owners_job_is_run(tmp_path, monkeypatch, future):
         (folder / ".lock.1").write_text(Holder.myself().text())
         monkeypatch.setattr("src.runs.holder._text", lambda path: "mine" if "machine" in path else "now")
     assert lock.owner(folder) is None
-    monkeypatch.setattr(job, "run_job", fake(ended))
+    monkeypatch.setattr(sweep_job, "run_job", fake(ended))
     monkeypatch.setattr(sys, "argv", ["main.py", *SHORT, HERE, "seed=0", f"sweep.dir={sweep}"])
     GlobalHydra.instance().clear()
     run_app(main.main)

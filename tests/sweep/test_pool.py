@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from src.cli import ROOT
-from src.sweep.job import Outcome
 from src.sweep.pool import Pool, gpu_slots
+from src.sweep.sweep_job import Outcome
 from tests.conftest import NANO
 
 TINY = [*NANO, "data.max_train_samples=40", "data.max_eval_samples=16", "checkpoint.every=1"]

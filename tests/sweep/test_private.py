@@ -6,7 +6,7 @@ import sys
 import pytest
 from omegaconf import OmegaConf
 
-from src.sweep import job
+from src.sweep import sweep_job
 
 
 @pytest.mark.parametrize("callbacks", [None, {"mine": {"_target_": "hydra.experimental.callback.Callback"}}])
@@ -14,7 +14,7 @@ def test_jobs_run_without_hydras_callbacks(callbacks, monkeypatch, caplog):
     config = OmegaConf.create({"hydra": {"callbacks": callbacks}})
     monkeypatch.setitem(sys.modules, "hydra._internal.callbacks", None)
     with caplog.at_level(logging.WARNING):
-        found = job._callbacks(config)
+        found = sweep_job._callbacks(config)
     found.on_job_start(config=config, task_function=None)
     found.on_job_end(config=config, job_return=None)
     assert len(caplog.records) == bool(callbacks), "one line, and only to who has any"

@@ -15,10 +15,10 @@ from src.runs.holder import Holder
 from src.runs.latest import latest_sweep
 from src.runs.lock import STALE, locked
 from src.sweep.compose import Composer
-from src.sweep.job import SweepJob
 from src.sweep.jobs_file import JOBS, read_jobs, write_jobs
 from src.sweep.status import look
 from src.sweep.status_lines import lines
+from src.sweep.sweep_job import SweepJob
 from src.utils.errors import UserError
 
 CONFIG = {"backbone": {"name": "nano", "path": "p", "revision": None}, "data": {"name": "d", "primary_metric": "f1"},

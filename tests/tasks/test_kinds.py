@@ -14,7 +14,7 @@ from src.backbones.probe import probe_batch
 from src.data.normalise import rows_of
 from src.metrics.metric import Reads
 from src.tasks import KINDS, LabelSpace, TaskKind, label_space
-from src.tasks.table import find_kind, space_in, space_of, space_with, spaces_in, stated_kind
+from src.tasks.kinds import find_kind, space_in, space_of, space_with, spaces_in, stated_kind
 from src.utils.errors import UserError
 from src.utils.paths import ROOT
 from tests.tasks.multi_label import MultiLabel

@@ -7,11 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from src.compare.predictions import read_predictions
-from src.config.tables import RULES
+from src.config.key_rules import RULES
 from src.deploy.trained_run import load_run
 from src.runs.reading import find_runs
 from src.tasks import KINDS, LabelSpace
-from src.tasks.table import space_of
+from src.tasks.kinds import space_of
 from src.training.run import run_job
 from src.utils.errors import UserError
 from tests.conftest import NANO, compose_config

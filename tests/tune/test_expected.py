@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from src.tune.expected import by_rank, expected_best, expected_of_winner, weights, winner_of
-from src.tune.methods import Scores, by_repeats, by_trials
+from src.tune.method_statistics import Scores, by_repeats, by_trials
 
 HELD_OUT = [0.71, 0.93, 0.85, 0.85, 0.60, 0.90, 0.77]
 DEV = [0.70, 0.86, 0.88, 0.80, 0.64, 0.91, 0.75]

@@ -16,7 +16,7 @@ from src.sweep.compose import task_config
 from src.training.run import run_job
 from src.utils.paths import CONF
 from src.verify.finding import Verdict
-from src.verify.present import lines
+from src.verify.show_findings import lines
 from src.verify.verify import Reruns, Verification, compared, verify
 
 

@@ -58,7 +58,7 @@ def read_csv(path: Path, examples: int | None = None) -> tuple[list[PublishedTab
     Raises:
         UserError: for a column that is missing, a value that is none, or a row that stands there twice.
     """
-    from src.data.sources.files import read_table  # takes a second to import
+    from src.data.sources.table_files import read_table  # takes a second to import
 
     found = read_table(path)
     columns = found.values

@@ -9,9 +9,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from src.compare.audit.audit_sentences import cells, headings, sentences, title
 from src.compare.audit.entries import PublishedTable
 from src.compare.audit.support import Judged, judge
-from src.compare.audit.words import cells, headings, sentences, title
 from src.utils import text
 from src.utils.rich_text import Text
 

@@ -10,7 +10,7 @@ from src.compare.beside.losses import LOSSES, Loss
 from src.compare.beside.section import Section
 from src.compare.clusters import Clusters
 from src.compare.grouping import Configuration, Group
-from src.compare.present.words import interval, p_value, signed
+from src.compare.present.table_sentences import interval, p_value, signed
 from src.compare.statistics.crossed import MIN_SEEDS
 from src.compare.statistics.features import Array
 from src.compare.statistics.resampling import by_cluster, draws

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from src.compare.beside.parts import LABEL, Column
+from src.compare.beside.data_parts import LABEL, Column
 from src.compare.beside.section import Section
 from src.compare.clusters import Clusters
 from src.compare.grouping import Configuration, Group
 from src.compare.predictions import GroupPanel, group_panel
-from src.compare.present.words import p_value, signed
+from src.compare.present.table_sentences import p_value, signed
 from src.compare.statistics.crossed import ALPHA, MIN_SEEDS
 from src.compare.statistics.estimate import Estimate, difference_estimate
 from src.compare.statistics.joint import holm

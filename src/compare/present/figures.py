@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from src.compare.present.curves import TIME_TITLE, Curve, learning_curves
+from src.compare.present.learning_curves import TIME_TITLE, Curve, learning_curves
 from src.compare.sensitivity import Sweep, sweeps
 from src.compare.tables import Comparison, Row, Table
 from src.plotting.axes import zero_log

@@ -10,7 +10,7 @@ from typing import Any
 
 from src.compare.grouping import held_fixed
 from src.compare.present.columns import columns, ranks, score_cells
-from src.compare.present.words import SCOPE, sentences
+from src.compare.present.table_sentences import SCOPE, sentences
 from src.compare.settings import settings_of
 from src.compare.tables import Comparison, Matrix, Table
 from src.compare.verified import verified

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from src.compare.present.words import best_minus_last, interval, p_value, signed, verdict
+from src.compare.present.table_sentences import best_minus_last, interval, p_value, signed, verdict
 from src.compare.tables import Row, Table
 
 

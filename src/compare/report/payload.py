@@ -6,8 +6,8 @@ from typing import Any
 
 from src.compare.grouping import SHARED
 from src.compare.pareto import on_front
-from src.compare.present.curves import TIME_TITLE, learning_curves
-from src.compare.present.words import signed
+from src.compare.present.learning_curves import TIME_TITLE, learning_curves
+from src.compare.present.table_sentences import signed
 from src.compare.published import Published, published_rows
 from src.compare.sensitivity import sweeps
 from src.compare.settings import settings_of

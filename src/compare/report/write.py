@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src.compare.present.words import NOTHING_LEARNED, SCOPE, sentences
+from src.compare.present.table_sentences import NOTHING_LEARNED, SCOPE, sentences
 from src.compare.published import published_rows
 from src.compare.report.cells import columns
 from src.compare.report.payload import payload

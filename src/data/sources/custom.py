@@ -7,11 +7,11 @@ from typing import Any
 
 from datasets import ClassLabel, Dataset
 
-from src.data.labels import Labels, decide_labels, required_class, unlabelled_split
+from src.data.label_encoding import Labels, decide_labels, required_class, unlabelled_split
 from src.data.normalise import normalise, rows_of
 from src.data.partition import split_off
-from src.data.sources.files import Columns, read_table
 from src.data.sources.hub import column_lists, fetch, unlabelled
+from src.data.sources.table_files import Columns, read_table
 from src.data.task import is_test
 from src.tasks import TaskKind, label_space
 from src.utils.errors import UserError

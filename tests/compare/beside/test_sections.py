@@ -14,7 +14,7 @@ from scipy.special import softmax
 
 from src.__main__ import main as command
 from src.compare.beside.calibration import Calibration
-from src.compare.beside.parts import Column, _grouped
+from src.compare.beside.data_parts import Column, _grouped
 from src.compare.beside.slices import Slices
 from src.compare.clusters import Clusters
 from src.compare.comparison import compare_runs

@@ -1,6 +1,6 @@
 """What can be measured, by name; nothing here needs torch."""
 
-from src.config.methods import recorded_names
+from src.config.method_names import recorded_names
 
 TARGETS: dict[str, str | list[str]] = {"qv": ["query", "value"], "all": "all-linear"}
 SIZES = ("lora.r", "lorafa.r", "lsr.num_terms", "hydralora.num_experts")

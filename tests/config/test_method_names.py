@@ -6,7 +6,7 @@ from omegaconf import OmegaConf
 from src.config import validate
 from src.config.choices import choices
 from src.config.known_names import TARGET, records
-from src.config.methods import OLD_PATHS, named, own_methods, package_of, recorded_names, stable_name
+from src.config.method_names import OLD_PATHS, named, own_methods, package_of, recorded_names, stable_name
 from src.config.peft_fields import config_of
 from src.models import method
 from src.models.method import PerLayer, make_method

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from src.compare.present.table import print_comparison
+from src.compare.present.terminal_table import print_comparison
 from src.compare.report import Card, write_report
 from src.compare.tables import Comparison
 from src.runs.store import open_store
 from src.study.answer import Judged, answer
 from src.study.evidence import Evidence, read_evidence
-from src.study.lock import Plan, read_plan
+from src.study.locked_plan import Plan, read_plan
 from src.study.looks import compare_study, row_of
-from src.study.run import RUNS
+from src.study.run_study import RUNS
 from src.utils.errors import UserError
 from src.utils.files import write_whole
 from src.utils.terminal import say

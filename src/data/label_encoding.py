@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from src.tasks.kind import Place
+from src.tasks.kinds import label_space
 from src.tasks.regression import NUMBER
-from src.tasks.table import label_space
 from src.utils.errors import UserError
 
 NO_NUMBERS = ("nan", "inf", "+inf", "-inf", "infinity", "<na>")  # how tables write gaps and overflows as text

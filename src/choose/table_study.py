@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from src.choose.columns import Guess
 from src.choose.field import BASELINE
+from src.choose.guess_columns import Guess
 from src.utils.keys import override
 
 MARGIN = 0.02  # of accuracy, F1 or a correlation

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from src.runs.best import best_run, is_above_runs
+from src.runs.best_run import best_run, is_above_runs
 from src.utils.errors import UserError
 
 

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from transformers import RobertaConfig, RobertaForSequenceClassification
 from transformers.utils import logging as transformers_logging
 
-from src.bench.parts import TARGETS
-from src.config.methods import recorded_names
+from src.bench.measurable import TARGETS
+from src.config.method_names import recorded_names
 from src.models.classifier import Classifier, build_classifier
 from src.models.inject import match_targets
 from src.utils.errors import UserError

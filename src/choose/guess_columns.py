@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src.data.sources.files import Columns, read_table
+from src.data.sources.table_files import Columns, read_table
 from src.utils.errors import UserError
 
 LABELS = ("label", "labels", "target", "class", "category", "y", "sentiment", "score", "rating", "stars", "gold")

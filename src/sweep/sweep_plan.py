@@ -9,7 +9,7 @@ from rich.table import Table
 
 from src.models.sizes import adapter_size
 from src.sweep.duration import estimate, total_seconds
-from src.sweep.job import SweepJob
+from src.sweep.sweep_job import SweepJob
 from src.utils.errors import UserError
 from src.utils.plain import branch
 from src.utils.rich_text import Text

@@ -8,8 +8,8 @@ from src.runs.reading import find_runs
 from src.runs.run_record import RunRecord
 from src.study.answer import recommended
 from src.study.evidence import read_evidence
-from src.study.lock import read_plan
-from src.study.report import judged_rows
+from src.study.locked_plan import read_plan
+from src.study.study_report import judged_rows
 from src.training.selection import HOLDOUT
 from src.utils.errors import UserError
 from src.utils.files import filled

@@ -4,9 +4,18 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from src.sweep.job import SweepJob
+from src.sweep.sweep_job import SweepJob
 from src.tune.arm import Arm
-from src.tune.methods import LEAST_REPEATS, LEAST_TRIALS, LEVEL, Scores, Verdict, by_repeats, by_trials, pooled
+from src.tune.method_statistics import (
+    LEAST_REPEATS,
+    LEAST_TRIALS,
+    LEVEL,
+    Scores,
+    Verdict,
+    by_repeats,
+    by_trials,
+    pooled,
+)
 
 SETTINGS = (
     "The comparison of the winners' runs is about these settings, not the methods: another tuning with other draws may "

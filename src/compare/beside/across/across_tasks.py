@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from src.compare.beside.across.bayes import SCALE, chances
 from src.compare.beside.across.judged import Across, Judged
 from src.compare.beside.across.means import FEWEST, LEVEL, Mean, driver, of_another, of_these, prediction
-from src.compare.beside.across.words import cells, headings, sentences
+from src.compare.beside.across.task_sentences import cells, headings, sentences
 from src.compare.beside.section import Section
 from src.compare.statistics.estimate import Estimate
 from src.compare.statistics.joint import holm

@@ -15,7 +15,7 @@ from src.data.task import Task
 from src.models.classifier import Classifier, build_classifier
 from src.models.warm_start import start_from
 from src.runs.record import Record
-from src.tasks.table import check_smoothing
+from src.tasks.kinds import check_smoothing
 from src.training.arguments import training_arguments
 
 

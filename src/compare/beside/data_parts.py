@@ -53,7 +53,7 @@ class Column:
 
 
 def _of_table(path: Path, name: str, known: Predictions) -> list[Any]:
-    from src.data.sources.files import read_table  # takes a second to import
+    from src.data.sources.table_files import read_table  # takes a second to import
 
     columns = read_table(path).values
     if name not in columns:

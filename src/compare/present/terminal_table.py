@@ -10,7 +10,7 @@ from rich.table import Table as RichTable
 
 from src.compare.beside.section import Section
 from src.compare.present.columns import EXPLANATION, Column, columns, score_cells
-from src.compare.present.words import NOTHING_LEARNED, held_fixed, sentences
+from src.compare.present.table_sentences import NOTHING_LEARNED, held_fixed, sentences
 from src.compare.published import published_rows
 from src.compare.tables import Comparison, Matrix, Row, Table
 from src.utils.rich_text import Text

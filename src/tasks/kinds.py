@@ -5,7 +5,7 @@ from typing import Any
 
 from src.tasks.classification import Classification
 from src.tasks.kind import TaskKind
-from src.tasks.labels import LabelSpace
+from src.tasks.label_space import LabelSpace
 from src.tasks.regression import Regression
 from src.utils.errors import UserError
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from src.bench.arms import Arm, classifier, loss, model_node, random_backbone
 from src.bench.processes import seconds_per_round
 from src.bench.steps import Settings
+from src.bench.timed_models import Arm, classifier, loss, model_node, random_backbone
 from src.bench.timing import interleaved
 from src.packed.layers import PackedModel, Tenant, share_frozen
 

@@ -6,10 +6,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from src.study.arms import StudyArm
 from src.study.cost import Cost, runs_of
 from src.study.power import DISAGREE, detectable, needed
 from src.study.question import Question
+from src.study.study_arms import StudyArm
 from src.utils.rich_text import Text
 
 

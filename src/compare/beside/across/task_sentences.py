@@ -2,7 +2,7 @@
 
 from src.compare.beside.across.judged import Across, Judged
 from src.compare.beside.across.means import FEWEST, Mean
-from src.compare.present.words import p_value, signed
+from src.compare.present.table_sentences import p_value, signed
 
 MOST = 8  # configurations with sentences of their own
 

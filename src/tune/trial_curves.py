@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from src.tune.band import median_band
 from src.tune.expected import expected_best, expected_of_winner
-from src.tune.methods import Scores
+from src.tune.method_statistics import Scores
 
 
 @dataclass(frozen=True)

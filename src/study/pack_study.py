@@ -8,10 +8,10 @@ from pathlib import Path
 from src.runs.layout import HISTORY, PREDICTIONS, RESULT, SUMMARY
 from src.study.evidence import FILE as LOOKS
 from src.study.evidence import read_evidence
-from src.study.lock import FILE as PLAN
-from src.study.lock import read_plan
-from src.study.report import REPORT, VERDICT
-from src.study.run import RUNS
+from src.study.locked_plan import FILE as PLAN
+from src.study.locked_plan import read_plan
+from src.study.run_study import RUNS
+from src.study.study_report import REPORT, VERDICT
 from src.study.tuning import TUNING
 from src.utils.errors import UserError
 from src.utils.files import whole

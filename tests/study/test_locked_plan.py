@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from src.runs.identity import code_version
-from src.study.arms import StudyArm
-from src.study.lock import FILE, lock, plan_hash, read_plan
+from src.study.locked_plan import FILE, lock, plan_hash, read_plan
 from src.study.power import detectable, needed
+from src.study.study_arms import StudyArm
 from src.utils.errors import UserError
 from tests.study.test_question import parsed
 

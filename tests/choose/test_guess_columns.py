@@ -4,8 +4,8 @@ import csv
 
 import pytest
 
-from src.choose.columns import FEWEST, guess_columns
-from src.choose.question import LEAST_EPOCHS, MOST_EPOCHS, epochs_for
+from src.choose.guess_columns import FEWEST, guess_columns
+from src.choose.table_study import LEAST_EPOCHS, MOST_EPOCHS, epochs_for
 from src.utils.errors import UserError
 
 WORDS = ["a", "film", "to", "see", "twice", "with", "friends", "who", "like", "long", "evenings"]

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from src.data.labels import decide_labels, unlabelled_split
+from src.data.label_encoding import decide_labels, unlabelled_split
 from src.data.normalise import check_characters, rows_of
 from src.tasks.classification import class_numbers
 from src.utils.errors import UserError
@@ -130,7 +130,7 @@ def test_classes_found_in_train(values, names):
 
 def test_the_order_of_classes_does_not_depend_on_the_hash_seed():
     code = (
-        "from src.data.labels import decide_labels;"
+        "from src.data.label_encoding import decide_labels;"
         "print(decide_labels(['b','01x','1x','a','10','9','é','B'], 'c', str, None).names)"
     )
     found = {

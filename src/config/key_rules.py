@@ -1,5 +1,5 @@
 """The closed part of the config: every key and its rule. A method's own keys and rules stand in its YAML, under
-``model.rules``, a task's in ``data.rules``; those of ``training`` in ``src.config.training``.
+``model.rules``, a task's in ``data.rules``; those of ``training`` in ``src.config.training_keys``.
 """
 
 from src.tasks import KINDS

@@ -12,8 +12,8 @@ from src.config.rules import check_rule
 from src.runs.environment import environment
 from src.runs.identity import code_version
 from src.runs.record import write_json
-from src.study.arms import StudyArm
 from src.study.question import Question, parse_question
+from src.study.study_arms import StudyArm
 from src.utils.errors import UserError
 from src.utils.foreign import read_json
 
