@@ -6,7 +6,7 @@ from pathlib import Path
 from src.utils.errors import UserError
 from src.utils.keys import override
 
-USAGE = """usage: python -m src study NAME|FILE.yaml|FOLDER [plan|run|report|pack] [OVERRIDE ...]
+USAGE = """usage: python -m src study NAME|FILE.yaml|FOLDER [plan|run|report|habits|pack] [OVERRIDE ...]
 
 A study is a question with its plan: methods, tasks, seeds, margin, baseline. Its YAML stands in conf/study, or anywhere
 else.
@@ -14,6 +14,7 @@ else.
   plan     print the runs, the hours, and what difference the study will be able to show; nothing is kept
   run      (default) lock the plan, tune every arm alike, train fresh seeds look by look until each row is settled
   report   the answer from what has run: words, table, report.html
+  habits   what one seed, the best epoch, or one learning rate for all would have claimed from the same runs
   pack     one archive for others: plan, records, predictions, report
 
   study.KEY=VALUE  in place of what the study's file says: study.margin=0.02 study.seeds.most=10 study.tuning.trials=8
@@ -22,11 +23,12 @@ else.
   KEY=VALUE        of every run
 
 """
-ACTIONS = ("plan", "run", "report", "pack")
+AFTER = ("report", "habits", "pack")  # of what has run
+ACTIONS = ("plan", "run", *AFTER)
 
 
 def main(arguments: list[str]) -> None:
-    """Plan, run, report or pack a study.
+    """Plan, run, report or pack a study, or hold it against common habits.
 
     Raises:
         UserError: if there is no such study, or its folder holds none.
@@ -37,7 +39,7 @@ def main(arguments: list[str]) -> None:
         print(f"{USAGE}Studies:\n{described('study')}")
         return
     name, action, overrides = parse(arguments)
-    if action in ("report", "pack"):
+    if action in AFTER:
         _after(name, action, overrides)
     else:
         _run(name, action, overrides, arguments)
@@ -82,6 +84,7 @@ def default_folder(name: str) -> Path:
 def _after(name: str, action: str, overrides: list[str]) -> None:
     from src.study.pack_study import pack_study
     from src.study.question import load_question
+    from src.study.show_habits import show_habits
     from src.study.study_report import report_study
 
     given = [word.partition("=")[2] for word in overrides if word.startswith("sweep.dir=")]
@@ -90,7 +93,4 @@ def _after(name: str, action: str, overrides: list[str]) -> None:
         folder = default_folder(load_question(name).name)
     if unknown := [word for word in overrides if not word.startswith("sweep.dir=")]:
         raise UserError(f"study {action} takes no {unknown[0]}: the plan is locked, and the runs are what they are")
-    if action == "report":
-        report_study(folder)
-    else:
-        pack_study(folder)
+    {"report": report_study, "habits": show_habits, "pack": pack_study}[action](folder)
