@@ -15,7 +15,7 @@ else.
   run      (default) lock the plan, tune every arm alike, train fresh seeds look by look until each row is settled
   report   the answer from what has run: words, table, report.html
   habits   what one seed, the best epoch, or one learning rate for all would have claimed from the same runs
-  pack     one archive for others: plan, records, predictions, report
+  pack     one archive for others: plan, records, predictions, report; with --weights the trained values, too
 
   study.KEY=VALUE  in place of what the study's file says: study.margin=0.02 study.seeds.most=10 study.tuning.trials=8
   sweep.dir=FOLDER where everything goes (default: multirun/study_NAME); the same command goes on there
@@ -25,6 +25,7 @@ else.
 """
 AFTER = ("report", "habits", "pack")  # of what has run
 ACTIONS = ("plan", "run", *AFTER)
+WEIGHTS = "--weights"  # of pack
 
 
 def main(arguments: list[str]) -> None:
@@ -91,6 +92,10 @@ def _after(name: str, action: str, overrides: list[str]) -> None:
     folder = Path(given[-1] if given else name).expanduser()
     if not given and not folder.is_dir():
         folder = default_folder(load_question(name).name)
-    if unknown := [word for word in overrides if not word.startswith("sweep.dir=")]:
+    flags = {WEIGHTS} if action == "pack" else set()
+    if unknown := [word for word in overrides if not word.startswith("sweep.dir=") and word not in flags]:
         raise UserError(f"study {action} takes no {unknown[0]}: the plan is locked, and the runs are what they are")
-    {"report": report_study, "habits": show_habits, "pack": pack_study}[action](folder)
+    if action == "pack":
+        pack_study(folder, weights=WEIGHTS in overrides)
+    else:
+        {"report": report_study, "habits": show_habits}[action](folder)

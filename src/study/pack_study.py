@@ -1,30 +1,35 @@
-"""``study NAME pack``: one archive that others can read, compare and verify: records and predictions, no weights."""
+"""``study NAME pack``: one archive that others can read, compare and verify: records, predictions, weights if asked."""
 
 import hashlib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from src.runs.layout import HISTORY, PREDICTIONS, RESULT, SUMMARY
+from src.runs.layout import ADAPTER, DESCRIPTION, HISTORY, PREDICTIONS, RESULT, SUMMARY, TENSORS
 from src.study.evidence import FILE as LOOKS
 from src.study.evidence import read_evidence
 from src.study.locked_plan import FILE as PLAN
 from src.study.locked_plan import read_plan
 from src.study.run_study import RUNS
-from src.study.study_report import REPORT, VERDICT
+from src.study.study_report import REPORT, TIDY, VERDICT
 from src.study.tuning import TUNING
 from src.utils.errors import UserError
 from src.utils.files import whole
 from src.utils.terminal import say
 
-OF_THE_STUDY = (PLAN, LOOKS, VERDICT, REPORT, f"{TUNING}/tune.json")
+OF_THE_STUDY = (PLAN, LOOKS, VERDICT, REPORT, TIDY, f"{TUNING}/tune.json")
 OF_A_RUN = (RESULT, HISTORY, PREDICTIONS, SUMMARY)
+WEIGHTS = (f"{ADAPTER}/{DESCRIPTION}", f"{ADAPTER}/{TENSORS}")
 SUMS = "SHA256SUMS"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the date of every member: the same study gives the same archive
 
 
-def pack_study(folder: Path) -> Path:
+def pack_study(folder: Path, weights: bool = False) -> Path:
     """Write ``FOLDER.zip`` beside the study's folder.
+
+    Args:
+        folder: the study's.
+        weights: take the trained values along, too.
 
     Returns:
         The archive.
@@ -34,7 +39,7 @@ def pack_study(folder: Path) -> Path:
     """
     read_plan(folder)
     target = folder.with_name(f"{folder.name}.zip")
-    files = list(_files(folder))
+    files = list(_files(folder, OF_A_RUN + WEIGHTS if weights else OF_A_RUN))
     with whole(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         sums = []
         for name in files:
@@ -49,11 +54,11 @@ def pack_study(folder: Path) -> Path:
     return target
 
 
-def _files(folder: Path) -> Iterator[str]:
+def _files(folder: Path, of_a_run: Sequence[str]) -> Iterator[str]:
     """The names of the members, relative to the study's folder."""
     yield from (name for name in OF_THE_STUDY if (folder / name).is_file())
     for run in sorted(read_evidence(folder).runs):
-        own = [f"{RUNS}/{run}/{name}" for name in OF_A_RUN if (folder / RUNS / run / name).is_file()]
+        own = [f"{RUNS}/{run}/{name}" for name in of_a_run if (folder / RUNS / run / name).is_file()]
         if f"{RUNS}/{run}/{RESULT}" not in own:
             raise UserError(f"{folder / RUNS / run} has no {RESULT}, and the study counts it")
         yield from own

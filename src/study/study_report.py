@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from src.compare.present.formats import write_tidy
 from src.compare.present.terminal_table import print_comparison
 from src.compare.report import Card, write_report
 from src.compare.tables import Comparison
+from src.runs.reading import find_runs
 from src.runs.store import open_store
 from src.study.answer import Judged, answer
 from src.study.evidence import Evidence, read_evidence
@@ -16,17 +18,17 @@ from src.utils.errors import UserError
 from src.utils.files import write_whole
 from src.utils.terminal import say
 
-REPORT, VERDICT = "report.html", "verdict.md"
+REPORT, VERDICT, TIDY = "report.html", "verdict.md", "runs.csv"
 
 
 def report_study(folder: Path) -> None:
-    """Print a study's answer and table, and write ``report.html`` and ``verdict.md`` into its folder.
+    """Print a study's answer and table, and write ``report.html``, ``verdict.md`` and ``runs.csv`` into its folder.
 
     Raises:
         UserError: if the folder holds no study, nothing has run, or a run that counts cannot be compared.
     """
-    plan, evidence = read_plan(folder), read_evidence(folder)
-    comparison = compare_study(plan.question, folder / RUNS, evidence.runs, open_store())
+    plan, evidence, store = read_plan(folder), read_evidence(folder), open_store()
+    comparison = compare_study(plan.question, folder / RUNS, evidence.runs, store)
     if comparison.left_out:
         name, reason = comparison.left_out[0]
         raise UserError(
@@ -38,6 +40,7 @@ def report_study(folder: Path) -> None:
         say(line)
     print_comparison(comparison, where=folder)
     write_whole(folder / VERDICT, as_markdown(plan, lines))
+    write_tidy(find_runs([folder / RUNS / name for name in evidence.runs], store), folder / TIDY, store)
     card = Card(plan.question.question, found, reasons)
     write_report(comparison, folder / REPORT, title=f"{plan.question.name}: the verdict", card=card)
     say(f"The report is in {folder / REPORT}")

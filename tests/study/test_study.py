@@ -82,10 +82,22 @@ def test_the_pack(done):
     assert sum(name.endswith("result.json") for name in names) == 9 and not any("safetensors" in name for name in names)
     assert (done / "folder.zip").stat().st_size < 2e6
     assert verify([str(done / "folder.zip")]) == 0
+    assert sum(name.endswith("/runs.csv") for name in names) == 1
+    assert len((done / "folder" / "runs.csv").read_text().splitlines()) == 10, "a line for each run, and the names"
+    study(["pack", str(done / "folder"), "--weights"])
+    names = zipfile.ZipFile(done / "folder.zip").namelist()
+    assert sum(name.endswith("adapter.safetensors") for name in names) == 9
+    assert verify([str(done / "folder.zip")]) == 0
+
+
+def test_habits(done, capsys):
+    study(["habits", str(done / "folder")])
+    assert "synth_paraphrase: one seed each: " in capsys.readouterr().out
 
 
 def test_mistakes(done, tmp_path):
     for words in (["nope"], ["demo", "mrpc"], ["report", str(tmp_path)], ["pack", str(tmp_path)],
-                  ["report", str(done / "folder"), "seed=1"]):  # fmt: skip
+                  ["report", str(done / "folder"), "seed=1"],
+                  ["report", str(done / "folder"), "--weights"]):  # fmt: skip
         with pytest.raises(UserError):
             study(words)
