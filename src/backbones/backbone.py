@@ -3,7 +3,6 @@
 import copy
 import dataclasses
 import hashlib
-import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from src.backbones.head_start import (
 )
 from src.backbones.heads import install_heads
 from src.backbones.initialise import draw_anew
+from src.backbones.packages import locate_package
 from src.backbones.probe import require_plain_text
 from src.backbones.remote_code import NO_REMOTE_CODE, refuse_adapter, why, without_code
 from src.backbones.tokenizer import fit_tokenizer
@@ -207,15 +207,7 @@ def locate(cfg: Mapping[str, Any]) -> str:
     """The folder or hub id of a ``backbone`` node; raises UserError if there is none, or one without a config."""
     if package := cfg.get("package"):
         _refuse_revision(cfg, f"the package {package['name']}")
-        if not str(package["module"]).isidentifier():  # find_spec would import what stands before a dot
-            raise UserError(f"backbone.package.module={package['module']} breaks the rule: a package's own name")
-        spec = importlib.util.find_spec(package["module"])
-        if spec is None or spec.origin is None:
-            raise UserError(
-                f"backbone={cfg['name']} needs the PyPI package {package['name']}, which is not installed: "
-                f"pip install {package['name']}"
-            )
-        return str(Path(spec.origin).parent / package["folder"])
+        return str(locate_package(cfg["name"], package))
     path = cfg.get("path")
     if not path:
         raise UserError(f"backbone.path is empty: give a hub id or a folder (backbone={cfg['name']})")

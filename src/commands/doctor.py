@@ -10,15 +10,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from src.backbones.packages import install_line, installed
+from src.config.known_names import records
 from src.utils.cache import cache_dir
 from src.utils.errors import UserError
 from src.utils.hub_access import why_unreachable
-from src.utils.paths import CONF, ROOT
+from src.utils.paths import ROOT
 from src.utils.terminal import say
 
 HUB_TIMEOUT = 2.0  # seconds
@@ -95,20 +96,12 @@ def extras() -> Iterator[Finding]:
                 yield Finding(wanted.name, metadata.version(wanted.name))
             except metadata.PackageNotFoundError:
                 yield Finding(wanted.name, f"not installed: pip install -r {file.name} -c constraints.txt")
-    for name, package in _backbone_packages():
-        try:
-            yield Finding(f"backbone={name}", f"{package} {metadata.version(package)}")
-        except metadata.PackageNotFoundError:
-            yield Finding(f"backbone={name}", f"not installed: pip install {package}")
-
-
-def _backbone_packages() -> Iterator[tuple[str, str]]:
-    from omegaconf import OmegaConf
-
-    for file in sorted((CONF / "backbone").glob("*.yaml")):
-        node: Any = OmegaConf.load(file)
-        if package := node.get("package"):
-            yield file.stem, package["name"]
+    for name, record in records("backbone").items():
+        if package := record.get("package"):
+            found = installed(package)
+            there = ", ".join(f"{part} {version}" for part, version in found.items())
+            missing = f"not installed: {install_line(package)}"
+            yield Finding(f"backbone={name}", there if all(found.values()) else missing)
 
 
 def places() -> Iterator[Finding]:

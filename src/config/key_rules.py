@@ -102,9 +102,15 @@ OPEN: dict[str, dict[str, str]] = {
         "with": "list[str]",
         "whole": "list[str]",
     },
-    "backbone.package": {"name": "str", "module": "str", "folder": "str"},
+    "backbone.package": {
+        "name": "str",
+        "module": "str",
+        "folder": "str",
+        "zip": "list[str]",
+        "sha256": "list[str]",
+    },
 }
-NEEDED = {"model.budget": ("key", "to"), "backbone.package": ("name", "module", "folder"), "watch": ("_target_",)}
+NEEDED = {"model.budget": ("key", "to"), "backbone.package": ("name", "folder"), "watch": ("_target_",)}
 
 # Old names of keys, which still do what the new ones do: on a command line, in a saved run.
 RENAMED = {"backbone.shortcuts": "backbone.fast_paths"}

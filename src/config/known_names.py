@@ -37,8 +37,8 @@ def targets(group: str) -> frozenset[str]:
 
 
 @functools.cache
-def packages() -> tuple[dict[str, str], ...]:
-    """The PyPI packages with a backbone in them that conf/backbone names."""
+def packages() -> tuple[dict[str, Any], ...]:
+    """The PyPI packages with a backbone in them that conf/backbone names, see ``locate_package``."""
     return tuple(record["package"] for record in records("backbone").values() if record.get("package"))
 
 

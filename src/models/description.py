@@ -43,7 +43,7 @@ RULES: dict[str, dict[str, str]] = {
     **{node: CONFIG[node] for node in ("model.head", "backbone")},  # attention: transformers' own, no code on the hub
 }
 OPTIONAL = frozenset(RULES["model.head"]) | (frozenset(RULES["backbone"]) - {"name"}) | {
-    "tasks", "kind", "kinds", "method", "adapter", "train_parameters", "head",
+    "module", "zip", "sha256", "tasks", "kind", "kinds", "method", "adapter", "train_parameters", "head",
 }  # fmt: skip
 SAVED = tuple(RULES["model"])  # of a model node
 # Fields of peft's configs that hold text and name neither code nor a file: modules of the model, or one of a few words.

@@ -111,7 +111,10 @@ def _data_version(data: Mapping[str, Any]) -> str:
 
 
 def backbone_version(backbone: Mapping[str, object]) -> str:
-    """Hash of the local folder's files, the package's version, or what names the model on the hub."""
+    """Hash of the local folder's files, the package's version, or what names the model on the hub.
+
+    Several packages that hold an archive have no version in common: its files' hashes stand in the node.
+    """
     if package := branch(backbone, "package"):
         return _short(f"{package} {_package_version(package['name'])}")
     path = str(backbone.get("path") or "")
