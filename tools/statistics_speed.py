@@ -6,7 +6,7 @@ import time
 import numpy as np
 
 from src.compare.statistics.ranks import make_panel
-from src.compare.statistics.resampling import affordable, resample_examples
+from src.compare.statistics.resampling import resample_examples
 from src.compare.statistics.rows import Rows, Scored
 from src.utils.terminal import say
 
@@ -42,7 +42,7 @@ def made(runs: int, examples: int, metric: str) -> tuple[np.ndarray, np.ndarray]
 
 def judge(labels: np.ndarray, answers: np.ndarray, methods: int, metric: str) -> None:
     """What `compare` computes from them."""
-    resamples = affordable(RESAMPLES if methods <= MANY else RESAMPLES * MANY // methods, len(labels))
+    resamples = RESAMPLES if methods <= MANY else RESAMPLES * MANY // methods
     panel = make_panel(metric, labels, answers, None if metric == "spearmanr" else 2)
     assert panel is not None
     drawn = resample_examples(panel, resamples)

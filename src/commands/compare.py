@@ -93,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--published", action="store_true", help="add what papers report for this backbone and task")
     found.add_argument("--pscp", action="store_true", help="add PEFT-Bench's efficiency-aware score")
     found.add_argument("--resamples", type=_positive, metavar="N", help="of examples and seeds, jointly for all rows "
-                        "(default: 10,000; fewer for more than 20 configurations or 100,000 examples)")  # fmt: skip
+                        "(default: 10,000; fewer for more than 20 configurations)")  # fmt: skip
     found.add_argument("--no-cache", action="store_true", help="read and compute everything anew")
     return found
 

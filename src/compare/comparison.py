@@ -16,7 +16,6 @@ from src.compare.grouping import Configuration, Group, group_runs
 from src.compare.pareto import on_front
 from src.compare.pscp import pscp
 from src.compare.statistics.crossed import MIN_SEEDS
-from src.compare.statistics.resampling import affordable
 from src.compare.stored_statistics import as_estimate, is_sound, statistics_of, values_of
 from src.compare.tables import Comparison, Matrix, Row, Table
 from src.compare.verdicts import power, with_verdicts
@@ -60,8 +59,7 @@ def compare_runs(
         baseline: label or method that differences are taken to, or its runs' folders; default: the configuration that
             trains everything, if there is one, else the one with the best held-out score.
         metric: instead of each task's primary metric.
-        resamples: joint draws of examples and seeds; default 10,000, fewer for more than 20 configurations and for
-            more than 100,000 examples.
+        resamples: joint draws of examples and seeds; default 10,000, fewer for more than 20 configurations.
         store: keeps results between calls.
         margin: the difference, in the metric's unit, up to which two configurations count as equivalent.
         clusters: what the examples are parts of; None takes each by itself.
@@ -108,7 +106,6 @@ def _check_baseline(groups: Sequence[Group], baseline: str) -> None:
 
 def _table(group: Group, options: Options, resamples: int) -> Table:
     lower = not greater_is_better(group.metric)
-    resamples = affordable(resamples, _examples(group))
     reference, rule = choose_baseline(group, options.baseline, options.store)
     computed = _computed(group, reference, resamples, options)
     pairs = zip(group.configurations, computed["rows"], strict=True)
@@ -151,12 +148,6 @@ def _computed(group: Group, reference: Configuration | None, resamples: int, opt
     if store:
         store.keep_results({key: computed})
     return computed
-
-
-def _examples(group: Group) -> int:
-    """How many the group's runs were judged on, as far as their records tell."""
-    runs = [run for entry in group.configurations for run in entry.runs]
-    return max(run.record.rows.get(group.fixed["split"]) or 0 for run in runs)
 
 
 def _key(group: Group, reference: Configuration | None, resamples: int, clusters: Clusters | None) -> str:

@@ -127,7 +127,7 @@ def _problems(found: dict[str, Array], split: str) -> Iterator[str]:
     whole = [bool(np.issubdtype(column.dtype, np.integer)) for column in values]
     if index.min() < 0 or index.max() >= 2**62:
         yield "holds an index that is no row's"
-    if len(np.unique(index)) < len(index):
+    if (np.diff(np.sort(index)) == 0).any():  # in a fraction of the time of np.unique
         yield f"holds a row of {split} twice"
     if not all(np.isfinite(column).all() for column in values):
         yield "holds values that are not finite"

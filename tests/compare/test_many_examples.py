@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
-from src.compare.statistics import features, resampling
+from src.compare.statistics import features, ranks, resampling
 from src.compare.statistics.panel import kinds
 from src.compare.statistics.ranks import make_panel
-from src.compare.statistics.resampling import CHUNK, affordable, blocks, resample_examples
+from src.compare.statistics.resampling import CHUNK, blocks, random_groups, resample_examples
 from src.metrics import metric_names
+from src.metrics.metric import Reads
+from src.metrics.names import get_metric
 
 CLASSES = {"pearson": None, "mse": None, "mae": None}
 
@@ -77,6 +79,51 @@ def test_blocks_are_bounded_by_bytes_and_leave_small_comparisons_as_they_were():
         )
 
 
-def test_fewer_resamples_of_very_many_examples():
-    assert affordable(10_000, 0) == affordable(10_000, 100_000) == 10_000
-    assert affordable(10_000, 500_000) == 2000 and affordable(10_000, 10**9) == 1000 and affordable(500, 10**9) == 500
+def noisy(metric: str, n: int, k: int = 2):
+    """Runs of one method on examples that are hardly ever alike, or of classes."""
+    rng = np.random.default_rng(3)
+    reads = get_metric(metric).reads
+    if reads is Reads.VALUES:
+        labels = rng.normal(size=n)
+        return make_panel(metric, labels, labels + rng.normal(size=(k, n)), None)
+    labels = rng.integers(0, 2 if reads is Reads.POSITIVE_CLASS else 20, n)
+    wrong = (labels + 1) % (labels.max() + 1)
+    return make_panel(metric, labels, np.where(rng.random((k, n)) < 0.8, labels, wrong), int(labels.max()) + 1)
+
+
+@pytest.mark.parametrize(("metric", "cluster"), [*((name, 1) for name in metric_names()), ("accuracy", 3)])
+def test_groups_of_very_many_examples_leave_mean_and_error(metric, cluster, monkeypatch):
+    """Against drawing each by itself: 800 groups know the error to 2.5 %, 1,500 draws to 1.8 %."""
+    panel, clusters = noisy(metric, 3_000), None if cluster == 1 else np.arange(3_000) // cluster
+    monkeypatch.setattr(ranks, "MANY", 1_000)  # Spearman's ranks are given numbers in both
+    exact = resample_examples(panel, 1_500, clusters=clusters)[:, 0]
+    monkeypatch.setattr(resampling, "VERY_MANY", 900)
+    monkeypatch.setattr(resampling, "GROUPS", 800)
+    monkeypatch.setattr(resampling, "MANY", 3_000)  # no kinds
+    grouped = resample_examples(panel, 1_500, clusters=clusters)[:, 0]
+    assert grouped.mean() == pytest.approx(exact.mean(), abs=0.15 * exact.std())
+    assert grouped.std() == pytest.approx(exact.std(), rel=0.12)
+    assert not np.array_equal(grouped, exact)
+
+
+def test_a_group_of_each_example_is_the_exact_path(monkeypatch):
+    """The same draws of things that happen to be single examples: the same metrics."""
+    for few in (12, 30):  # sparse and dense
+        monkeypatch.setattr(features, "FEW", few)
+        panel = noisy("f1_macro", 300)
+        weights = np.random.default_rng(0).integers(0, 4, (9, 300)).astype(np.float32)
+        gathered = panel.gathered(np.arange(300), 300)
+        np.testing.assert_allclose(gathered.resampled(weights), panel.resampled(weights), rtol=1e-6)
+        pairs = panel.gathered(np.arange(300) // 2, 150).resampled(weights[:, :150])
+        np.testing.assert_allclose(pairs, panel.resampled(np.repeat(weights[:, :150], 2, axis=1)), rtol=1e-6)
+        monkeypatch.setattr(features, "LARGEST", 0)
+        np.testing.assert_allclose(panel.gathered(np.arange(300) // 2, 150).resampled(weights[:, :150]), pairs)
+        monkeypatch.undo()
+
+
+def test_groups_are_of_one_size_and_always_the_same():
+    groups = random_groups(123_457)
+    counts = np.bincount(groups, minlength=resampling.GROUPS)
+    assert len(counts) == resampling.GROUPS and set(counts) == {6, 7}
+    assert np.array_equal(groups, random_groups(123_457)) and abs(np.corrcoef(groups[1:], groups[:-1])[0, 1]) < 0.02
+    assert resampling.GROUPS < resampling.VERY_MANY, "no group is empty"

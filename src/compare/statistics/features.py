@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 
 Array = NDArray[Any]
 FEW = 12  # classes up to which a dense table is the quicker one
+LARGEST = 2**28  # bytes of a dense table of groups
 
 
 class Features(Protocol):
@@ -33,6 +34,9 @@ class Features(Protocol):
 
     def along(self, direction: Array) -> Array:
         """(k, n) products of each example's row with its run's direction, (k, f)."""
+
+    def gathered(self, groups: Array, number: int) -> "Features":
+        """The table of so many groups of examples, of (n,) numbers from 0: each row is the sum of a group's."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,11 @@ class Dense:
     def along(self, direction: Array) -> Array:
         return np.einsum("nkf,kf->kn", self.values.astype(np.float64), direction)
 
+    def gathered(self, groups: Array, number: int) -> "Dense":
+        n, k, f = self.values.shape
+        sums = _indicator(groups, number) @ self.values.reshape(n, k * f)
+        return Dense(sums.reshape(number, k, f))
+
 
 @dataclass(frozen=True)
 class Sparse:
@@ -79,6 +88,20 @@ class Sparse:
 
     def along(self, direction: Array) -> Array:
         return np.stack([run.T @ own for run, own in zip(self.runs, direction, strict=True)])
+
+    def gathered(self, groups: Array, number: int) -> Features:
+        """Dense where that has room: a group touches many of the sums that an example does not."""
+        columns = csr_array(_indicator(groups, number).T)
+        sums = [csr_array(run @ columns) for run in self.runs]
+        if 4 * number * sum(run.shape[0] for run in sums) > LARGEST:
+            return Sparse(tuple(sums))
+        return stacked([run.toarray().T for run in sums])
+
+
+def _indicator(groups: Array, number: int) -> csr_array:
+    """(number, n): a one where an example is of a group."""
+    n = len(groups)
+    return csr_array((np.ones(n, dtype=np.float32), (groups, np.arange(n))), shape=(number, n))
 
 
 def stacked(rows: Sequence[Array]) -> Dense:

@@ -71,6 +71,12 @@ class Panel:
         panel.features, panel.counts = self.features.at(examples), counts
         return panel
 
+    def gathered(self, groups: Array, number: int) -> Self:
+        """The panel whose ``resampled`` takes (R, number) weights of groups of examples, of (n,) numbers from 0."""
+        panel = copy.copy(self)
+        panel.features = self.features.gathered(groups, number)
+        return panel
+
     def resampled(self, weights: Array) -> Array:
         """(R, k) metrics with example j counted ``weights[r, j]`` times."""
         return self._of_sums(self.features.weighted(weights))
