@@ -17,6 +17,7 @@ def main(arguments: list[str]) -> None:
     options = _parser().parse_args(arguments)
     if options.minutes <= 0:
         raise UserError(f"--minutes {options.minutes:g}: more than 0 are needed")
+    from src.choose.asked import goes_on, write_asked
     from src.choose.field import Wishes
     from src.choose.prepare import prepare
 
@@ -24,8 +25,10 @@ def main(arguments: list[str]) -> None:
     out = (options.out or Path("outputs") / f"choose_{file.stem}").expanduser()
     wishes = Wishes(options.mergeable, options.adapter_mb, options.latency)
     study = out / "question.yaml"
-    if not study.is_file():  # the same command goes on with what it had guessed
+    asked = {key: value for key, value in vars(options).items() if key != "out"} | {"file": str(file.absolute())}
+    if not goes_on(out, asked):
         study = prepare(file, options.text or [], options.label, options.backbone, options.minutes, wishes, out)
+        write_asked(out, asked)
     from src.choose.keep_best import keep_best
     from src.commands.study import main as run_study
     from src.utils.keys import override

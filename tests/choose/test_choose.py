@@ -6,6 +6,7 @@ import random
 import pytest
 from transformers import AutoModelForSequenceClassification
 
+from src.choose.asked import goes_on, write_asked
 from src.commands.choose import main as choose
 from src.utils.errors import UserError
 
@@ -39,6 +40,8 @@ def test_one_command_leaves_a_model_and_the_line_that_asks_it(table, tmp_path, c
     before = (out / "plan.json").read_bytes()
     choose(arguments)
     assert (out / "plan.json").read_bytes() == before, "the same command goes on with what it had guessed"
+    with pytest.raises(UserError, match=r"minutes 0\.1, now 0\.2"):
+        choose([*arguments, "--minutes", "0.2"])
 
 
 @pytest.mark.parametrize(
@@ -53,3 +56,19 @@ def test_mistakes_end_before_anything_is_trained(options, told, table, tmp_path)
     with pytest.raises(UserError, match=told):
         choose([str(table), "--out", str(tmp_path / "out"), *options])
     assert not (tmp_path / "out").exists()
+
+
+ASKED = {"file": "/a.csv", "text": None, "label": "y", "minutes": 30.0, "mergeable": False}
+
+
+def test_a_folder_answers_one_question(tmp_path):
+    assert not goes_on(tmp_path, ASKED)
+    write_asked(tmp_path, ASKED)
+    assert goes_on(tmp_path, dict(ASKED))
+
+
+@pytest.mark.parametrize("key", ASKED)
+def test_whatever_is_asked_otherwise_is_another_question(key, tmp_path):
+    write_asked(tmp_path, ASKED)
+    with pytest.raises(UserError, match=rf"{key} .*, now 'other'.*--out DIR"):
+        goes_on(tmp_path, ASKED | {key: "other"})
