@@ -15,7 +15,7 @@ from src.compare.clusters import Clusters
 from src.compare.grouping import Configuration, Group, group_runs
 from src.compare.pareto import on_front
 from src.compare.pscp import pscp
-from src.compare.statistics.crossed import MIN_SEEDS
+from src.compare.statistics.crossed import ALPHA, MIN_SEEDS
 from src.compare.stored_statistics import as_estimate, is_sound, statistics_of, values_of
 from src.compare.tables import Comparison, Matrix, Row, Table
 from src.compare.verdicts import power, with_verdicts
@@ -39,6 +39,7 @@ class Options:
     baseline: str | Set[str] | None
     margin: float | None
     clusters: Clusters | None
+    alpha: float
     store: Store | None
 
 
@@ -51,6 +52,7 @@ def compare_runs(
     margin: float | None = None,
     clusters: Clusters | None = None,
     beside: Sequence[Callable[[Group, Table], Section | None]] = (),
+    alpha: float = ALPHA,
 ) -> Comparison:
     """Compare runs.
 
@@ -64,6 +66,7 @@ def compare_runs(
         margin: the difference, in the metric's unit, up to which two configurations count as equivalent.
         clusters: what the examples are parts of; None takes each by itself.
         beside: what else is made of each group and its table; see ``src.compare.beside``.
+        alpha: chance of a false claim in a table; what its simultaneous intervals leave out.
 
     Raises:
         UserError: if no group has the baseline, no run the metric, or an example no cluster.
@@ -80,7 +83,7 @@ def compare_runs(
         _check_baseline(groups, baseline)
     size = sum(len(group.configurations) for group in groups)
     resamples = resamples or (RESAMPLES if size <= MANY else max(LEAST, RESAMPLES * MANY // size))
-    options = Options(baseline, margin, clusters, store)
+    options = Options(baseline, margin, clusters, alpha, store)
     tables = [_table(group, options, resamples) for group in groups]
     pairs = list(zip(groups, tables, strict=True))
     sections = [found for group, table in pairs for make in beside if (found := make(group, table)) is not None]
@@ -111,12 +114,12 @@ def _table(group: Group, options: Options, resamples: int) -> Table:
     pairs = zip(group.configurations, computed["rows"], strict=True)
     rows = [_row(entry, group.metric, found) for entry, found in pairs]
     label = reference.label if reference and len(rows) > 1 else None
-    rows = with_verdicts(rows, label, options.margin, lower, computed["level"])
+    rows = with_verdicts(rows, label, options.margin, lower, options.alpha)
     rows.sort(key=lambda row: (row.mean if lower else -row.mean, row.adapter + row.router, row.label))
     front = on_front([(row.adapter + row.router, row.mean if lower else -row.mean) for row in rows])
     costs = pscp(rows) if not lower else [None] * len(rows)
     rows = [replace(row, pareto=f, pscp=cost) for row, f, cost in zip(rows, front, costs, strict=True)]
-    shown, margin = power(rows)
+    shown, margin = power(rows, options.alpha)
     return Table(
         fixed=group.fixed,
         metric=group.metric,
@@ -127,6 +130,7 @@ def _table(group: Group, options: Options, resamples: int) -> Table:
         examples=computed["examples"],
         clusters=computed["clusters"],
         learned=not all(found["constant"] for found in computed["rows"]),
+        alpha=options.alpha,
         level=computed["level"],
         comparisons=computed["comparisons"],
         margin=options.margin,
@@ -140,20 +144,21 @@ def _table(group: Group, options: Options, resamples: int) -> Table:
 def _computed(group: Group, reference: Configuration | None, resamples: int, options: Options) -> dict[str, Any]:
     """The statistics of a group, kept or new: one result for the whole table, whose rows are judged together."""
     store = options.store
-    key = _key(group, reference, resamples, options.clusters)
+    key = _key(group, reference, resamples, options)
     known = store.results([key]).get(key) if store else None
     if is_sound(known, len(group.configurations)):
         return known  # type: ignore[return-value]
-    computed = statistics_of(group, reference, resamples, options.clusters)
+    computed = statistics_of(group, reference, resamples, options.clusters, options.alpha)
     if store:
         store.keep_results({key: computed})
     return computed
 
 
-def _key(group: Group, reference: Configuration | None, resamples: int, clusters: Clusters | None) -> str:
+def _key(group: Group, reference: Configuration | None, resamples: int, options: Options) -> str:
     entries = [[[str(run.folder), run.stamp] for run in entry.runs] for entry in group.configurations]
     place = group.configurations.index(reference) if reference else None
-    parts = [VERSION, "table", 1, group.metric, resamples, place, entries, clusters and clusters.digest]
+    clusters = options.clusters and options.clusters.digest
+    parts = [VERSION, "table", 1, group.metric, resamples, place, entries, clusters, options.alpha]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -179,6 +184,7 @@ def _row(entry: Configuration, metric: str, computed: Mapping[str, Any]) -> Row:
         difference=as_estimate(computed["difference"]),
         p_adjusted=computed["p_adjusted"],
         p_equivalent=None,
+        equivalence=None,
         verdict=None,
         beyond=None,
         tied=computed["tied"],

@@ -8,7 +8,7 @@ from typing import Any
 from src.compare.clusters import Clusters
 from src.compare.grouping import Configuration, Group
 from src.compare.predictions import agreement, collapsed, group_panel
-from src.compare.statistics.crossed import MIN_SEEDS
+from src.compare.statistics.crossed import ALPHA, MIN_SEEDS
 from src.compare.statistics.estimate import Estimate
 from src.compare.statistics.panel import Array, Panel
 from src.compare.statistics.resampling import by_cluster, resample_examples
@@ -33,7 +33,11 @@ def _value(run: Run, metric: str) -> float:
 
 
 def statistics_of(
-    group: Group, reference: Configuration | None, resamples: int, clusters: Clusters | None = None
+    group: Group,
+    reference: Configuration | None,
+    resamples: int,
+    clusters: Clusters | None = None,
+    alpha: float = ALPHA,
 ) -> dict[str, Any]:
     """What has to be computed from predictions, as plain values; ``rows`` in the order of the configurations.
 
@@ -52,7 +56,7 @@ def statistics_of(
     rows = Rows(scored, transformation_of(group.metric), resamples)
     places = {entry.label: place for place, entry in enumerate(judged)}
     known = reference is not None and reference.label in places
-    against = rows.against(places[reference.label]) if reference is not None and known else Against()
+    against = rows.against(places[reference.label], alpha) if reference is not None and known else Against()
     tied = rows.tied(not greater_is_better(group.metric)) if len(judged) > 1 else {}
     computed = []
     for entry in entries:

@@ -19,6 +19,8 @@ class Row:
             Its interval holds for all of the table's differences at once.
         p_adjusted: its p for all of the table's differences at once, see ``src.compare.statistics.joint``.
         p_equivalent: that it lies within the margin, after Holm's adjustment over the rows; None without a margin.
+        equivalence: low and high of the difference's interval for that: the row is equivalent to the baseline if it
+            lies inside the margin, and no difference is shown.
         verdict: ``better``, ``worse``, ``equivalent`` or ``undecided``; without a margin ``no difference shown`` in
             place of the last two; ``no claim`` where there is nothing to judge by; None for the baseline.
         beyond: whether it is shown to be larger than the margin, False also where it is shown to be smaller.
@@ -44,6 +46,7 @@ class Row:
     difference: Estimate | None
     p_adjusted: float | None
     p_equivalent: float | None
+    equivalence: tuple[float, float] | None
     verdict: str | None
     beyond: bool | None
     tied: bool | None
@@ -72,6 +75,7 @@ class Table:
         examples: how many the rows were judged on; None where no predictions are left.
         clusters: how many of what the examples are parts of were drawn whole; None where single examples are.
         learned: False if every run gives one answer to every example.
+        alpha: chance that the table makes a false claim; its simultaneous intervals leave it out.
         level: the p-value of one comparison below which the table shows a difference.
         comparisons: how many differences are judged at once.
         margin: the difference, in the metric's unit, up to which two configurations count as equivalent.
@@ -89,6 +93,7 @@ class Table:
     examples: int | None
     clusters: int | None
     learned: bool
+    alpha: float
     level: float
     comparisons: int
     margin: float | None

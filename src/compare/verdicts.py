@@ -1,4 +1,10 @@
-"""From differences to verdicts: better, worse, equivalent within a margin, undecided."""
+"""From differences to verdicts: better, worse, equivalent within a margin, undecided.
+
+Each follows from an interval that is shown beside it. The interval of the difference, which holds for all rows at once,
+says better or worse. Equivalence is two one-sided tests at 5 % (Schuirmann 1987) with Holm's adjustment over the rows,
+and has an interval of its own, narrower than the other: 90 % where there is one row, ``1 - 2 alpha / j`` where Holm
+tests among j.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,7 +13,7 @@ import numpy as np
 
 from src.compare.statistics.crossed import ALPHA, Error
 from src.compare.statistics.estimate import Estimate, detectable, equivalence_p, smallest_margin
-from src.compare.statistics.joint import holm
+from src.compare.statistics.joint import holm, holm_levels
 from src.compare.tables import Row
 
 BETTER, WORSE, EQUIVALENT, UNDECIDED = "better", "worse", "equivalent", "undecided"
@@ -20,50 +26,64 @@ def error_of(found: Estimate) -> Error:
     return Error(found.standard_error, found.degrees, found.limit or 0.0)
 
 
-def with_verdicts(
-    rows: Sequence[Row], baseline: str | None, margin: float | None, lower_is_better: bool, level: float
-) -> list[Row]:
-    """The rows, each with its verdict.
+Interval = tuple[float, float]
 
-    A difference is shown if the interval, which holds for all rows at once, leaves out 0. Equivalence within the margin
-    is shown by two one-sided tests (Schuirmann 1987) with Holm's adjustment over the rows. Where both are shown, the
-    verdict is the difference, and ``beyond`` is False: it is real and smaller than the margin.
+
+def with_verdicts(
+    rows: Sequence[Row], baseline: str | None, margin: float | None, lower_is_better: bool, alpha: float = ALPHA
+) -> list[Row]:
+    """The rows, each with its verdict, its interval for equivalence and the p of it.
 
     Args:
         rows: of one table.
         baseline: its label; the baseline has no verdict.
         margin: up to which two configurations count as equivalent, in the metric's unit; None asks for differences.
         lower_is_better: of the metric.
-        level: of the table's intervals.
+        alpha: of all rows together.
     """
     gaps = [row.difference for row in rows if row.difference]
-    equivalent: list[float | None] = [None] * len(gaps)
+    ps: list[float | None] = [None] * len(gaps)
+    intervals: list[Interval | None] = [None] * len(gaps)
     if margin is not None:
-        equivalent = list(holm([equivalence_p(gap.mean, error_of(gap), margin) for gap in gaps]))
-    ps = iter(equivalent)
-    return [
-        _judged(row, next(ps), margin, lower_is_better, level)
-        if row.difference
-        else replace(row, verdict=None if row.label == baseline else NO_CLAIM)
-        for row in rows
-    ]
+        ps, intervals = _equivalence(gaps, margin, alpha)
+    found = iter(zip(ps, intervals, strict=True))
+    judged = []
+    for row in rows:
+        if row.difference is None:
+            judged.append(replace(row, verdict=None if row.label == baseline else NO_CLAIM))
+            continue
+        p, own = next(found)
+        said, beyond = judge((row.difference.low, row.difference.high), own, margin, lower_is_better)
+        judged.append(replace(row, p_equivalent=p, equivalence=own, verdict=said, beyond=beyond))
+    return judged
 
 
-def _judged(row: Row, equivalent: float | None, margin: float | None, lower: bool, level: float) -> Row:
-    assert row.difference is not None
-    gap = row.difference
-    within = equivalent is not None and equivalent <= ALPHA
-    if row.p_adjusted is not None and row.p_adjusted <= ALPHA:
-        said = BETTER if (gap.mean < 0) == lower else WORSE
-    elif margin is None:
-        said = NOT_SHOWN
-    else:
-        said = EQUIVALENT if within else UNDECIDED
-    beyond = None
-    if margin is not None and said in (BETTER, WORSE):
-        far = abs(gap.mean) - error_of(gap).reach(level) > margin
-        beyond = True if far else False if within else None
-    return replace(row, p_equivalent=equivalent, verdict=said, beyond=beyond)
+def judge(
+    difference: Interval, equivalence: Interval | None, margin: float | None, lower_is_better: bool
+) -> tuple[str, bool | None]:
+    """The verdict that two intervals of a difference give, and whether it lies beyond the margin, see ``Row``.
+
+    A difference is shown if its interval leaves out 0, equivalence if the interval for it lies inside +-margin. Where
+    both are, the verdict is the difference, and it is not beyond the margin: real, and smaller than what matters.
+    """
+    low, high = difference
+    within = margin is not None and equivalence is not None and -margin <= equivalence[0] <= equivalence[1] <= margin
+    if low <= 0 <= high:
+        return (NOT_SHOWN if margin is None else EQUIVALENT if within else UNDECIDED), None
+    said = BETTER if (high < 0) == lower_is_better else WORSE
+    if margin is None:
+        return said, None
+    return said, True if low > margin or high < -margin else False if within else None
+
+
+def _equivalence(
+    gaps: Sequence[Estimate], margin: float, alpha: float
+) -> tuple[list[float | None], list[Interval | None]]:
+    """Adjusted p-values of equivalence, and the intervals that they belong to."""
+    ps = [equivalence_p(gap.mean, error_of(gap), margin) for gap in gaps]
+    reaches = [error_of(gap).reach(2 * level) for gap, level in zip(gaps, holm_levels(ps, alpha), strict=True)]
+    intervals = [(gap.mean - reach, gap.mean + reach) for gap, reach in zip(gaps, reaches, strict=True)]
+    return list(holm(ps)), list(intervals)
 
 
 def pooled_error(rows: Sequence[Row]) -> Error | None:
@@ -79,10 +99,10 @@ def pooled_error(rows: Sequence[Row]) -> Error | None:
     return Error(float(np.sqrt(squares.mean())), degrees, float(limit))
 
 
-def power(rows: Sequence[Row]) -> tuple[float | None, float | None]:
+def power(rows: Sequence[Row], alpha: float = ALPHA) -> tuple[float | None, float | None]:
     """The smallest true difference, and the smallest margin, that a table would have shown with 80 % power."""
     error = pooled_error(rows)
     if error is None or error.standard_error == 0:
         return None, None
-    alpha = ALPHA / sum(row.difference is not None for row in rows)
-    return detectable(error, alpha), smallest_margin(error, alpha)
+    share = alpha / sum(row.difference is not None for row in rows)
+    return detectable(error, share), smallest_margin(error, share)

@@ -11,7 +11,7 @@ from src.compare.statistics.crossed import quantile
 from src.compare.statistics.estimate import Estimate, settles
 from src.compare.statistics.sequential import levels
 from src.compare.tables import Comparison, Row, Table
-from src.compare.verdicts import BETTER, EQUIVALENT, UNDECIDED, WORSE, error_of
+from src.compare.verdicts import EQUIVALENT, UNDECIDED, error_of
 from src.runs.reading import find_runs
 from src.runs.store import Store, open_store
 from src.study.question import Question
@@ -30,7 +30,8 @@ class Finding:
         stopped: why it gets no more seeds: ``settled``, ``more seeds do not help``, ``no seeds are left``; None while
             it goes on.
         look: the number of the look, from 1 on, at which that was found.
-        difference: mean, low and high of the simultaneous interval, and p over the table's comparisons.
+        difference: mean, low and high of the interval at the look's level that the verdict goes by, see
+            ``src.compare.verdicts``, and its p over the table's comparisons.
     """
 
     task: str
@@ -66,8 +67,8 @@ def look(
     Returns:
         A finding for each arm but the baselines, by the arm's name.
     """
-    comparison = compare_study(question, runs, folders, open_store())
     alpha = look_levels(question)[number]
+    comparison = compare_study(question, runs, folders, number, open_store())
     last = number == len(question.looks) - 1
     found = {}
     for arm in arms:
@@ -89,19 +90,22 @@ def look_levels(question: Question) -> tuple[float, ...]:
     return levels(question.looks, alpha=question.level)
 
 
-def compare_study(question: Question, runs: Path, arms: Mapping[str, str], store: Store | None = None) -> Comparison:
-    """Compare the runs that count as the plan says.
+def compare_study(
+    question: Question, runs: Path, arms: Mapping[str, str], number: int, store: Store | None = None
+) -> Comparison:
+    """Compare the runs that count as the plan says, at the level of a look.
 
     Args:
         question: the study's.
         runs: the folder of the runs.
         arms: the arm's name by the name of each run's folder.
+        number: of the look, from 0 on.
         store: keeps results between calls.
     """
     found = find_runs([runs / name for name in arms], store)
     names = {f"{task}_{question.baseline}" for task in question.tasks}
     baseline = frozenset(str(run.folder) for run in found if arms.get(run.folder.name) in names)
-    return compare_runs(found, baseline, margin=question.margin, store=store)
+    return compare_runs(found, baseline, margin=question.margin, store=store, alpha=look_levels(question)[number])
 
 
 def row_of(comparison: Comparison, folders: set[Path]) -> tuple[Table | None, Row | None]:
@@ -122,16 +126,13 @@ def _finding(
 ) -> Finding:
     if table is None or row is None or row.difference is None or row.p_adjusted is None:
         return Finding(arm.task, arm.method, len(row.seeds) if row else 0, UNDECIDED, _end(last), number + 1, None)
-    gap = row.difference
-    verdict = UNDECIDED
-    if row.p_adjusted <= alpha:
-        verdict = BETTER if (gap.mean < 0) == table.lower_is_better else WORSE
-    elif row.p_equivalent is not None and row.p_equivalent <= alpha:
-        verdict = EQUIVALENT
+    gap, verdict = row.difference, row.verdict or UNDECIDED
     stopped = "settled" if verdict != UNDECIDED else _end(last)
     if stopped is None and hopeless(gap, question.margin, alpha / max(table.comparisons, 1)):
         stopped = FUTILE
     numbers = (gap.mean, gap.low, gap.high, row.p_adjusted)
+    if verdict == EQUIVALENT and row.equivalence is not None and row.p_equivalent is not None:
+        numbers = (gap.mean, *row.equivalence, row.p_equivalent)
     return Finding(arm.task, arm.method, len(row.seeds), verdict, stopped, number + 1, numbers)
 
 

@@ -28,7 +28,7 @@ def report_study(folder: Path) -> None:
         UserError: if the folder holds no study, nothing has run, or a run that counts cannot be compared.
     """
     plan, evidence, store = read_plan(folder), read_evidence(folder), open_store()
-    comparison = compare_study(plan.question, folder / RUNS, evidence.runs, store)
+    comparison = compare_study(plan.question, folder / RUNS, evidence.runs, len(evidence.looks) - 1, store)
     if comparison.left_out:
         name, reason = comparison.left_out[0]
         raise UserError(
@@ -51,7 +51,7 @@ def judged_rows(
 ) -> dict[str, list[Judged]]:
     """The methods of each task with their rows and findings."""
     if comparison is None:
-        comparison = compare_study(plan.question, folder / RUNS, evidence.runs, open_store())
+        comparison = compare_study(plan.question, folder / RUNS, evidence.runs, len(evidence.looks) - 1, open_store())
     found: dict[str, list[Judged]] = {}
     for task in plan.question.tasks:
         for method in plan.question.methods:

@@ -5,14 +5,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from src.__main__ import main as command
 from src.compare.comparison import compare_runs
+from src.compare.present.columns import columns
 from src.compare.present.formats import FORMATS
-from src.compare.present.table_sentences import sentences, verdict
+from src.compare.present.table_sentences import sentences, signed, verdict
 from src.compare.statistics.crossed import ALPHA, Error
-from src.compare.statistics.estimate import equivalence_p, settles, smallest_margin
+from src.compare.statistics.estimate import difference_estimate, equivalence_p, settles, smallest_margin
+from src.compare.statistics.joint import holm_levels
+from src.compare.verdicts import KINDS, with_verdicts
 from src.runs.reading import find_runs
 from src.runs.store import Store
 from tests.compare.factory import ALPHA as METHOD
@@ -79,13 +84,79 @@ def test_the_verdict_agrees_with_interval_and_p(runs, store):
                 far = min(abs(row.difference.low), abs(row.difference.high)) > margin
                 assert (row.beyond is True) == (shown and far)
                 assert (row.verdict == "equivalent") == (not shown and row.p_equivalent <= ALPHA)
+                assert (row.p_equivalent <= ALPHA) == (max(map(abs, row.equivalence)) <= margin)
             assert verdict(row, table) or row.label == "alpha"
+
+
+def said(low: float, high: float, equivalence: tuple[float, float], margin: float | None, lower: bool) -> str:
+    """The verdict of what a table shows, by the words of docs/statistics.md."""
+    if low > 0 or high < 0:
+        return "better" if (low > 0) != lower else "worse"
+    if margin is None:
+        return "no difference shown"
+    return "equivalent" if max(abs(equivalence[0]), abs(equivalence[1])) <= margin else "undecided"
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.0028])
+def test_a_verdict_is_a_function_of_the_interval_that_is_shown_beside_it(runs, store, alpha):
+    """Random tables: the verdict, its words, its numbers in every format, and the p-values never say two things."""
+    table, rows = table_of(runs, store)
+    template, rng, seen = rows["twin"], np.random.default_rng(5), set()
+    for _ in range(300):
+        margin, lower = (None if rng.random() < 0.2 else float(rng.uniform(0.005, 0.05))), bool(rng.random() < 0.5)
+        made = []
+        for number in range(int(rng.integers(1, 9))):
+            scale = float(rng.choice([0.0, 0.002, 0.01, 0.03]))
+            error = Error(scale, float(rng.choice([2.5, 9.0, np.inf])), scale / 2)
+            mean = float(rng.choice([0.0, rng.normal(0, 0.03)]))
+            gap = difference_estimate(mean, error, alpha / 3, alpha / 5)
+            made.append(replace(template, label=f"m{number}", difference=gap, p_adjusted=min(1.0, 3 * gap.p)))
+        judged = with_verdicts(made, "alpha", margin, lower, alpha)
+        shown = replace(table, rows=judged, margin=margin, alpha=alpha, lower_is_better=lower)
+        text = " ".join(sentences(shown))
+        for row in judged:
+            gap, own = row.difference, row.equivalence
+            assert row.verdict == said(gap.low, gap.high, own or (0, 0), margin, lower)
+            assert (row.p_adjusted <= alpha) == (row.verdict in ("better", "worse"))
+            seen.add((row.verdict, row.beyond))
+            if margin is None:
+                assert own is None and row.p_equivalent is None and row.beyond is None
+                continue
+            inside = max(map(abs, own)) <= margin
+            assert (row.p_equivalent <= alpha) == inside
+            assert row.beyond == (
+                None if gap.low <= 0 <= gap.high else True if gap.low > margin or gap.high < -margin
+                else False if inside else None
+            )  # fmt: skip
+            if row.verdict == "equivalent":
+                assert f"{row.label} {signed(gap.mean)} [{own[0]:+.4f}, {own[1]:+.4f}], p " in text
+            cells = {column.heading: column.text(row) for column in columns(shown)}
+            assert cells[f"interval for ±{margin:g}"] == f"[{own[0]:+.4f}, {own[1]:+.4f}]"
+            assert f"{100 * (1 - alpha):g} % interval of it" in cells
+            assert cells["verdict"] == verdict(row, shown) and cells["verdict"].startswith(row.verdict)
+    assert {verdict for verdict, _ in seen} == set(KINDS) and {True, False, None} == {beyond for _, beyond in seen}
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12), st.sampled_from([0.05, 0.01]))
+def test_holms_levels_reject_what_holm_rejects(ps, alpha):
+    """By Holm's own words: the smallest against alpha / m, the next against alpha / (m - 1), until one stands."""
+    rejected: set[int] = set()
+    for place in sorted(range(len(ps)), key=ps.__getitem__):
+        if ps[place] > alpha / (len(ps) - len(rejected)):
+            break
+        rejected.add(place)
+    assert [p <= level for p, level in zip(ps, holm_levels(ps, alpha), strict=True)] == [
+        place in rejected for place in range(len(ps))
+    ]
 
 
 def test_the_words_and_every_format_have_the_verdicts(runs):
     comparison = compare_runs(find_runs([runs]), baseline="alpha", resamples=500, margin=0.06)
     text = " ".join(sentences(comparison.tables[0]))
-    assert "Equivalent to alpha within ±0.06: " in text and "more than 0.06" in text
+    assert (
+        "Equivalent to alpha within ±0.06 (in brackets the interval that shows it): " in text
+        and "more than 0.06" in text
+    )
     assert "smallest margin within which equivalence could have been shown is 0.0" in text
     for name in ("markdown", "latex", "csv"):
         assert "equivalent" in FORMATS[name](comparison, False)

@@ -129,7 +129,7 @@ class _Judge:
 
 def _gap(rows: Rows, place: int, reference: int) -> Estimate | None:
     found = rows.difference(place, reference)
-    return None if found is None else difference_estimate(*found, ALPHA, 1, rows.scale)
+    return None if found is None else difference_estimate(*found, ALPHA, ALPHA, rows.scale)
 
 
 def _adjusted(parts: Sequence[Part], metric: str) -> list[Part]:
@@ -142,7 +142,9 @@ def _adjusted(parts: Sequence[Part], metric: str) -> list[Part]:
 def _with(part: Part, adjusted: float, size: int, metric: str) -> Part:
     assert part.gap is not None and part.p is not None
     factor = adjusted / part.p if part.p > 0 and adjusted < 1 else size
-    gap = difference_estimate(part.gap.mean, error_of(part.gap), ALPHA / factor, size, transformation_of(metric))
+    gap = difference_estimate(
+        part.gap.mean, error_of(part.gap), ALPHA / factor, ALPHA / size, transformation_of(metric)
+    )
     return Part(part.part, part.examples, part.label, part.mean, gap, adjusted)
 
 

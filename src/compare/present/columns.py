@@ -3,7 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from src.compare.present.table_sentences import SCOPE, best_minus_last, interval, p_value, signed, verdict
+from src.compare.present.table_sentences import (
+    SCOPE,
+    best_minus_last,
+    equivalence,
+    interval,
+    p_value,
+    percent,
+    signed,
+    verdict,
+)
 from src.compare.tables import Row, Table
 
 
@@ -23,8 +32,12 @@ def columns(table: Table, with_pscp: bool = False) -> list[Column]:
         Column(table.metric, lambda row: f"{row.mean:.4f}"),
         Column("95 % interval", lambda row: interval(row.interval) if row.interval else ""),
         Column(f"minus {table.baseline}", lambda row: signed(row.difference.mean) if row.difference else ""),
-        Column("95 % interval of it", lambda row: interval(row.difference, "{:+.4f}") if row.difference else ""),
+        Column(
+            f"{percent(1 - table.alpha)} interval of it",
+            lambda row: interval(row.difference, "{:+.4f}") if row.difference else "",
+        ),
         Column("p (all rows)", lambda row: "" if row.p_adjusted is None else p_value(row.p_adjusted)),
+        Column(f"interval for ±{table.margin or 0:g}", equivalence),
         Column("verdict", lambda row: verdict(row, table) if table.margin is not None and row.difference else ""),
         Column("best", lambda row: "tied" if row.tied else ""),
         Column("best - last", _best_minus_last),
@@ -47,8 +60,8 @@ def columns(table: Table, with_pscp: bool = False) -> list[Column]:
 EXPLANATION = (
     "Scores: evaluation split, at the epoch picked by training.selection; best - last: best epoch minus last epoch. "
     "Adapter: values trained outside head and router. front *: nothing scores as well with fewer adapter parameters. "
-    "Intervals of differences hold for all rows of a table at once. best: tied if nothing is shown to be better. "
-    + SCOPE
+    "Intervals of differences hold for all rows of a table at once: better or worse where one leaves out 0. With a "
+    "margin: equivalent where the interval for it lies inside. best: tied if nothing is shown to be better. " + SCOPE
 )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from src.compare.statistics.crossed import ALPHA, MIN_SEEDS
+from src.compare.statistics.crossed import MIN_SEEDS
 from src.compare.statistics.estimate import Estimate, settles
 from src.compare.tables import Row, Table
 from src.compare.verdicts import BETTER, EQUIVALENT, NOT_SHOWN, UNDECIDED, WORSE, error_of
@@ -63,6 +63,16 @@ def interval(found: Estimate, form: str = "{:.4f}") -> str:
     return f"[{form.format(found.low)}, {form.format(found.high)}]"
 
 
+def percent(share: float) -> str:
+    """``95 %``, with as many digits as it has."""
+    return f"{100 * share:.4g} %"
+
+
+def equivalence(row: Row) -> str:
+    """The interval that equivalence within the margin is judged by; empty without a margin."""
+    return "" if row.equivalence is None else f"[{row.equivalence[0]:+.4f}, {row.equivalence[1]:+.4f}]"
+
+
 def best_minus_last(row: Row) -> float | None:
     """What picking the best epoch on the reported split would have added to the last epoch's score."""
     return None if row.best is None or row.last is None else row.best - row.last
@@ -92,7 +102,7 @@ def _differences(table: Table) -> list[str]:
     leads = {
         BETTER: "Better than {}",
         WORSE: "Worse than {}",
-        EQUIVALENT: f"Equivalent to {{}} within ±{table.margin}",
+        EQUIVALENT: f"Equivalent to {{}} within ±{table.margin} (in brackets the interval that shows it)",
         UNDECIDED: f"Undecided against {{}} (neither a difference nor equivalence within ±{table.margin} is shown)",
         NOT_SHOWN: "No difference shown to {}",
     }
@@ -109,6 +119,8 @@ def _difference(row: Row, table: Table) -> str:
     gap = row.difference
     p = f"p {p_value(row.p_adjusted)}"
     extent = "" if row.beyond is None else f", {'more' if row.beyond else 'less'} than {table.margin:g}"
+    if row.verdict == EQUIVALENT and row.p_equivalent is not None:
+        return f"{row.label} {signed(gap.mean)} {equivalence(row)}, p {p_value(row.p_equivalent)}"
     return f"{row.label} {signed(gap.mean)} [{signed(gap.low)}, {signed(gap.high)}], {p}{extent}"
 
 
@@ -143,7 +155,7 @@ def _margin(table: Table) -> list[str]:
     """Where not even infinitely many seeds would settle a row."""
     if table.margin is None or table.examples is None:
         return []
-    alpha = ALPHA / max(table.comparisons, 1)
+    alpha = table.alpha / max(table.comparisons, 1)
     open_rows = [row for row in table.rows if row.verdict == UNDECIDED and row.difference]
     hopeless = [
         row.label for row in open_rows

@@ -85,7 +85,7 @@ def _without_spread(value: float, scale: Transformation, room: float) -> tuple[f
 
 
 def difference_estimate(
-    difference: float, error: Error, level: float, size: int, scale: Transformation = PLAIN
+    difference: float, error: Error, level: float, share: float, scale: Transformation = PLAIN
 ) -> Estimate:
     """A difference whose interval leaves out 0 if, and only if, its p is at most the level.
 
@@ -93,7 +93,7 @@ def difference_estimate(
         difference: what was found.
         error: its standard error.
         level: the p-value below which the family of comparisons makes a claim.
-        size: how many comparisons there are.
+        share: of alpha that each comparison has, for ``detectable``.
         scale: of the metric; no difference is wider than it.
     """
     wide, single = error.reach(level), error.reach()
@@ -105,7 +105,7 @@ def difference_estimate(
         error.standard_error,
         error.degrees,
         error.p(difference),
-        detectable(error, ALPHA / size),
+        detectable(error, share),
         error.limit,
         max(difference - single, -most),
         min(difference + single, most),

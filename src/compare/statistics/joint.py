@@ -66,3 +66,18 @@ def holm(ps: list[float]) -> list[float]:
     result = np.empty(len(ps))
     result[order] = adjusted
     return result.tolist()
+
+
+def holm_levels(ps: list[float], alpha: float = ALPHA) -> list[float]:
+    """The level that Holm's procedure holds each p-value against: it is rejected if, and only if, it is at most that.
+
+    ``alpha / j`` with j hypotheses left; the first that stands stops the procedure, and those behind it share its
+    level.
+    """
+    found = [0.0] * len(ps)
+    left, stopped = len(ps), False
+    for place in np.argsort(ps, kind="stable"):
+        found[place] = alpha / left
+        stopped = stopped or ps[place] > alpha / left
+        left -= not stopped
+    return found

@@ -52,7 +52,7 @@ class Scored:
 class Against:
     """Differences to a baseline by configuration, and their adjusted p-values.
 
-    ``level`` is the p-value of one comparison at which its adjusted one is 5 %.
+    ``level`` is the p-value of one comparison at which its adjusted one is alpha.
     """
 
     estimates: Mapping[int, Estimate] = field(default_factory=dict)
@@ -180,15 +180,16 @@ class Rows:
             found[:, i] += examples
         return found
 
-    def against(self, reference: int) -> Against:
-        """Every difference to the reference that can be judged, with simultaneous intervals."""
+    def against(self, reference: int, alpha: float = ALPHA) -> Against:
+        """Every difference to the reference that can be judged, with simultaneous intervals that leave out alpha."""
         found = {i: gap for i in range(len(self.scored)) if i != reference and (gap := self.difference(i, reference))}
         if not found:
             return Against()
         together = family(self.draws[:, list(found)] - self.draws[:, [reference]])
-        level = together.level()
+        level = together.level(alpha)
         estimates = {
-            i: difference_estimate(gap, error, level, together.size, self.scale) for i, (gap, error) in found.items()
+            i: difference_estimate(gap, error, level, alpha / together.size, self.scale)
+            for i, (gap, error) in found.items()
         }
         ps = {i: together.adjusted(error.p(gap)) for i, (gap, error) in found.items()}
         return Against(estimates, ps, level)
