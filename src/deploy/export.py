@@ -34,16 +34,16 @@ def export_run(path: Path, out: Path) -> None:
     """Write a run in the format that ``peft.PeftModel.from_pretrained`` reads, tokenizer beside it.
 
     Raises:
-        UserError: if the run's update is no LoRA.
+        UserError: if the library has no such update.
     """
     new_folder(out)
     run = load_run(path)
     with filled(out):
-        rank = write_peft(run.classifier, out)
+        title = write_peft(run.classifier, out)
         run.classifier.backbone.tokenizer.save_pretrained(out)
     model: Any = run.classifier.model
     base = f"{base_model(run.classifier)!r}, num_labels={model.config.num_labels}, ignore_mismatched_sizes=True"
-    say(f"written as a LoRA of rank {rank}; to open it:")
+    say(f"written as {title}; to open it:")
     say(f"  base = {run.classifier.space.kind.model_class().__name__}.from_pretrained({base})")
     say(f"  model = PeftModel.from_pretrained(base, {str(out)!r})")
     if run.classifier.space.kind.has_classes:

@@ -1,4 +1,4 @@
-"""Our low-rank adapters in the peft library's LoRA format and back. Files only: the library itself is not needed."""
+"""Our adapters in the peft library's format, and a LoRA of it back. Files only: the library itself is not needed."""
 
 import json
 import math
@@ -12,9 +12,9 @@ from torch import Tensor
 
 from src.config import check_rule
 from src.config.rules import show
-from src.models.adapter import AdapterLinear, LowRankAdapter
 from src.models.classifier import Classifier
 from src.models.inject import adapter_state, adapters, some
+from src.models.peft_part import PeftPart
 from src.models.tensors import read_tensors
 from src.utils.errors import UserError
 from src.utils.files import whole, write_whole
@@ -79,52 +79,44 @@ PLAIN_STARTS = (True, False, None, "gaussian", "orthogonal", "eva")
 CONVERTIBLE = ("pissa", "olora", "corda", "lora_ga")
 
 
-def write_peft(classifier: Classifier, folder: Path) -> int:
-    """Write a classifier's adapters as one LoRA, the head in ``modules_to_save``.
-
-    ``scaling * up @ down`` with ``down`` ``(k, in)`` is a LoRA of rank k and ``lora_alpha = scaling * k``, whatever
-    the method makes the two factors from.
+def write_peft(classifier: Classifier, folder: Path) -> str:
+    """Write a classifier's adapters as the library does its own, the head in ``modules_to_save``.
 
     Returns:
-        The rank k.
+        What they are there: a LoRA of rank 8.
 
     Raises:
-        UserError: if the classifier is not a backbone plus linear low-rank updates plus a head.
+        UserError: if the classifier is not a backbone plus updates that the library has, too, plus a head.
     """
-    found = dict(adapters(classifier.model))
-    _check_exportable(classifier, found)
-    tensors: dict[str, Tensor] = {}
-    shapes = set()
-    for name, adapter in found.items():
-        assert isinstance(adapter, LowRankAdapter)
-        down, up = adapter.down().detach(), adapter.up().detach()
-        tensors[f"{PREFIX}{name}.lora_A.weight"] = down
-        tensors[f"{PREFIX}{name}.lora_B.weight"] = up
-        shapes.add((down.shape[0], adapter.scaling))
-    (rank, scaling), *others = shapes
-    assert not others, "one constructor made all adapters"
+    parts = _parts(classifier)
+    tensors = {f"{PREFIX}{name}.{own}": tensor for name, part in parts.items() for own, tensor in part.tensors.items()}
     head = classifier.backbone.head
     tensors |= {f"{PREFIX}{name}": classifier.model.get_parameter(name).detach() for name in head}
     settings = {
-        "peft_type": "LORA",
+        **_settings(parts),
         "task_type": classifier.space.kind.peft_type,
         "base_model_name_or_path": base_model(classifier),
         "revision": classifier.description["backbone"].get("revision"),
         "inference_mode": True,
-        "r": rank,
-        "lora_alpha": scaling * rank,
-        "lora_dropout": next(iter(found.values())).dropout,
         "bias": "none",
-        "fan_in_fan_out": False,
-        "use_rslora": False,
-        "target_modules": sorted(found),
+        "target_modules": sorted(parts),
         "modules_to_save": sorted(_modules(classifier)),
     }
     make_folder(folder)
     with whole(folder / TENSORS) as temporary:
         save_file({name: tensor.cpu().contiguous().clone() for name, tensor in tensors.items()}, temporary)
     write_whole(folder / CONFIG, json.dumps(settings, indent=2) + "\n")
-    return rank
+    return next(iter(parts.values())).title
+
+
+def _settings(parts: Mapping[str, PeftPart]) -> dict[str, object]:
+    """The fields of the config: what all layers have, and beside it what some have otherwise."""
+    common = dict(next(iter(parts.values())).settings)
+    for key, value in list(common.items()):
+        others = {name: part.settings[key] for name, part in parts.items() if part.settings[key] != value}
+        if others:
+            common[f"{key}_pattern"] = others
+    return common
 
 
 def base_model(classifier: Classifier) -> str:
@@ -134,14 +126,17 @@ def base_model(classifier: Classifier) -> str:
     return str(Path(source).resolve()) if Path(source).is_dir() else source
 
 
-def _check_exportable(classifier: Classifier, found: Mapping[str, AdapterLinear]) -> None:
+def _parts(classifier: Classifier) -> dict[str, PeftPart]:
+    """Every adapter in the library's terms, by its name; raises like ``write_peft``."""
+    found, parts = dict(adapters(classifier.model)), {}
     classifier.require_own_adapters("written as a LoRA")
     method = classifier.description["model"]["name"]
-    for adapter in found.values():
-        if not adapter.mergeable:
-            raise UserError(f"{method} cannot be written as a LoRA: {adapter.not_mergeable_because}")
-        if not isinstance(adapter, LowRankAdapter):
-            raise UserError(f"{method} cannot be written as a LoRA: {type(adapter).__name__} is not of low rank")
+    for name, adapter in found.items():
+        part = adapter.peft_part()
+        if part is None:
+            own = f"the library has no {type(adapter).__name__}"
+            raise UserError(f"{method} cannot be written as a LoRA: {adapter.not_mergeable_because or own}")
+        parts[name] = part
     outside = classifier.state().keys() - adapter_state(classifier.model).keys() - classifier.backbone.head
     if outside:
         raise UserError(
@@ -150,6 +145,7 @@ def _check_exportable(classifier: Classifier, found: Mapping[str, AdapterLinear]
         )
     if not found:
         raise UserError(f"{method} cannot be written as a LoRA: it has no adapter. `python -m src merge` writes it")
+    return parts
 
 
 def _modules(classifier: Classifier) -> set[str]:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from src.models.kernels.low_rank import Recomputation, fusable, low_rank_linear
+from src.models.peft_part import PeftPart
 
 
 class AdapterLinear(nn.Module):
@@ -77,6 +78,10 @@ class AdapterLinear(nn.Module):
     def diagnostics(self, x: Tensor) -> dict[str, float]:
         """Numbers worth logging about the adapter's state on the inputs x, ``(tokens, in_features)``."""
         return {}
+
+    def peft_part(self) -> PeftPart | None:
+        """The adapter as the peft library saves one that computes the same; None where it has no such method."""
+        return None
 
     # What a method uses.
 
@@ -251,6 +256,17 @@ class LowRankAdapter(AdapterLinear):
     @final
     def delta_weight(self) -> Tensor:
         return self.scaling * (self.up() @ self.down())
+
+    @final
+    def peft_part(self) -> PeftPart | None:
+        """``scaling * up @ down`` is a LoRA of rank k with ``lora_alpha = scaling * k``, however they are made."""
+        if not self.mergeable:
+            return None
+        down, up = self.down().detach(), self.up().detach()
+        rank = len(down)
+        settings = {"peft_type": "LORA", "r": rank, "lora_alpha": self.scaling * rank, "lora_dropout": self.dropout,
+                    "fan_in_fan_out": False, "use_rslora": False}  # fmt: skip
+        return PeftPart(f"a LoRA of rank {rank}", settings, {"lora_A.weight": down, "lora_B.weight": up})
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from src.models.adapter import AdapterLinear
+from src.models.c3a import C3ALinear
 from src.models.hydralora import HydraLoRALinear
 from src.models.lora import LoRALinear
 from src.models.lorafa import LoRAFALinear
@@ -28,6 +29,7 @@ class Fact:
     identity: bool = True
     square_only: bool = False
     wrong: dict = field(default_factory=dict)  # hyperparameters that must be refused
+    anywhere: dict = field(default_factory=lambda: {"r": 2})  # hyperparameters that fit layers of any sides
 
 
 def naive_lora(layer: LoRALinear, x: Tensor) -> Tensor:
@@ -64,6 +66,15 @@ def naive_vblora(layer: VBLoRALinear, x: Tensor) -> Tensor:
         return torch.stack(rows)
 
     return x @ (factor(layer.logits_B).T @ factor(layer.logits_A)).T
+
+
+def naive_c3a(layer: C3ALinear, x: Tensor) -> Tensor:
+    b = layer.block
+    update = torch.zeros(layer.out_features, layer.in_features, dtype=x.dtype)
+    for row in range(layer.out_features):
+        for column in range(layer.in_features):
+            update[row, column] = layer.kernel[row // b, column // b, (column - row) % b]
+    return x @ update.T / layer.in_features
 
 
 LOW_RANK_WRONG = {"r": (0, -1, 2.5), "alpha": (0, -1.0), "dropout": (-0.1, 1.0)}
@@ -109,6 +120,15 @@ FACTS = {
         ("A", "B"),
         ("B",),
         wrong=LOW_RANK_WRONG | {"rate_ratio": (0, -1.0)},
+    ),
+    "c3a": Fact(
+        C3ALinear,
+        {"divisions": 2},
+        naive_c3a,
+        ("kernel",),
+        ("kernel",),
+        wrong={"divisions": (0, -1, 2.5, 3), "dropout": (-0.1, 1.0), "rate_ratio": (0, -1.0)},
+        anywhere={"divisions": 1},
     ),
     "vblora": Fact(
         VBLoRALinear,

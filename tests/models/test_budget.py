@@ -52,7 +52,9 @@ def test_no_larger_value_of_the_knob_keeps_the_budget(model):
     assert cfg.budget.value == knob_of(cfg) and cfg.budget.size == size(cfg) <= limit
     # alpha / r, the scaling, is as it was.
     assert [OmegaConf.select(cfg.model, key) / knob_of(cfg) for key in cfg.model.budget.get("with", [])] == ratio
-    OmegaConf.update(cfg, cfg.budget.key, cfg.budget.value + 1)
+    to = cfg.model.budget.to
+    larger = to[to.index(cfg.budget.value) + 1] if OmegaConf.is_list(to) else cfg.budget.value + 1
+    OmegaConf.update(cfg, cfg.budget.key, larger)
     assert size(cfg) > limit
 
 

@@ -120,8 +120,8 @@ def test_training_can_leave_the_start(name):
 @pytest.mark.parametrize(("in_features", "out_features"), [(48, 20), (20, 48), (7, 13), (64, 64)])
 def test_declared_count_is_the_real_one(name, in_features, out_features):
     fact = FACTS[name]
-    hp = fact.hp | {"r": 2}
-    layer = make(name, in_features, out_features, r=2)
+    hp = fact.hp | fact.anywhere
+    layer = make(name, in_features, out_features, **fact.anywhere)
     trained = sum(p.numel() for p in layer.trained_parameters().values())
     assert fact.cls.expected_parameters(layer.in_features, layer.out_features, **hp) == trained
     assert trained == sum(p.numel() for p in layer.parameters() if p.requires_grad)

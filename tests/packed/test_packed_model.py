@@ -9,6 +9,7 @@ from torch import nn
 from transformers import BertConfig, BertForSequenceClassification, RobertaConfig, RobertaForSequenceClassification
 
 from src.models.adapter import AdapterLinear
+from src.models.c3a import C3ALinear
 from src.models.hydralora import HydraLoRALinear
 from src.models.inject import inject
 from src.models.lora import LoRALinear
@@ -33,6 +34,7 @@ METHODS: dict[str, tuple[Make | None, str | list[str]]] = {
     "lsr, sum of products": (partial(LSRLinear, r=2, alpha=4, num_terms=3, coupling="sum_of_products"), "all-linear"),
     "lorafa": (partial(LoRAFALinear, r=3, alpha=6), ["query", "value"]),
     "hydralora": (partial(HydraLoRALinear, r=2, alpha=4, num_experts=3), ["value", "query"]),
+    "c3a": (partial(C3ALinear, divisions=2), ["query", "value"]),
     "head": (None, []),
 }
 
@@ -113,10 +115,12 @@ def test_equals_every_job_alone(kind, shape):
         alone.backward(weights[tenant])
         expected = gradients(tenant)
         assert expected.keys() == together[tenant].keys()
-        assert any("A" in name or "B" in name or "shift" in name or tenant.adapters == {} for name in expected)
+        own = [name for name in expected if any(part in name for part in ("A", "B", "shift", "kernel"))]
+        assert own or not tenant.adapters
         for name, grad in expected.items():
             assert (together[tenant][name] - grad).abs().max() < 1e-11, name
-    assert not torch.allclose(logits[tenants[0]], logits[tenants[len(METHODS)]])  # the seeds differ
+    first, twin = logits[tenants[0]], logits[tenants[len(METHODS)]]
+    assert not torch.allclose(first[:3], twin[:3])  # the seeds differ
 
 
 def test_a_part_of_the_jobs():

@@ -55,14 +55,14 @@ class _LowRankLinear(torch.autograd.Function):
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scaling: float,
         gate: Gate | None, make: Callable[..., tuple[Tensor, Tensor]] | None, *factors: Tensor,
     ) -> Tensor:  # fmt: skip
-        ctx.gate, ctx.scaling, ctx.summed = gate, scaling, gate is None and _sums(x, weight)
+        ctx.gate, ctx.scaling, ctx.summed = gate, scaling, gate is None and worth_summing(x, weight)
         ctx.make = make and _as_now(make, x.device.type)
         needs_down, needs_up = ctx.needs_input_grad[3:5]
         if ctx.summed:
             y = F.linear(x, torch.addmm(weight, up, down, alpha=scaling), bias)
-            h = _tokens_last(x, down, False) if needs_up and not needs_down else None  # else backward has x
+            h = tokens_last(x, down, False) if needs_up and not needs_down else None  # else backward has x
         else:
-            h = _tokens_last(x, down, gate is not None)
+            h = tokens_last(x, down, gate is not None)
             y = F.linear(x, weight, bias).addmm_((h if gate is None else gate(h)).T, up.T, alpha=scaling)
         ctx.save_for_backward(x if needs_down else None, weight, h, *(factors if make else (down, up)))
         return y
@@ -73,11 +73,11 @@ class _LowRankLinear(torch.autograd.Function):
         x, weight, h, *factors = ctx.saved_tensors
         down, up = (made.to(weight.dtype) for made in ctx.make(*factors)) if ctx.make else factors
         needs_x, _, _, needs_down, needs_up, *_ = ctx.needs_input_grad
-        gated = _tokens_last(x, down, False) if h is None and needs_up else h
+        gated = tokens_last(x, down, False) if h is None and needs_up else h
         grad_h: Any = None
         if needs_down or not ctx.summed:
             rows = up.T.contiguous() if up.is_cpu else up.T  # for k = 8 half the time of a product with columns
-            grad_h = _tokens_last(grad, rows, ctx.gate is not None).mul_(ctx.scaling)
+            grad_h = tokens_last(grad, rows, ctx.gate is not None).mul_(ctx.scaling)
         if ctx.gate is not None:
             gated, grad_h = ctx.gate.vjp(h, grad_h)
         grad_x = None
@@ -96,13 +96,13 @@ def _as_now(make: Callable[..., tuple[Tensor, Tensor]], device: str) -> Callable
     return torch.autocast(device, torch.get_autocast_dtype(device))(make)
 
 
-def _tokens_last(x: Tensor, factor: Tensor, dense: bool) -> Tensor:
+def tokens_last(x: Tensor, factor: Tensor, dense: bool) -> Tensor:
     """``factor x^T``, ``(n, in), (k, in) -> (k, n)``; dense where elementwise work on it follows."""
     h = (x @ factor.T).T
     return h.contiguous() if dense else h
 
 
-def _sums(x: Tensor, weight: Tensor) -> bool:
+def worth_summing(x: Tensor, weight: Tensor) -> bool:
     """Whether the sum of weight and update is exact enough, and cheaper than a second pass over x and y."""
     exact = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
     return exact and x.shape[0] * sum(weight.shape) > 2 * weight.numel()
