@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 import src.config.resolvers  # noqa: F401  what our configs refer to
 from src.config import unknown_key, validate
+from src.config.choices import is_choice
 from src.config.composing import composed
 from src.config.overrides import as_text, open_training, prepare
 from src.config.validate import explain_interpolation
@@ -146,7 +147,7 @@ def _explain(error: Exception) -> str:
         return str(unknown_key(key[1].lstrip("+~"), _valid_keys()))
     if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
         group, _, choice = error.missing_cfg_file.rpartition("/")
-        return f"{group}={choice}: there is no such choice; choices: {', '.join(error.options)}"
+        return f"{group}={choice}: there is no such choice; choices: {', '.join(filter(is_choice, error.options))}"
     if text.startswith("Ambiguous value for argument"):
         return _ambiguous(text)
     if isinstance(error, OmegaConfBaseException):

@@ -1,10 +1,16 @@
-"""What can be chosen, for ``--help``: read from the YAML files, so that a new file is a new line."""
+"""What can be chosen: read from the YAML files, so that a new file is a new choice, and a new line of ``--help``."""
 
+import functools
 import re
 import textwrap
 from collections.abc import Mapping
+from typing import Any
 
+from omegaconf import OmegaConf
+
+from src.utils.errors import UserError
 from src.utils.paths import CONF
+from src.utils.plain import plain
 
 WIDTH = 110  # columns of a line
 CITATION = re.compile(r" \([^()]*arXiv[^()]*\)")
@@ -36,7 +42,34 @@ def listed(group: str) -> str:
 
 def choices(group: str) -> list[str]:
     """The choices of a config group in alphabetical order."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml") if is_choice(path.stem))
+
+
+def is_choice(name: str) -> bool:
+    """Whether a file of a group can be chosen; ``_glue`` holds what files have in common, which name it."""
+    return not name.startswith("_")
+
+
+@functools.cache
+def written(group: str, name: str) -> dict[str, Any]:
+    """What a file of a group composes to, interpolations as they are written; Hydra takes half a second for it.
+
+    Args:
+        group: a folder of conf.
+        name: of the file.
+
+    Raises:
+        UserError: if its ``defaults`` name something else than files beside it.
+    """
+    file = CONF / group / f"{name}.yaml"
+    own: Any = OmegaConf.load(file)
+    defaults = own.pop("defaults", ["_self_"])
+    beside = {path.stem for path in file.parent.glob("*.yaml")} | {"_self_"}
+    if strange := [part for part in defaults if part not in beside]:
+        raise UserError(f"{file}: defaults: {strange[0]} breaks the rule: the name of a file beside it, or _self_")
+    parts = [own if part == "_self_" else OmegaConf.create(written(group, part)) for part in defaults]
+    merged: Any = OmegaConf.merge(*parts)
+    return plain(merged, resolve=False)
 
 
 def _sentence(group: str, name: str) -> str:

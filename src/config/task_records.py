@@ -1,16 +1,14 @@
 """The records in conf/data of the tasks that a mix names. Imports nothing heavy: configs are checked with it."""
 
 import difflib
-import functools
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
+from src.config.choices import choices, written
 from src.utils.errors import UserError
 from src.utils.paths import CONF
-from src.utils.plain import plain
 
 FOLDER = CONF / "data"
 FIXED_OF_A_MIX = ("metrics", "primary_metric", "evaluation_splits")  # besides
@@ -51,11 +49,11 @@ def check_fixed_keys(data: dict[str, Any]) -> None:
     file = FOLDER / f"{data['name']}.yaml"
     if not file.is_file():
         return  # a record of the user's own
-    plain = _written(file)
-    node = plain.get("sources", {}).get(data["source"], {})
+    own_file = written("data", data["name"])
+    node = own_file.get("sources", {}).get(data["source"], {})
     keys = FIXED_KEYS if "tasks" not in data else (*FIXED_KEYS, *FIXED_OF_A_MIX)
     for key in keys:
-        own = plain.get(key)
+        own = own_file.get(key)
         taken = f"${{data.{key}}}" in str(node)
         if key == "label_names" and "label_encoding" in node:
             taken = False  # names go by their position: in another order they would swap what the rows mean
@@ -66,21 +64,13 @@ def check_fixed_keys(data: dict[str, Any]) -> None:
             )
 
 
-@functools.cache
-def _written(file: Path) -> dict[str, Any]:
-    """A file of conf, its interpolations as they are written; a sweep asks for each job."""
-    found = OmegaConf.load(file)
-    assert isinstance(found, DictConfig)
-    return plain(found, resolve=False)
-
-
 def _record(task: str, source: str, folder: str | None) -> dict[str, Any]:
-    choices = sorted(path.stem for path in FOLDER.glob("*.yaml") if path.stem not in ("mix", "custom"))
-    if task not in choices:
-        nearest = difflib.get_close_matches(task, choices, 1)
-        hint = f"did you mean {nearest[0]}?" if nearest else f"choices: {', '.join(choices)}"
+    known = [name for name in choices("data") if name not in ("mix", "custom")]
+    if task not in known:
+        nearest = difflib.get_close_matches(task, known, 1)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"choices: {', '.join(known)}"
         raise UserError(f"data.tasks: there is no task {task}; {hint}")
-    record: Any = OmegaConf.merge({"source": "hub", "dir": folder, "rows": {}}, OmegaConf.load(FOLDER / f"{task}.yaml"))
+    record: Any = OmegaConf.merge({"source": "hub", "dir": folder, "rows": {}}, written("data", task))
     if source != "own":
         record.source = source
     if record.source not in record.sources:

@@ -11,12 +11,12 @@ from transformers import TrainingArguments
 
 from src.compare.grouping import group_runs
 from src.compare.settings import NO_DIFFERENCE, default_of, same_value
+from src.config.choices import choices
 from src.config.training_keys import DECIDED_BY_THE_RUN
 from src.runs.identity import NO_PART, relevant
 from src.runs.reading import Run
 from src.runs.run_record import RunRecord
 from src.utils.keys import leaves
-from src.utils.paths import CONF
 from tests.compare.factory import ALPHA, make_run
 from tests.conftest import compose_config
 
@@ -27,10 +27,7 @@ EXCUSED = {
     "training.disable_tqdm", "training.dataloader_num_workers", "training.run_name", "training.log_level",
     "training.profile", "training.per_device_eval_batch_size", *NO_PART,
 }  # fmt: skip
-CHOICES = {
-    group: sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-    for group in ("model", "data", "backbone", "training")
-}
+CHOICES = {group: choices(group) for group in ("model", "data", "backbone", "training")}
 
 
 @cache

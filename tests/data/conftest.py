@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
+from src.config.choices import written
 from src.data.load import forget
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +37,7 @@ def data_config() -> Callable[..., DictConfig]:
     """
 
     def merged(task: str, *overrides: str) -> DictConfig:
-        record = OmegaConf.merge(_yaml(ROOT / "conf/config.yaml").data, _yaml(ROOT / f"conf/data/{task}.yaml"))
+        record = OmegaConf.merge(_yaml(ROOT / "conf/config.yaml").data, written("data", task))
         return OmegaConf.merge({"data": record}, OmegaConf.from_dotlist(list(overrides))).data
 
     return merged

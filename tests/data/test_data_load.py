@@ -8,6 +8,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from src.config.choices import choices
 from src.data.load import forget, load_data
 from src.data.partition import fingerprint, split_off, subset, take
 from src.data.task import Task
@@ -17,7 +18,7 @@ from src.utils.errors import UserError
 
 CONF = Path(__file__).parents[2] / "conf" / "data"
 # The synthetic suite has its own tests, and so has a mix, which has no columns of its own.
-RECORDS = sorted(path.stem for path in CONF.glob("*.yaml") if not path.stem.startswith("synth") and path.stem != "mix")
+RECORDS = [name for name in choices("data") if not name.startswith("synth") and name != "mix"]
 GLUE_PRIMARY = {"cola": "matthews_correlation", "stsb": "pearson"}
 
 

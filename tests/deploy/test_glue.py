@@ -7,7 +7,7 @@ import torch
 from omegaconf import OmegaConf
 
 from src.__main__ import main
-from src.cli import CONF
+from src.config.choices import written
 from src.deploy.glue_submission import write_submission
 from src.deploy.trained_run import load_run
 from src.utils.errors import UserError
@@ -34,7 +34,7 @@ def glue(tmp_path_factory):
     """GLUE's folders in small, laid out as each task's YAML says."""
     home = tmp_path_factory.mktemp("glue")
     for task in FILES:
-        cfg = OmegaConf.load(CONF / "data" / f"{task}.yaml")
+        cfg = OmegaConf.create(written("data", task))
         names = list(cfg.label_names)
         source = OmegaConf.to_container(OmegaConf.create({"data": cfg}).data.sources.tsv, resolve=False)
         label_encoding = source.get("label_encoding") or names

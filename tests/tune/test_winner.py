@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from src.cli import open_training
+from src.config.choices import choices
 from src.tune.arm import name_arms
 from src.tune.space import as_overrides
 from src.tune.winner import check_writable, write_winner
@@ -18,7 +19,7 @@ from src.utils.keys import override
 from src.utils.paths import CONF
 
 MODELS = sorted(path.stem for path in (CONF / "model").glob("*.yaml") if "_peft_" not in path.stem)
-DATA = sorted(path.stem for path in (CONF / "data").glob("*.yaml"))
+DATA = choices("data")
 EXPERIMENTS = ("demo", "pypi_real", "lora_paper_cola")
 WORDS = [
     "a b", "it's", 'say "no"', "a,b", "a=b", "[x]", "{x}", "${seed}", "1e-4", "null", "true", "~/x", "é", "a\\",
