@@ -14,6 +14,7 @@ import yaml
 from src.config.choices import choices
 from src.config.key_rules import MIX_RULES, RULES
 from src.config.launchers import RULES as LAUNCHER_RULES
+from src.config.method_rules import stated_rules
 from src.config.training_keys import DECIDED_BY_THE_RUN, OURS, WORKS
 from src.utils.paths import CONF, ROOT
 
@@ -152,7 +153,7 @@ def models() -> Iterator[str]:
         written = loaded(name, "model")
         own = [e for e in below(found, method) if not e.key.startswith("_")] if method else []
         plain = [e for e in found if e.key.partition(".")[0] not in (*_WORKED_OUT, method, "name")]
-        both = {f"{method}.{key}": rule for key, rule in written.get("rules", {}).items()} | RULES["model"]
+        both = {f"{method}.{key}": rule for key, rule in stated_rules(written).items()} | RULES["model"]
         shown = plain + [Entry(f"{method}.{e.key}", e.default, e.comment) for e in own]
         drawn = "; ".join(map(draw, written.get("search", {}).values())) or "nothing"
         yield f"### model={name}\n\n{keys(shown, both, 'model.')}\n\nSearched by `tune`: {drawn}."

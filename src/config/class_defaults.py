@@ -1,4 +1,4 @@
-"""Defaults and rules of a class's fields, read from its source: importing a library takes seconds, reading it none."""
+"""Defaults of a class's fields, read from its source: importing a library takes seconds, reading it none."""
 
 import ast
 import functools
@@ -20,26 +20,6 @@ def class_defaults(node: ast.ClassDef) -> dict[str, Any]:
                 found[item.target.id] = ast.literal_eval(value)
             except ValueError:  # made by a call
                 continue
-    return found
-
-
-def constructor_rules(file: Path, name: str) -> dict[str, str]:
-    """The rules of a constructor's arguments, of those that are annotated with one: ``Annotated[int, "int >= 1"]``.
-
-    Args:
-        file: that the class is in.
-        name: of the class.
-    """
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    cls = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
-    init = next(node for node in cls.body if isinstance(node, ast.FunctionDef) and node.name == "__init__")
-    found = {}
-    for argument in (*init.args.args, *init.args.kwonlyargs):
-        match argument.annotation:
-            case ast.Subscript(
-                value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[_, ast.Constant(value=str(rule))])
-            ):
-                found[argument.arg] = rule
     return found
 
 

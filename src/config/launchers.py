@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from src.config.class_defaults import constructor_rules
+from src.config.annotations import constructor_rules
 from src.config.rules import broken, check_rule, unknown_key
 from src.utils.paths import ROOT
 

@@ -57,16 +57,6 @@ def recorded_names() -> Mapping[str, str]:
     return {name: choice for name, choice in sorted(found.items()) if "${" not in name}
 
 
-@functools.cache
-def adapter_rules(name: str) -> dict[str, str]:
-    """The rules of a method's keys, of the first file in ``conf/model`` that has it, by its name or its class."""
-    for record in records("model").values():
-        found = {record.get("method"), *(node.get(TARGET) for node in record.values() if isinstance(node, dict))}
-        if name in found | set(map(stable_name, found)):
-            return dict(record.get("rules") or {})
-    return {}
-
-
 def hyperparameters(adapter: Mapping[str, Any]) -> dict[str, Any]:
     """An adapter's node without what names its class."""
     return {key: value for key, value in adapter.items() if key not in (TARGET, PARTIAL)}

@@ -15,7 +15,7 @@ from src.config.choices import choices
 from src.config.key_rules import CEILINGS, MIX_RULES, NEEDED, OPEN, RULES, SEARCH
 from src.config.known_names import TARGET
 from src.config.method_names import PARTIAL
-from src.config.method_rules import method_node, method_rules
+from src.config.method_rules import method_node, method_rules, needed_keys
 from src.config.rules import broken, check_rule, unknown_key
 from src.config.task_records import check_fixed_keys
 from src.config.training_keys import DECIDED_BY_THE_RUN, OURS, check_training, listed_keys, training_rules
@@ -48,14 +48,13 @@ def validate(cfg: DictConfig) -> dict[str, Any]:
         if not isinstance(model[method], dict):
             raise broken(f"model.{method}", model[method], "map")
         rules["model"][method] = "map"
-        rules[f"model.{method}"] = method_rules(model, method)
+        rules[f"model.{method}"] = method_rules(model)
     elif model["adapter"] is not None:
         raise UserError("model.adapter has to be a node of the model: ${model.NAME}, or null")
     for path, table in rules.items():
         _check_node(path, _select(config, path), table)
     if method:
-        needed = [key for key, rule in model["rules"].items() if not check_rule(None, rule)]
-        _check_complete(f"model.{method}", model[method], needed)
+        _check_complete(f"model.{method}", model[method], needed_keys(model))
     for path, table in OPEN.items():
         if node := _select(config, path):
             _check_node(path, node, table)

@@ -34,7 +34,7 @@ class AdapterLinear(nn.Module):
     routing: ClassVar[tuple[str, ...]] = ()  # own tensors that are counted as router, not as adapter
     rates: Mapping[str, float] = {}  # own tensors whose learning rate is a multiple of the common one
     unmerged_weight: Tensor | None  # the base's weight from before merge()
-    identity_at_start: bool = True  # False only in modes that reproduce a published non-identity start
+    identity_at_start: bool = True  # False only in modes that reproduce a published non-identity init
 
     def __init__(self, base: nn.Linear, *, dropout: float = 0.0) -> None:
         super().__init__()

@@ -8,7 +8,8 @@ from src.config import check_rule
 from src.config.key_rules import OPEN
 from src.config.key_rules import RULES as CONFIG
 from src.config.known_names import TARGET, ForeignNameError, packages, targets
-from src.config.method_names import OLD_PATHS, PARTIAL, adapter_rules, own_methods, package_of
+from src.config.method_names import OLD_PATHS, PARTIAL, own_methods, package_of
+from src.config.method_rules import adapter_rules
 from src.config.older import renewed
 from src.config.peft_fields import config_of, peft_fields
 from src.config.rules import show
@@ -112,7 +113,7 @@ def _check_labels(file: Path, saved: Mapping[str, Any]) -> None:
 
 
 def _check_fields(file: Path, model: Mapping[str, Any]) -> None:
-    """Refuse a hyperparameter that no config could have, by the rules of the method's YAML and of peft's source."""
+    """Refuse a hyperparameter that no config could have, by the rules of the method and of peft's source."""
     adapter = model.get("adapter") or {}
     name = str(adapter.get(TARGET) or model.get("method"))
     rules = (peft_fields(config_of(name)) if _of_peft(name) else {}) | adapter_rules(name)

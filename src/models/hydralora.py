@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from src.models.adapter import LowRankAdapter
+from src.models.hyperparameters import Alpha, Count, Dropout, Rank
 
 
 class HydraLoRALinear(LowRankAdapter):
@@ -39,7 +40,7 @@ class HydraLoRALinear(LowRankAdapter):
     not_mergeable_because = "its update depends on the input, so no one weight has the same output for all inputs"
     routing = ("router",)
 
-    def __init__(self, base: nn.Linear, *, r: int, alpha: float, num_experts: int, dropout: float = 0.0) -> None:
+    def __init__(self, base: nn.Linear, *, r: Rank, alpha: Alpha, num_experts: Count, dropout: Dropout = 0.0) -> None:
         super().__init__(base, r=r, alpha=alpha, dropout=dropout)
         valid = isinstance(num_experts, int) and num_experts >= 1
         self.check(valid, "num_experts", num_experts, "num_experts is an integer >= 1")

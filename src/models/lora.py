@@ -5,6 +5,7 @@ import math
 from torch import Tensor, nn
 
 from src.models.adapter import LowRankAdapter
+from src.models.hyperparameters import Alpha, Dropout, Rank
 
 
 class LoRALinear(LowRankAdapter):
@@ -22,7 +23,7 @@ class LoRALinear(LowRankAdapter):
         dropout: probability of zeroing an element of x on its way to A.
     """
 
-    def __init__(self, base: nn.Linear, *, r: int, alpha: float, dropout: float = 0.0) -> None:
+    def __init__(self, base: nn.Linear, *, r: Rank, alpha: Alpha, dropout: Dropout = 0.0) -> None:
         super().__init__(base, r=r, alpha=alpha, dropout=dropout)
         self.A = self.new_parameter(r, base.in_features)
         self.B = self.new_parameter(base.out_features, r)

@@ -1,12 +1,13 @@
 """LoRA-FA: LoRA with a frozen A, started at random or from the weight's singular vectors."""
 
 import math
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from src.models.adapter import LowRankAdapter
+from src.models.hyperparameters import Alpha, Dropout, Rank
 
 Init = Literal["kaiming", "orthogonal", "svd", "svd_scaled", "orthogonal_scaled", "svd_additive"]
 
@@ -30,13 +31,13 @@ class LoRAFALinear(LowRankAdapter):
     * ``svd_scaled``: ``A = S_r^(1/2) V_r^T``. Adam's step on B is then S^(1/2) times as large in the output.
     * ``orthogonal_scaled``: random orthonormal rows with the norms of svd_scaled: the control that separates the
       direction of A from the size of the step.
-    * ``svd_additive``: the published svd-lorafa start, ``A = (U_r S_r)^T`` and ``B = (V^T)[:, :r]`` with nothing
+    * ``svd_additive``: the published svd-lorafa init, ``A = (U_r S_r)^T`` and ``B = (V^T)[:, :r]`` with nothing
       subtracted, so it does NOT start at the base's output. U stands on the input's side and columns of V^T are not
       singular vectors; both are the published code's and fit square layers only.
 
     Args:
         base: the Linear to adapt.
-        r: rank, at most min(in_features, out_features) for the orthogonal and singular starts.
+        r: rank, at most min(in_features, out_features) for the orthogonal and singular inits.
         alpha: numerator of the scaling.
         init: one of the names above.
         dropout: probability of zeroing an element of x on its way to A.
@@ -55,11 +56,11 @@ class LoRAFALinear(LowRankAdapter):
         self,
         base: nn.Linear,
         *,
-        r: int,
-        alpha: float,
+        r: Rank,
+        alpha: Alpha,
         init: Init = "kaiming",
-        dropout: float = 0.0,
-        penalty: float = 0.0,
+        dropout: Dropout = 0.0,
+        penalty: Annotated[float, "float >= 0"] = 0.0,
     ) -> None:
         super().__init__(base, r=r, alpha=alpha, dropout=dropout)
         self.check(init in get_args(Init), "init", init, " | ".join(get_args(Init)))
@@ -79,10 +80,10 @@ class LoRAFALinear(LowRankAdapter):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        self._start()
+        self._initialise()
         self.B0 = self.B.detach().clone() if self.penalty else None
 
-    def _start(self) -> None:
+    def _initialise(self) -> None:
         nn.init.zeros_(self.B)
         if self.init == "kaiming":
             nn.init.kaiming_uniform_(self.A, a=math.sqrt(5))

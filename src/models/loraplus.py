@@ -1,7 +1,10 @@
 """LoRA+: LoRA with a rate of its own for B."""
 
+from typing import Annotated
+
 from torch import nn
 
+from src.models.hyperparameters import Alpha, Dropout, Rank
 from src.models.lora import LoRALinear
 
 
@@ -20,7 +23,13 @@ class LoRAPlusLinear(LoRALinear):
     """
 
     def __init__(
-        self, base: nn.Linear, *, r: int, alpha: float, dropout: float = 0.0, rate_ratio: float = 16.0
+        self,
+        base: nn.Linear,
+        *,
+        r: Rank,
+        alpha: Alpha,
+        dropout: Dropout = 0.0,
+        rate_ratio: Annotated[float, "float > 0"] = 16.0,
     ) -> None:
         super().__init__(base, r=r, alpha=alpha, dropout=dropout)
         self.check(rate_ratio > 0, "rate_ratio", rate_ratio, "rate_ratio > 0")

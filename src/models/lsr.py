@@ -1,17 +1,19 @@
 """LSR: low-separation-rank (Kronecker) adapters."""
 
 from functools import partial
-from typing import Literal
+from typing import Annotated, Literal
 
 from torch import Tensor, nn
 
 from src.models.adapter import LowRankAdapter
 from src.models.factor_pairs import choose_factors
+from src.models.hyperparameters import Alpha, Count, Dropout, Rank
 from src.models.kernels import kronecker
 from src.models.kernels.kronecker import Coupling
 from src.models.kernels.low_rank import Recomputation
 
 Init = Literal["identity", "gaussian"]
+Factors = Annotated[int | tuple[int, int] | None, "int >= 1 | list[int] | null"]
 
 
 class LSRLinear(LowRankAdapter):
@@ -40,7 +42,7 @@ class LSRLinear(LowRankAdapter):
         factor_a: (a1, a2), or a1 alone; None chooses the most balanced pair.
         factor_b: (b1, b2), or b1 alone; None chooses the most balanced pair.
         coupling: product_of_sums or sum_of_products.
-        init: identity, or gaussian: the published start N(0, 0.01^2) of all four factors (with alpha 8192 there),
+        init: identity, or gaussian: the published init N(0, 0.01^2) of all four factors (with alpha 8192 there),
             which does NOT start at the base's output.
         dropout: probability of zeroing an element of the adapter's input.
 
@@ -52,14 +54,14 @@ class LSRLinear(LowRankAdapter):
         self,
         base: nn.Linear,
         *,
-        r: int,
-        alpha: float,
-        num_terms: int,
-        factor_a: int | tuple[int, int] | None = None,
-        factor_b: int | tuple[int, int] | None = None,
+        r: Rank,
+        alpha: Alpha,
+        num_terms: Count,
+        factor_a: Factors = None,
+        factor_b: Factors = None,
         coupling: Coupling = "product_of_sums",
         init: Init = "identity",
-        dropout: float = 0.0,
+        dropout: Dropout = 0.0,
     ) -> None:
         super().__init__(base, r=r, alpha=alpha, dropout=dropout)
         self.check(

@@ -3,12 +3,13 @@
 import functools
 import math
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
 
 from src.models.adapter import LowRankAdapter
+from src.models.hyperparameters import Count, Dropout, Rank
 from src.models.inject import match_targets
 from src.models.method import Adaptation, PerLayer
 
@@ -48,11 +49,11 @@ class VBLoRALinear(LowRankAdapter):
         self,
         base: nn.Linear,
         *,
-        r: int,
-        num_vectors: int = 90,
-        vector_length: int | None = None,
-        topk: int = 2,
-        dropout: float = 0.0,
+        r: Rank,
+        num_vectors: Count = 90,
+        vector_length: Annotated[int | None, "int >= 1 | null"] = None,
+        topk: Count = 2,
+        dropout: Dropout = 0.0,
         bank: nn.Parameter | None = None,
     ) -> None:
         super().__init__(base, r=r, alpha=r, dropout=dropout)  # the paper has no scaling
@@ -106,11 +107,12 @@ class VBLoRALinear(LowRankAdapter):
 class VBLoRA(PerLayer):
     """The method for a whole model: it owns the bank."""
 
+    layer = VBLoRALinear
     packable = False
     not_packable_because = "shares a bank of vectors among its layers"
 
     def __init__(self, node: Mapping[str, object]) -> None:
-        super().__init__(VBLoRALinear, node)
+        super().__init__(self.layer, node)
 
     def apply(self, model: nn.Module, head: Collection[str], exclude: Collection[str] = ()) -> Adaptation:
         length, encoder = self._length(model, exclude), model.base_model
@@ -125,7 +127,7 @@ class VBLoRA(PerLayer):
         return found
 
     def constructor(self, model: nn.Module) -> Callable[[nn.Linear], VBLoRALinear]:
-        return functools.partial(VBLoRALinear, **self.hyperparameters)
+        return functools.partial(self.layer, **self.hyperparameters)
 
     def size(self, model: nn.Module, head: Collection[str], exclude: Collection[str] = ()) -> int:
         length = self._length(model, exclude)

@@ -13,13 +13,14 @@ import main
 from src.cli import CONF, ROOT, run_app
 from src.config import check_rule, validate
 from src.config.method_names import recorded_names
+from src.config.method_rules import own_rules
 from src.models.method import make_method
 from src.utils.errors import UserError
 from tests.conftest import compose_config
 
 
 def names(group: str) -> list[str]:
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml") if path.stem[0] != "_")
 
 
 def own_methods() -> list[str]:
@@ -88,7 +89,7 @@ def test_the_yaml_and_the_constructor_agree(model):
     method = make_method(OmegaConf.to_container(cfg.model, resolve=True))
     make = method.constructor(None)
     arguments = set(inspect.signature(make.func.__init__).parameters) - {"self", "base", "bank"}  # the model's own
-    assert set(cfg.model.rules) == arguments | {"target_modules"}
+    assert set(own_rules(cfg.model.method)) == arguments | {"target_modules"} and not cfg.model.rules
     make(nn.Linear(64, 64))
 
 
@@ -225,8 +226,16 @@ def test_shared_code_names_no_method_or_task():
         assert not found, f"{path} names {found}"
 
 
-def test_validate_names_a_wrong_key_of_a_method(tmp_path):
+def test_a_class_of_the_users_own_has_the_rules_of_its_yaml(tmp_path):
+    """A class that annotates nothing: what the YAML has no rule for is no key, and what it has one for is needed."""
     cfg = compose_config("model=roberta_lora")
+    OmegaConf.set_struct(cfg, False)
+    cfg.model.method, cfg.model.lora = None, {"_target_": "mypackage.MyAdapter", "r": 2, "size": 3}
     cfg.model.rules = {"r": "int >= 1"}
-    with pytest.raises(UserError, match="is not a key"):
+    with pytest.raises(UserError, match=r"model\.lora\.size is not a key of the config; valid keys: model\.lora\.r"):
+        validate(cfg)
+    cfg.model.rules = {"r": "int >= 1", "size": "int >= 1"}
+    validate(cfg)
+    del cfg.model.lora.size
+    with pytest.raises(UserError, match=r"model\.lora\.size is missing from the config"):
         validate(cfg)
