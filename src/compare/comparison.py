@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from statistics import fmean, pstdev
-from typing import Any
 
 from src.compare.baseline import choose_baseline
 from src.compare.beside.across.across_tasks import across_tasks
@@ -16,7 +15,7 @@ from src.compare.grouping import Configuration, Group, group_runs
 from src.compare.pareto import on_front
 from src.compare.pscp import pscp
 from src.compare.statistics.crossed import ALPHA, MIN_SEEDS
-from src.compare.stored_statistics import as_estimate, is_sound, statistics_of, values_of
+from src.compare.stored_statistics import RowStatistics, Statistics, as_estimate, is_sound, statistics_of, values_of
 from src.compare.tables import Comparison, Matrix, Row, Table
 from src.compare.verdicts import power, with_verdicts
 from src.compare.verified import verified
@@ -141,13 +140,13 @@ def _table(group: Group, options: Options, resamples: int) -> Table:
     )
 
 
-def _computed(group: Group, reference: Configuration | None, resamples: int, options: Options) -> dict[str, Any]:
+def _computed(group: Group, reference: Configuration | None, resamples: int, options: Options) -> Statistics:
     """The statistics of a group, kept or new: one result for the whole table, whose rows are judged together."""
     store = options.store
     key = _key(group, reference, resamples, options)
     known = store.results([key]).get(key) if store else None
     if is_sound(known, len(group.configurations)):
-        return known  # type: ignore[return-value]
+        return known
     computed = statistics_of(group, reference, resamples, options.clusters, options.alpha)
     if store:
         store.keep_results({key: computed})
@@ -162,7 +161,7 @@ def _key(group: Group, reference: Configuration | None, resamples: int, options:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _row(entry: Configuration, metric: str, computed: Mapping[str, Any]) -> Row:
+def _row(entry: Configuration, metric: str, computed: RowStatistics) -> Row:
     runs = entry.runs
     values = values_of(entry, metric)
     first = runs[0].params
@@ -211,9 +210,10 @@ def _code_notes(runs: Sequence[Run]) -> list[str]:
     return [f"{several}; what changed between them is part of the spread"] if len(versions) > 1 else []
 
 
-def mean_or_none(values: Sequence[Any]) -> float | None:
+def mean_or_none(values: Sequence[object]) -> float | None:
     """The mean of values that are all numbers."""
-    return fmean(map(float, values)) if all(isinstance(value, int | float) for value in values) else None
+    numbers = [float(value) for value in values if isinstance(value, int | float)]
+    return fmean(numbers) if len(numbers) == len(values) else None
 
 
 def matrices(tables: Sequence[Table]) -> list[Matrix]:

@@ -86,7 +86,7 @@ def group_runs(runs: Iterable[Run], metric: str | None = None) -> tuple[list[Gro
     return groups, left_out
 
 
-def held_fixed(run: Run, metric: str | None = None) -> dict[str, Any]:
+def held_fixed(run: Run, metric: str | None = None) -> dict[str, object]:
     """What must be the same in two runs whose scores are averaged or compared."""
     record, training = run.record, run.record.training
     rows, micro_batches = training.per_device_train_batch_size, training.gradient_accumulation_steps or 1

@@ -1,12 +1,13 @@
 """PEFT-Bench's efficiency-aware score (Belanec et al. 2025, arXiv 2511.21285)."""
 
 from collections.abc import Sequence
-from typing import Any
+
+from src.compare.tables import Row
 
 MEMORY_MB = 8_000.0
 
 
-def pscp(rows: Sequence[Any]) -> list[float | None]:
+def pscp(rows: Sequence[Row]) -> list[float | None]:
     """``score (1 + M_p / C_p)^-1 (1 + M_f / C_f)^-1 (1 + M_m / C_m)^-1`` for every row; None where memory is unknown.
 
     ``M_p`` is the number of values trained outside the head and ``M_m`` the peak memory of training. The paper's

@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from src.config.choices import written
 from src.config.class_defaults import training_defaults
 from src.config.key_rules import RENAMED
 from src.config.method_names import named
@@ -32,7 +33,7 @@ GROUPS = ("model", "backbone", "data")
 MISSING = object()  # neither in the record nor known to have a default: equal to itself alone
 
 
-def settings_of(run: Run) -> dict[str, Any]:
+def settings_of(run: Run) -> dict[str, object]:
     """Every value of the run's config that can change a number, by its dotted key; the precision as it was resolved."""
     record = run.record
     config: dict[str, Any] = dict(record.config.content) or {
@@ -66,7 +67,7 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Mapping) else value
 
 
-def same_value(value: Any) -> str:
+def same_value(value: object) -> str:
     """A text that two values have in common only if they are the same value: 8 and 8.0 are, 1 and true are not."""
     if value is MISSING:
         return "missing"
@@ -80,7 +81,7 @@ def same_value(value: Any) -> str:
     return repr(value)
 
 
-def default_of(key: str, run: Run) -> Any:
+def default_of(key: str, run: Run) -> object:
     """The value that a key had in a run whose record lacks it, or ``MISSING``.
 
     A key that was added to the config since has today's default: every key was added with the default that does what
@@ -120,5 +121,5 @@ def _defaults(names: tuple[str | None, ...]) -> Any:
     for group, name in zip(GROUPS, names, strict=True):
         file = CONF / group / f"{name}.yaml"
         if name and file in (CONF / group).iterdir():
-            parts.append(OmegaConf.create({group: OmegaConf.load(file)}))
+            parts.append(OmegaConf.create({group: written(group, file.stem)}))
     return OmegaConf.merge(*parts)

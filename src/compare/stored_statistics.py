@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, TypedDict, TypeGuard
 
 from src.compare.clusters import Clusters
 from src.compare.grouping import Configuration, Group
@@ -18,8 +18,36 @@ from src.config import check_rule
 from src.metrics.names import greater_is_better
 from src.runs.reading import Run
 
-ROW = {"interval", "difference", "p_adjusted", "tied", "consistency", "collapsed", "constant", "notes"}
-TABLE = {"rows", "level", "comparisons", "examples", "clusters"}
+
+class OwnStatistics(TypedDict):
+    """Those of a configuration that need no other; ``Row`` says what each is."""
+
+    consistency: float | None
+    collapsed: int | None
+    constant: bool
+    notes: list[str]
+
+
+class RowStatistics(OwnStatistics):
+    """Those of a configuration; ``Estimate`` and ``Row`` say what each is."""
+
+    interval: dict[str, float] | None
+    difference: dict[str, float] | None
+    p_adjusted: float | None
+    tied: bool | None
+
+
+class Statistics(TypedDict):
+    """Those of a table's rows, as JSON can hold them; ``Table`` says what each is."""
+
+    rows: list[RowStatistics]
+    level: float
+    comparisons: int
+    examples: int | None
+    clusters: int | None
+
+
+ROW, TABLE = RowStatistics.__required_keys__, Statistics.__required_keys__
 
 
 def values_of(entry: Configuration, metric: str) -> list[float]:
@@ -38,7 +66,7 @@ def statistics_of(
     resamples: int,
     clusters: Clusters | None = None,
     alpha: float = ALPHA,
-) -> dict[str, Any]:
+) -> Statistics:
     """What has to be computed from predictions, as plain values; ``rows`` in the order of the configurations.
 
     The rows are judged together: how much seeds differ is told by all of them, and so is what a claim has to hold
@@ -58,14 +86,14 @@ def statistics_of(
     known = reference is not None and reference.label in places
     against = rows.against(places[reference.label], alpha) if reference is not None and known else Against()
     tied = rows.tied(not greater_is_better(group.metric)) if len(judged) > 1 else {}
-    computed = []
+    computed: list[RowStatistics] = []
     for entry in entries:
         place = places.get(entry.label, -1)
         interval, difference = rows.mean(place) if place >= 0 else None, against.estimates.get(place)
         computed.append(
             {
-                "interval": interval and asdict(interval),
-                "difference": difference and asdict(difference),
+                "interval": None if interval is None else asdict(interval),
+                "difference": None if difference is None else asdict(difference),
                 "p_adjusted": against.adjusted.get(place),
                 "tied": tied.get(place),
                 **evidence.of(entry),
@@ -100,7 +128,7 @@ class _Evidence:
         values = dict(zip(values, panel.values.tolist(), strict=True))
         return Scored(values, table if clusters is None else by_cluster(table, clusters), drawn[:, own].mean(1))
 
-    def of(self, entry: Configuration) -> dict[str, Any]:
+    def of(self, entry: Configuration) -> OwnStatistics:
         """What needs no other configuration."""
         own = self._panel_rows(entry.runs)
         notes = [
@@ -123,7 +151,7 @@ class _Evidence:
         return [] if None in rows else [row for row in rows if row is not None]
 
 
-def is_sound(computed: Any, rows: int) -> bool:
+def is_sound(computed: object, rows: int) -> TypeGuard[Statistics]:
     """Whether a kept result is what `statistics_of` gives: a store that was damaged costs time, and no comparison."""
     return (
         isinstance(computed, dict)
@@ -161,5 +189,6 @@ def _is_estimate(found: Any) -> bool:
     )
 
 
-def as_estimate(kept: Mapping[str, Any] | None) -> Estimate | None:
+def as_estimate(kept: dict[str, float] | None) -> Estimate | None:
+    """An interval or difference that was kept."""
     return Estimate(**kept) if kept else None

@@ -143,5 +143,5 @@ class Comparison:
         folders = f"{self.folders:,} folder{'s' * (self.folders != 1)}"
         return f"{folders}: {self.runs:,} run{'s' * (self.runs != 1)}, {len(self.left_out):,} left out"
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         return asdict(self) | {"folders": self.folders, "total": self.total}

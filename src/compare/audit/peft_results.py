@@ -53,7 +53,7 @@ def read_results(folder: Path, examples: int | None = None) -> tuple[PublishedTa
     return make_table("MetaMathQA", "accuracy", entries), left_out
 
 
-def read_json_of(path: Path) -> Any:
+def read_json_of(path: Path) -> object:
     """What a JSON file holds; raises UserError if it holds none."""
     try:
         return read_json(read_given(path, LARGEST_FILE))

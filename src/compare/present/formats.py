@@ -5,6 +5,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +79,8 @@ def csv_text(comparison: Comparison, with_pscp: bool = False) -> str:
 
 def json_text(comparison: Comparison, with_pscp: bool = False) -> str:
     """Everything, with the findings in words; an infinite number of degrees of freedom becomes null."""
-    body = comparison.as_dict()
-    for fields, table in zip(body["tables"], comparison.tables, strict=True):
-        fields["sentences"] = sentences(table)
-    body["scope"] = SCOPE
+    tables = [asdict(table) | {"sentences": sentences(table)} for table in comparison.tables]
+    body = comparison.as_dict() | {"tables": tables, "scope": SCOPE}
     return json.dumps(jsonable(body), indent=2) + "\n"
 
 
@@ -122,7 +121,7 @@ def _writable(value: Any) -> Any:
     return text.shown(value) if isinstance(value, str) else value
 
 
-def one_type(values: Sequence[Any]) -> list[Any]:
+def one_type(values: Sequence[object]) -> list[object]:
     """A column's values as a file with one type a column takes them: lists as JSON, and all as text if types differ.
 
     A missing value has no type, and a whole number may stand among others.

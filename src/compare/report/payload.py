@@ -23,7 +23,7 @@ RESULTS = ("primary_metric", "metrics", "epochs", "params", "time", "memory", "a
 FINGERPRINTS = ("started", "config_hash", "data_fingerprint", "backbone_fingerprint", "batches_fingerprint", "rows")
 
 
-def payload(comparison: Comparison, with_published: bool) -> dict[str, Any]:
+def payload(comparison: Comparison, with_published: bool) -> dict[str, object]:
     """Points, curves and records of all tables. What many runs share is stored once, in ``parts``."""
     runs = read_again(folder for table in comparison.tables for row in table.rows for folder in row.folders)
     parts = Parts()
@@ -42,7 +42,7 @@ class Parts:
         self.values: list[Any] = []
         self._numbers: dict[str, int] = {}
 
-    def number(self, value: Any) -> int:
+    def number(self, value: object) -> int:
         """The number under which the value is kept."""
         key = repr(value)
         if key not in self._numbers:

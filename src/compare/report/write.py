@@ -82,7 +82,7 @@ def write_report(
     write_whole(path, html)
 
 
-def script_json(value: Any) -> str:
+def script_json(value: object) -> str:
     """JSON that may stand in a ``<script>``: no character in it can end the element or begin a comment."""
     text = json.dumps(jsonable(value), ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
