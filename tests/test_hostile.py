@@ -20,7 +20,7 @@ from src.models.adapter import AdapterLinear
 from src.models.classifier import build_classifier, load_classifier
 from src.models.description import check_peft_node, read_description
 from src.models.method import make_method
-from src.models.warm_start import start_from
+from src.models.warm_start import warm_start
 from src.training.checkpoint import Checkpoints
 from src.training.run import run_job
 from src.utils.errors import UserError
@@ -139,7 +139,7 @@ def start(run: Run) -> int:
     config = OmegaConf.to_container(cfg, resolve=True)
     try:
         classifier = build_classifier(config["model"], config["backbone"], label_names=("a", "b"), seed=0)
-        start_from(classifier, str(run.folder))
+        warm_start(classifier, str(run.folder))
     except UserError:
         return 2
     return 0

@@ -26,7 +26,7 @@ from src.deploy.probe_texts import probe_texts
 from src.deploy.trained_run import load_run
 from src.models.classifier import build_classifier, save_classifier
 from src.models.meta_model import load_meta_model
-from src.models.warm_start import start_from
+from src.models.warm_start import warm_start
 from src.utils import reuse
 from src.utils.errors import UserError
 from tests import odd_files
@@ -196,10 +196,10 @@ def test_a_start_from_any_adapter(run, most, tmp_path):
     model = {"name": "theirs", "adapter": LORA, "train_parameters": [], "head": {"train": True}}
     classifier = build_classifier(model, SMALL, label_names=("no", "yes"), seed=0)
     found = odd_files.sample(odd_files.mutations(json.loads(file.read_text())), most)
-    outcomes(found, lambda make: file.write_text(json.dumps(make())) and None, lambda: start_from(classifier, str(own)))
+    outcomes(found, lambda make: file.write_text(json.dumps(make())) and None, lambda: warm_start(classifier, str(own)))
     shutil.copy(run / "adapter" / "adapter.json", file)
     found = odd_files.sample(odd_files.tensors(file.with_name("adapter.safetensors")), most)
-    outcomes(found, lambda craft: craft(), lambda: start_from(classifier, str(own)))
+    outcomes(found, lambda craft: craft(), lambda: warm_start(classifier, str(own)))
 
 
 @budgets()

@@ -9,8 +9,8 @@ from src.analysis.breakdown import breakdown
 from src.analysis.history import diagnostics
 from src.analysis.movement import movement
 from src.analysis.spectra import spectra
-from src.analysis.starts import starts
 from src.analysis.subspace import subspaces
+from src.analysis.svd_init import compare_inits
 from src.analysis.trained_factors import RunFactors, load_factors, run_labels, task_name
 from src.runs.reading import Run, find_runs
 from src.runs.record import write_json
@@ -55,17 +55,17 @@ def analyse(
     Args:
         loaded: runs with adapters.
         runs: all runs by their labels.
-        loss: target of the comparison of starts; see ``starts``.
+        loss: target of the comparison of inits; see ``compare_inits``.
         score: likewise.
     """
-    moved, unknown = movement(loaded), [f"{run.label}: {run.start_unknown}" for run in loaded if run.start_unknown]
+    moved, unknown = movement(loaded), [f"{run.label}: {run.init_unknown}" for run in loaded if run.init_unknown]
     parts: dict[str, Any] = {
         "spectra": spectra(loaded) or "no run has adapters",
         "movement": moved or "; ".join(unknown) or "no run has low-rank adapters",
         "subspaces": subspaces(loaded) or "it needs two runs with low-rank adapters on the same layers of one backbone",
         "breakdown": breakdown(loaded),
         "router": diagnostics(runs) or "no run logged diagnostics: its method has no router",
-        "starts": starts(list(runs.values()), loss, score),
+        "starts": compare_inits(list(runs.values()), loss, score),
     }
     left_out = {name: reason for name, reason in parts.items() if isinstance(reason, str)}
     if moved and unknown:
@@ -90,7 +90,7 @@ def draw(result: dict[str, Any], folder: Path) -> list[str]:
     if result["router"]:
         drawings.draw_router(result["router"], folder / "router")
     for found, name in _numbered(result["starts"], "starts"):
-        drawings.draw_starts(found, folder / name)
+        drawings.draw_inits(found, folder / name)
     return sorted(path.name for path in folder.iterdir())
 
 

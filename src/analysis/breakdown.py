@@ -1,4 +1,4 @@
-"""HydraLoRA's Figure 2 with the controls that it lacks: are A's alike over tasks, or only because of a common start?
+"""HydraLoRA's Figure 2 with the controls that it lacks: are A's alike over tasks, or only because of a common init?
 
 The figure (arXiv 2404.19245) shows by t-SNE that the A's of LoRAs trained on different tasks lie together while the B's
 lie apart, and concludes that A holds what tasks share. All its runs had one seed, so their A's also began at the very
@@ -61,8 +61,8 @@ def _similarities(runs: list[RunFactors]) -> dict[str, dict[str, dict[str, float
         )
         for factor, numbers in _pair(one.trained, other.trained).items():
             found[control, factor].append(numbers)
-        if one.start and other.start:
-            for factor, numbers in _pair(one.start, other.start).items():
+        if one.init and other.init:
+            for factor, numbers in _pair(one.init, other.init).items():
                 found[control, f"{factor} at the start"].append(numbers)
     table: dict[str, dict[str, dict[str, float]]] = defaultdict(dict)
     for (control, factor), pairs in sorted(found.items()):
@@ -97,24 +97,26 @@ def verdict(similarities: dict[str, dict[str, dict[str, float]]]) -> str:
     other = next((numbers for numbers in controls if numbers), None)
     if same is None or other is None:
         missing = "one seed on two tasks" if same is None else "a second seed, as HydraLoRA's figure has none either"
-        return f"Whether A's are alike because of their common start cannot be told: that needs {missing}."
+        return f"Whether A's are alike because of their common init cannot be told: that needs {missing}."
     began = [similarities[f"different_seed {task}"].get("A at the start") for task in ("same_task", "different_task")
              if f"different_seed {task}" in similarities]  # fmt: skip
     if any(start and start["mean"] > 1 - NEAR for start in began):
-        return "Whether A's are alike because of their common start cannot be told: A starts alike with every seed."
+        return (
+            "Whether A's are alike because of their common init cannot be told: A's init is the same with every seed."
+        )
     numbers = (
         f"A's of different tasks: phi {same['mean']:.2f} with the same seed ({same['pairs']:.0f} pairs); of different "
         f"seeds: {other['mean']:.2f} ({other['pairs']:.0f} pairs); random spaces: {other['chance']:.2f}"
     )
     room = 1 - same["chance"]
     if same["mean"] - same["chance"] < NEAR * room:
-        return f"A's of different tasks are not alike even with a common start. {numbers}."
+        return f"A's of different tasks are not alike even with a common init. {numbers}."
     left = (other["mean"] - other["chance"]) / (same["mean"] - same["chance"])
     if left < NEAR:
-        return f"A's are alike only because of their common start: another seed leaves next to nothing. {numbers}."
+        return f"A's are alike only because of their common init: another seed leaves next to nothing. {numbers}."
     if left > 1 - NEAR:
-        return f"A's are alike whatever their start: they hold what the tasks share. {numbers}."
-    return f"A's are alike partly because of their common start: another seed leaves {100 * left:.0f} %. {numbers}."
+        return f"A's are alike whatever their init: they hold what the tasks share. {numbers}."
+    return f"A's are alike partly because of their common init: another seed leaves {100 * left:.0f} %. {numbers}."
 
 
 def tsne(runs: list[RunFactors], factor: str) -> dict[str, Any] | str:

@@ -143,8 +143,8 @@ def draw_router(rows: list[dict[str, Any]], path: Path) -> None:
     save(figure, path)
 
 
-def draw_starts(found: dict[str, Any], path: Path) -> None:
-    """Loss and score over the steps, each start at its best rate: a line per seed, and the targets."""
+def draw_inits(found: dict[str, Any], path: Path) -> None:
+    """Loss and score over the steps, each init at its best rate: a line per seed, and the targets."""
     figure, axes = pyplot().subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     for i, (init, arm) in enumerate(found["arms"].items()):
         for number, curves in enumerate(arm["curves"]):

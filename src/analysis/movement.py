@@ -14,11 +14,11 @@ def movement(runs: list[RunFactors]) -> list[dict[str, Any]]:
     """
     rows = []
     for run in runs:
-        for layer, start in run.start.items():
+        for layer, init in run.init.items():
             end = run.trained[layer]
-            if start.down is None or end.down is None:
+            if init.down is None or end.down is None:
                 continue
-            for factor, before, after in (("A", start.down, end.down), ("B", start.up, end.up)):
+            for factor, before, after in (("A", init.down, end.down), ("B", init.up, end.up)):
                 rows.append({"run": run.label, "layer": layer, "factor": factor, **_distance(before, after)})
     return rows
 

@@ -62,22 +62,23 @@ METHODS = {
     "lorafa": Shape(LoRAFALinear, {}, "r"),
     "hydralora": Shape(HydraLoRALinear, {"r": 1}, "num_experts"),
 }
-# What is planted, and the method that is built like it.
-PLANTED = {"low_rank": "lora", "kronecker": "lsr", "kronecker_sum": "lsr_sum", "mixture": "hydralora"}
+# The forms of the synthetic updates, and the method that is built like each.
+FORMS = {"low_rank": "lora", "kronecker": "lsr", "kronecker_sum": "lsr_sum", "mixture": "hydralora"}
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """How well a method has learned a planted update.
+    """How well a method has recovered a synthetic update.
 
     Attributes:
-        error: ``||delta(x) - planted(x)|| / ||planted(x)||`` over held-out tokens: 0 is all of it, 1 none.
+        form: of the update, a key of ``FORMS``.
+        error: ``||delta(x) - update(x)|| / ||update(x)||`` over held-out tokens: 0 is all of it, 1 none.
         parameters: values trained.
         learning_rate: the one of ``LEARNING_RATES`` with the smallest training loss.
     """
 
     layer: str
-    planted: str
+    form: str
     method: str
     error: float
     parameters: int
@@ -85,18 +86,18 @@ class Recovery:
 
 
 @torch.no_grad()
-def plant(linear: nn.Linear, inputs: Tensor, planted: str, budget: int, seed: int) -> LowRankAdapter:
+def synthetic_update(linear: nn.Linear, inputs: Tensor, form: str, budget: int, seed: int) -> LowRankAdapter:
     """A known update of the layer, all tensors Gaussian, as large on the inputs as the layer's own output.
 
     Args:
         linear: the frozen layer.
         inputs: ``(tokens, in_features)``.
-        planted: a key of ``PLANTED``.
+        form: a key of ``FORMS``.
         budget: values that the update is made of, at most.
         seed: of the update.
     """
-    shape = METHODS[PLANTED[planted]]
-    with seeded(seed, "planted"):
+    shape = METHODS[FORMS[form]]
+    with seeded(seed, "planted"):  # the name of the stream decides the numbers
         teacher = shape.cls(linear, **shape.at_budget(linear, budget))
         for name, parameter in teacher.own_parameters().items():
             parameter.normal_()
@@ -109,16 +110,16 @@ def plant(linear: nn.Linear, inputs: Tensor, planted: str, budget: int, seed: in
 def recover(
     linear: nn.Linear, inputs: Tensor, teacher: LowRankAdapter, method: str, budget: int, *, steps: int, seed: int
 ) -> tuple[float, int, float]:
-    """Let a method learn a planted update from its outputs, with Adam and a cosine, at its best learning rate.
+    """Let a method learn a synthetic update from its outputs, with Adam and a cosine, at its best learning rate.
 
     Args:
         linear: the frozen layer.
         inputs: ``(tokens, in_features)``; the last quarter is held out.
-        teacher: from ``plant``.
+        teacher: from ``synthetic_update``.
         method: a key of ``METHODS``.
         budget: values trained at most.
         steps: of ``BATCH`` tokens.
-        seed: of start and batches.
+        seed: of the init and the batches.
 
     Returns:
         Relative error on the held-out tokens, number of trained values, learning rate.
@@ -186,7 +187,7 @@ def layer_inputs(encoder: Any, names: list[str], tokens: int, seed: int) -> dict
 
 
 def table_of(backbone: str, layers: list[str], *, rank: int, steps: int, seed: int) -> list[Recovery]:
-    """Every planted update against every method, on every layer of a backbone."""
+    """Every synthetic update against every method, on every layer of a backbone."""
     loaded = load_backbone({"name": backbone, "path": backbone}, label_names=("0", "1"), seed=seed)
     encoder: Any = loaded.model.base_model
     encoder.eval().requires_grad_(False)
@@ -197,13 +198,13 @@ def table_of(backbone: str, layers: list[str], *, rank: int, steps: int, seed: i
     for name, shape in itertools.product(names, METHODS.values()):
         shape.at_budget(linears[name], budgets[name])  # one that is too small is told before anything is trained
     inputs = layer_inputs(encoder, names, 8192, seed)
-    cases = list(itertools.product(names, PLANTED, METHODS))
+    cases = list(itertools.product(names, FORMS, METHODS))
     rows = []
-    for name, planted, method in tqdm(cases, unit="fit", dynamic_ncols=True, disable=None):
+    for name, form, method in tqdm(cases, unit="fit", dynamic_ncols=True, disable=None):
         linear, budget = linears[name], budgets[name]
-        teacher = plant(linear, inputs[name], planted, budget, seed)
+        teacher = synthetic_update(linear, inputs[name], form, budget, seed)
         error, trained, rate = recover(linear, inputs[name], teacher, method, budget, steps=steps, seed=seed + 1)
-        rows.append(Recovery(name, planted, method, error, trained, rate))
+        rows.append(Recovery(name, form, method, error, trained, rate))
     return rows
 
 
@@ -213,17 +214,24 @@ def print_table(rows: list[Recovery]) -> None:
         table = Table(title=f"Relative error of the recovered update of {layer}", title_justify="left")
         table.add_column("method")
         table.add_column("values", justify="right")
-        for planted in PLANTED:
-            table.add_column(planted, justify="right")
+        for form in FORMS:
+            table.add_column(form, justify="right")
         for method in METHODS:
             own = [row for row in rows if (row.layer, row.method) == (layer, method)]
             table.add_row(method, f"{own[0].parameters:,}", *(f"{row.error:.4f}" for row in own))
         console.print(table)
-    console.print("0: all of the update is recovered; 1: none. Each column was planted in one method's own form:")
-    console.print(", ".join(f"{planted} as {method}'s" for planted, method in PLANTED.items()))
+    console.print("0: all of the update is recovered; 1: none. Each column's update has one method's own form:")
+    console.print(", ".join(f"{form} is {method}'s" for form, method in FORMS.items()))
 
 
 def write_table(rows: list[Recovery], path: Path) -> None:
-    """The same numbers as JSON."""
+    """The same numbers as JSON; an update's form is called ``planted`` there, as it was in older files."""
     make_folder(path.parent)
-    write_whole(path, json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+    write_whole(
+        path,
+        json.dumps(
+            [{"planted" if key == "form" else key: value for key, value in asdict(row).items()} for row in rows],
+            indent=2,
+        )
+        + "\n",
+    )

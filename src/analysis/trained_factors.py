@@ -13,7 +13,7 @@ from src.config.method_names import hyperparameters
 from src.models.adapter import AdapterLinear, LowRankAdapter
 from src.models.classifier import Classifier, load_classifier, untrained_classifier
 from src.models.inject import adapters
-from src.models.warm_start import start_from
+from src.models.warm_start import warm_start
 from src.runs.layout import RunFolder
 from src.runs.reading import Run
 from src.utils.errors import UserError
@@ -45,19 +45,19 @@ class Factors:
 
 @dataclass(frozen=True)
 class RunFactors:
-    """A run's factors by the layer's name, trained and at the start.
+    """A run's factors by the layer's name, trained and as initialised.
 
     Attributes:
         label: a short name that tells the run from the others given.
         run: its folder and record.
-        start_unknown: why ``start`` is empty, or None.
+        init_unknown: why ``init`` is empty, or None.
     """
 
     label: str
     run: Run
     trained: dict[str, Factors]
-    start: dict[str, Factors]
-    start_unknown: str | None
+    init: dict[str, Factors]
+    init_unknown: str | None
 
     @property
     def task(self) -> str:
@@ -87,15 +87,15 @@ def load_factors(label: str, run: Run) -> RunFactors:
     """
     folder = RunFolder(run.folder).adapter
     trained = factors_of(load_classifier(folder))
-    start, unknown = {}, None
+    init, unknown = {}, None
     if trained:
         classifier = untrained_classifier(folder)
         try:
-            start_from(classifier, run.record.init_from.run)
-            start = factors_of(classifier)
+            warm_start(classifier, run.record.init_from.run)
+            init = factors_of(classifier)
         except (UserError, OSError) as error:
-            unknown = f"it started from another run, which cannot be read: {error}"
-    return RunFactors(label, run, trained, start, unknown)
+            unknown = f"it had a warm start from another run, which cannot be read: {error}"
+    return RunFactors(label, run, trained, init, unknown)
 
 
 @torch.no_grad()

@@ -20,11 +20,11 @@ from transformers.utils import logging as transformers_logging
 
 from src.backbones.attention_choice import usable_attention
 from src.backbones.bounds import check_folder, check_size
-from src.backbones.head_start import (
+from src.backbones.head_init import (
     NEW,
     NO_HEAD,
     REORDERED,
-    HeadStart,
+    HeadInit,
     compare_spaces,
     head_names,
     output_tensors,
@@ -55,14 +55,14 @@ class Backbone:
         tokenizer: its tokenizer.
         head: names of the parameters that did not come from the checkpoint or stand outside the encoder.
         fingerprint: hash of the encoder's weights.
-        head_start: whether the head is new, or the checkpoint's because that is for the same classes.
+        head_init: whether the head is new, or the checkpoint's because that is for the same classes.
     """
 
     model: nn.Module
     tokenizer: Any
     head: frozenset[str]
     fingerprint: str
-    head_start: HeadStart = NO_HEAD
+    head_init: HeadInit = NO_HEAD
 
 
 _PRISTINE: reuse.Kept[tuple[Backbone, frozenset[str]]] = reuse.Kept(1)  # one: it may be large
@@ -118,7 +118,7 @@ def _load(source: str, revision: str | None, attention: str, space: LabelSpace) 
                 **options,
                 **where,
             )
-        missing, start = _start_head(source, model, info, theirs, space)
+        missing, start = _init_head(source, model, info, theirs, space)
         head = head_names(model, missing, space.kind)
         tokenizer = AutoTokenizer.from_pretrained(source, **options, **where)
         if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):  # made of nothing: all words are unknown
@@ -156,9 +156,9 @@ def read_config(source: str, kind: TaskKind, **options: Any) -> Any:
     return config
 
 
-def _start_head(
+def _init_head(
     source: str, model: Any, info: Mapping[str, Any], theirs: LabelSpace | None, ours: LabelSpace
-) -> tuple[frozenset[str], HeadStart]:
+) -> tuple[frozenset[str], HeadInit]:
     """Put the outputs of a head that the checkpoint brings in the task's order, or find that it has to be new.
 
     Returns:
@@ -183,7 +183,7 @@ def _start_head(
         return missing, NO_HEAD
     start = compare_spaces(theirs, ours)
     if shapes and start.how != NEW:
-        start = HeadStart(NEW, "the checkpoint's head has another number of outputs than its config has classes")
+        start = HeadInit(NEW, "the checkpoint's head has another number of outputs than its config has classes")
     if start.how == NEW:
         return missing | outside | outputs.keys(), start
     if start.how == REORDERED and theirs is not None:
@@ -196,11 +196,11 @@ def with_heads(backbone: Backbone, tasks: Mapping[str, LabelSpace], seed: int) -
     names = install_heads(backbone.model, tasks)
     left = frozenset(name for name, _ in backbone.model.named_parameters()) & backbone.head
     # What the tasks share of another task's head is no start for them either.
-    fresh = names if backbone.head_start.how == NEW else names | left
+    fresh = names if backbone.head_init.how == NEW else names | left
     with seeded(seed, "head"):
         draw_anew(backbone.model, fresh)
-    start = HeadStart(NEW, f"drawn from the seed; one for each of {', '.join(tasks)}")
-    return dataclasses.replace(backbone, head=left | names, head_start=start)
+    start = HeadInit(NEW, f"drawn from the seed; one for each of {', '.join(tasks)}")
+    return dataclasses.replace(backbone, head=left | names, head_init=start)
 
 
 def locate(cfg: Mapping[str, Any]) -> str:

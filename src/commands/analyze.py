@@ -27,11 +27,11 @@ def parser() -> argparse.ArgumentParser:
     """Its arguments."""
     found = argparse.ArgumentParser(
         prog="python -m src analyze",
-        description="Look inside trained adapters: singular values and effective rank, movement since the start, "
-        "subspaces shared by runs, HydraLoRA's components with controls, routers, SVD starts against random.",
+        description="Look inside trained adapters: singular values and effective rank, movement since the init, "
+        "subspaces shared by runs, HydraLoRA's components with controls, routers, SVD init against random.",
     )
     found.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders, or folders above them")
     found.add_argument("--out", type=Path, required=True, metavar="DIR", help="for figures and analysis.json; new")
-    found.add_argument("--loss", type=float, help="training loss that a start has to reach (default: what all reach)")
-    found.add_argument("--score", type=float, help="score that a start has to reach (default: what all reach)")
+    found.add_argument("--loss", type=float, help="training loss that an init has to reach (default: what all reach)")
+    found.add_argument("--score", type=float, help="score that an init has to reach (default: what all reach)")
     return found

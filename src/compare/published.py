@@ -11,7 +11,7 @@ import yaml
 from src.compare.tables import Table
 
 FILE = Path(__file__).with_suffix(".yaml")
-STARTS = {True: "start from MNLI weights", False: "no MNLI start", None: "MNLI start not stated"}
+WARM_STARTS = {True: "warm start from MNLI", False: "no warm start from MNLI", None: "warm start not stated"}
 SELECTIONS = {"best epoch": "best epoch on the reported set", "held out": "epoch picked on held-out rows"}
 
 
@@ -73,7 +73,7 @@ def _protocol(paper: Mapping[str, Any], row: Mapping[str, Any], task: str) -> It
     tasks = row.get("mnli_start", paper["mnli_start"])
     yield paper["statistic"]
     yield SELECTIONS[paper["selection"]]
-    yield STARTS[None if tasks is None else task in tasks]
+    yield WARM_STARTS[None if tasks is None else task in tasks]
     if remark := paper.get("remarks", {}).get(task):
         yield remark
     if row.get("copied"):

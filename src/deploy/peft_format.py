@@ -73,9 +73,9 @@ FIELDS = {
     "modules_to_save": "list[str] | null",
 }
 PLAIN = (*READ[1:], "target_modules", "exclude_modules", "layers_to_transform", "layers_pattern", "modules_to_save")
-# Starts that leave the base's weights as they are. Others (pissa, olora, corda, loftq, lora_ga) take the adapter's
-# start out of them, which the checkpoint does not hold.
-PLAIN_STARTS = (True, False, None, "gaussian", "orthogonal", "eva")
+# Inits that leave the base's weights as they are. Others (pissa, olora, corda, loftq, lora_ga) take the adapter's
+# init out of them, which the checkpoint does not hold.
+PLAIN_INITS = (True, False, None, "gaussian", "orthogonal", "eva")
 CONVERTIBLE = ("pissa", "olora", "corda", "lora_ga")
 
 
@@ -224,15 +224,15 @@ def _check_fields(folder: Path, config: Mapping[str, Any]) -> tuple[int, float]:
         raise UserError(f"{folder}: {', '.join(strange)} has no counterpart here")
     if (config.get("bias") or "none") != "none":
         raise UserError(f"{folder}: bias={config['bias']} trains the encoder's biases; only bias=none can be read")
-    start = config.get("init_lora_weights")
-    if (start.lower() if isinstance(start, str) else start) not in PLAIN_STARTS:
+    init = config.get("init_lora_weights")
+    if (init.lower() if isinstance(init, str) else init) not in PLAIN_INITS:
         way_out = (
             ". The peft library writes it as a plain LoRA with save_pretrained(FOLDER, "
             "path_initial_model_for_weight_conversion=...)"
         )
         raise UserError(
-            f"{folder}: init_lora_weights={start} may change the weights of the base model, which the checkpoint does "
-            f"not hold{way_out if str(start).startswith(CONVERTIBLE) else ''}"
+            f"{folder}: init_lora_weights={init} may change the weights of the base model, which the checkpoint does "
+            f"not hold{way_out if str(init).startswith(CONVERTIBLE) else ''}"
         )
     r, alpha = config.get("r") or 8, config.get("lora_alpha") or 8
     return r, alpha * (math.sqrt(r) if config.get("use_rslora") else 1)

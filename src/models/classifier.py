@@ -45,7 +45,7 @@ class Classifier:
         adaptation: what the method made of the model.
         description: everything needed to build it again, JSON-serialisable.
         space: what the head answers; of several heads nothing, see ``TEMPLATE``.
-        shortcuts: what of the backbone is computed more cheaply than transformers does, see ``use_fast_paths``.
+        fast_paths: what of the backbone is computed more cheaply than transformers does, see ``use_fast_paths``.
     """
 
     model: nn.Module
@@ -53,7 +53,7 @@ class Classifier:
     adaptation: Adaptation
     description: dict[str, Any]
     space: LabelSpace
-    shortcuts: tuple[str, ...] = ()
+    fast_paths: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -125,7 +125,7 @@ def build_classifier(
         backbone = with_heads(backbone, several, seed)
     model, head = backbone.model, backbone.head
     model.requires_grad_(False)
-    shortcuts = use_fast_paths(model, whole=space.kind.reads_every_token) if wants_fast_paths(backbone_cfg) else []
+    fast_paths = use_fast_paths(model, whole=space.kind.reads_every_token) if wants_fast_paths(backbone_cfg) else []
     adaptation = Adaptation(model)
     if model_cfg.get("adapter"):
         encoder: Any = model.base_model
@@ -152,7 +152,7 @@ def build_classifier(
         "kind": space.kind.name,
         "seed": seed,
     } | _describe_tasks(several)
-    return Classifier(model, backbone, adaptation, description, space, tuple(shortcuts))
+    return Classifier(model, backbone, adaptation, description, space, tuple(fast_paths))
 
 
 def _describe_tasks(tasks: Mapping[str, LabelSpace]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from src.backbones.backbone import locate, quiet, read_config
-from src.backbones.head_start import head_names
+from src.backbones.head_init import head_names
 from src.backbones.remote_code import NO_REMOTE_CODE, why
 from src.models.inject import match_targets
 from src.models.method import make_method

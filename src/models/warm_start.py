@@ -1,4 +1,4 @@
-"""Starting a run where another one ended: ``init_from=RUN``."""
+"""A warm start: a run whose adapters are first those of another run, ``init_from=RUN``."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from src.tasks.kinds import spaces_in
 from src.utils.errors import UserError
 
 
-def start_from(classifier: Classifier, run: str | None) -> dict[str, object] | None:
+def warm_start(classifier: Classifier, run: str | None) -> dict[str, object] | None:
     """Copy another run's adapters into a fresh classifier, and its head if that means the same.
 
     A head is left out whole if the other task's classes are not the same in the same order: part of it would have been

@@ -61,7 +61,7 @@ def identity(config: Mapping[str, object]) -> dict[str, str]:
         "backbone": backbone_version(branch(config, "backbone")),
         "code": method_version(branch(config, "model")),
     }
-    return same | ({"start": _start_version(str(run))} if (run := config.get("init_from")) else {})
+    return same | ({"start": _warm_start_version(str(run))} if (run := config.get("init_from")) else {})
 
 
 def relevant(config: Mapping[str, object]) -> dict[str, object]:
@@ -126,7 +126,7 @@ def backbone_version(backbone: Mapping[str, object]) -> str:
     return _short(f"{path} {backbone.get('revision')}")
 
 
-def _start_version(run: str) -> str:
+def _warm_start_version(run: str) -> str:
     """Of the adapter in the run's folder that ``init_from`` names."""
     files = sorted((Path(run).expanduser() / ADAPTER).glob("*"))
     return _short(str([(file.name, content_hash(file)) for file in files if file.is_file()]))

@@ -45,7 +45,7 @@ class TaskKind(ABC):
         has_classes: whether answers are among classes; else they are numbers.
         picks_one: whether a label is exactly one of the classes, and a column of labels is read as such.
         smooths_labels: whether ``training.label_smoothing_factor`` means something.
-        reads_every_token: whether the head reads more of the last layer than the first token, so that no shortcut may
+        reads_every_token: whether the head reads more of the last layer than the first token, so that no fast path may
             leave the others out.
         label_columns: the columns of a batch that hold what is to be answered; a model without them gives no loss.
         kept_as: the numpy type of labels and predictions in ``predictions.parquet``.

@@ -24,10 +24,8 @@ def describe(record: Record, job: Job) -> None:
     if not classifier.counts["trainable"]:
         raise UserError("nothing is trained: model.head.train=false, and the method trains no parameter")
     if not classifier.identity_at_start:
-        log.warning(
-            "the adapted layers do not start at the base's output: a published start of that kind, or init_from"
-        )
-    head = classifier.backbone.head_start
+        log.warning("the adapted layers do not start at the base's output: a published init of that kind, or init_from")
+    head = classifier.backbone.head_init
     log.info("head: %s (%s)", head.how, head.why)
     rows = {"train": job.train_rows} | job.evaluation_rows
     record.update(
@@ -36,7 +34,7 @@ def describe(record: Record, job: Job) -> None:
         adapter_config=classifier.description["model"].get("adapter"),
         identity_at_start=classifier.identity_at_start,
         head_start=head.how,
-        shortcuts=list(classifier.shortcuts),
+        shortcuts=list(classifier.fast_paths),
         training=job.config["training"] | {"precision": _precision(job)},
         max_length=job.config["data"]["max_length"],
         processes=job.args.world_size,  # each with the config's batch size

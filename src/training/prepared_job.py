@@ -13,7 +13,7 @@ from src.data.load import HOLDOUT
 from src.data.mixed import Mix, load_mix
 from src.data.task import Task
 from src.models.classifier import Classifier, build_classifier
-from src.models.warm_start import start_from
+from src.models.warm_start import warm_start
 from src.runs.record import Record
 from src.tasks.kinds import check_smoothing
 from src.training.arguments import training_arguments
@@ -82,8 +82,8 @@ def prepare(cfg: DictConfig, record: Record) -> Job:
         training_texts=data.texts,
         tasks=data.spaces,
     )
-    if start := start_from(classifier, config.get("init_from")):
-        record.update(init_from=start)
+    if warm := warm_start(classifier, config.get("init_from")):
+        record.update(init_from=warm)
     rows = data.encode(classifier.backbone.tokenizer, config["data"]["max_length"])
     train = rows.pop("train")
     evaluated = {split: _longest_first(own) for split, own in rows.items()}

@@ -117,7 +117,7 @@ def say_summary(
         chosen = " ".join(arm.chosen(winner))
         console.print(Text(f"{arm.name}: {counts}; best held-out {arm.metric} {winner.value:.4f} with {chosen}"))
         for warning in edges(winner.params, arm.space):
-            console.print(Text(f"  take care: {warning}"))
+            console.print(Text(f"  warning: {warning}"))
     for sentence in [*sentences(arms, found), *_of_curves(arms)]:
         console.print(Text(sentence))
     plot = "" if all(arm.exchangeable for arm in arms) else f", {PLOT}.png"

@@ -11,7 +11,7 @@ import scipy.linalg
 import torch
 
 from src.__main__ import main
-from src.analysis import breakdown, starts
+from src.analysis import breakdown, svd_init
 from src.analysis.movement import movement
 from src.analysis.spectra import effective_rank, singular_values
 from src.analysis.subspace import compare, orthonormal_basis, phi
@@ -120,10 +120,10 @@ def numbers(mean: float, chance: float = 0.05) -> dict[str, float]:
 @pytest.mark.parametrize(
     ("same", "different", "says"),
     [
-        (0.9, 0.06, "only because of their common start"),
-        (0.9, 0.88, "whatever their start"),
+        (0.9, 0.06, "only because of their common init"),
+        (0.9, 0.88, "whatever their init"),
         (0.9, 0.5, "partly"),
-        (0.1, 0.06, "not alike even with a common start"),
+        (0.1, 0.06, "not alike even with a common init"),
         (0.9, None, "cannot be told: that needs a second seed"),
         (None, 0.1, "cannot be told: that needs one seed on two tasks"),
     ],
@@ -137,19 +137,19 @@ def test_the_verdict_follows_from_the_controls(same, different, says):
     assert says in breakdown.verdict(controls)
 
 
-def test_a_start_that_no_seed_changes_gives_no_verdict():
+def test_an_init_that_no_seed_changes_gives_no_verdict():
     controls = {
         "same_seed different_task": {"A": numbers(1.0), "A at the start": numbers(1.0)},
         "different_seed same_task": {"A": numbers(1.0), "A at the start": numbers(1.0)},
     }
-    assert "A starts alike with every seed" in breakdown.verdict(controls)
+    assert "A's init is the same with every seed" in breakdown.verdict(controls)
 
 
 def test_steps_to_a_target():
     curve = [(10, 0.9), (20, 0.5), (30, 0.4), (40, 0.6)]
-    assert starts.first_step(curve, 0.5, -1) == 20 and starts.first_step(curve, 0.3, -1) is None
-    assert starts.first_step(curve, 0.9, 1) == 10
-    assert starts.moving_mean(curve, 2) == [(20, pytest.approx(0.7)), (30, pytest.approx(0.45)), (40, 0.5)]
+    assert svd_init.first_step(curve, 0.5, -1) == 20 and svd_init.first_step(curve, 0.3, -1) is None
+    assert svd_init.first_step(curve, 0.9, 1) == 10
+    assert svd_init.moving_mean(curve, 2) == [(20, pytest.approx(0.7)), (30, pytest.approx(0.45)), (40, 0.5)]
 
 
 def start_run(folder: Path, init: str, rate: float, seed: int, losses: list[float], scores: list[float]) -> None:
@@ -167,21 +167,21 @@ def start_run(folder: Path, init: str, rate: float, seed: int, losses: list[floa
     (folder / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines + evals))
 
 
-def test_starts_are_compared_each_at_its_best_held_out_rate(tmp_path, monkeypatch):
-    monkeypatch.setattr(starts, "WINDOW", 1)
+def test_inits_are_compared_each_at_its_best_held_out_rate(tmp_path, monkeypatch):
+    monkeypatch.setattr(svd_init, "WINDOW", 1)
     start_run(tmp_path / "a", "svd", 0.1, 0, [0.9, 0.5, 0.2, 0.1], [0.7, 0.9])
     start_run(tmp_path / "b", "kaiming", 0.1, 0, [0.9, 0.8, 0.6, 0.3], [0.6, 0.8])
     start_run(tmp_path / "c", "kaiming", 0.2, 0, [0.1, 0.1, 0.1, 0.1], [0.8, 0.85])  # better there, worse held out
     runs = [read_run(tmp_path / name) for name in "abc"]
-    (found,) = starts.starts(runs)
+    (found,) = svd_init.compare_inits(runs)
     assert found["loss"] == 0.3 and found["score"] == 0.8
     svd, kaiming = found["arms"]["svd"], found["arms"]["kaiming"]
     assert kaiming["best_rate"] == 0.1 and kaiming["rates"] == [0.1, 0.2] and kaiming["best_rate_on_the_edge"]
     assert (svd["steps_to_loss"], kaiming["steps_to_loss"]) == ([30], [40])
     assert (svd["steps_to_score"], kaiming["steps_to_score"]) == ([40], [40])
-    (given,) = starts.starts(runs, loss=0.5, score=0.95)
+    (given,) = svd_init.compare_inits(runs, loss=0.5, score=0.95)
     assert given["arms"]["svd"]["steps_to_loss"] == [20] and given["arms"]["svd"]["steps_to_score"] == [None]
-    assert isinstance(starts.starts(runs[1:]), str)
+    assert isinstance(svd_init.compare_inits(runs[1:]), str)
 
 
 def test_the_command_draws_every_part_it_has_the_runs_for(train, tmp_path, monkeypatch, capsys):
@@ -202,7 +202,7 @@ def test_the_command_draws_every_part_it_has_the_runs_for(train, tmp_path, monke
         ] == b"%PDF"
     assert len(result["runs"]) == len(set(result["runs"])) == 6
     (found,) = result["breakdown"]
-    assert "only because of their common start" in found["verdict"] and found["verdict"] in printed
+    assert "only because of their common init" in found["verdict"] and found["verdict"] in printed
     same = found["similarity"]["same_seed different_task"]
     assert same["A at the start"]["mean"] == pytest.approx(1) and same["A"]["mean"] > 0.9
     experts = {point["expert"] for point in found["tsne"]["B"]["points"]}

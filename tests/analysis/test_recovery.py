@@ -1,4 +1,4 @@
-"""Planted updates: each method recovers what is built like itself."""
+"""Synthetic updates: each method recovers what is built like itself."""
 
 import functools
 import json
@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from src.__main__ import main
-from src.analysis import recovery as planted
+from src.analysis import recovery
 from src.models.lora import LoRALinear
 
 
@@ -25,8 +25,8 @@ def layer():
 def error(layer: tuple[nn.Linear, torch.Tensor], what: str, method: str) -> float:
     linear, inputs = layer
     budget = LoRALinear.expected_parameters(64, 64, r=3)
-    teacher = planted.plant(linear, inputs, what, budget, seed=0)
-    found, size, _ = planted.recover(linear, inputs, teacher, method, budget, steps=500, seed=1)
+    teacher = recovery.synthetic_update(linear, inputs, what, budget, seed=0)
+    found, size, _ = recovery.recover(linear, inputs, teacher, method, budget, steps=500, seed=1)
     assert size == budget == 384, "LSR of 3 terms 4 * (8 + 8 + 8 + 8), LoRA 3 * (64 + 64)"
     return found
 
@@ -42,16 +42,16 @@ def test_lora_recovers_low_rank_ten_times_better_than_lsr(layer):
 def test_no_lora_of_that_rank_could_do_better_than_the_best_one(layer):
     """The error that is reported is at least that of the best rank-3 approximation on these inputs (Eckart-Young)."""
     linear, inputs = layer
-    teacher = planted.plant(linear, inputs, "kronecker", 384, seed=0)
+    teacher = recovery.synthetic_update(linear, inputs, "kronecker", 384, seed=0)
     held_out = teacher.delta(inputs[1536:])
     assert held_out.std().item() == pytest.approx(linear(inputs[1536:]).std().item(), rel=0.1)
     tail = torch.linalg.svdvals(held_out)[3:].norm() / held_out.norm()
     assert 0.999 * tail <= error(layer, "kronecker", "lora") < 1
 
 
-@pytest.mark.parametrize("method", planted.METHODS)
+@pytest.mark.parametrize("method", recovery.METHODS)
 def test_the_budget_is_spent_and_not_exceeded(method):
-    shape, linear = planted.METHODS[method], nn.Linear(128, 128)
+    shape, linear = recovery.METHODS[method], nn.Linear(128, 128)
     sizes = shape.at_budget(linear, 768)
     used = shape.cls.expected_parameters(128, 128, **sizes)
     more = shape.cls.expected_parameters(128, 128, **(sizes | {shape.free: sizes[shape.free] + 1}))
@@ -59,15 +59,15 @@ def test_the_budget_is_spent_and_not_exceeded(method):
 
 
 def test_the_command_tells_every_pair_and_writes_it(tmp_path, monkeypatch, capsys):
-    out = tmp_path / "new" / "planted.json"
+    out = tmp_path / "new" / "recovered.json"
     monkeypatch.setattr(sys, "argv", ["src", "recover", "--steps", "2", "--out", str(out)])
     assert main() == 0
     rows = json.loads(out.read_text())
     pairs = {(row["planted"], row["method"]) for row in rows}
-    assert pairs == {(what, method) for what in planted.PLANTED for method in planted.METHODS}
+    assert pairs == {(what, method) for what in recovery.FORMS for method in recovery.METHODS}
     assert all(row["layer"] == "encoder.layer.3.attention.self.value" and row["parameters"] <= 768 for row in rows)
     printed = capsys.readouterr().out
-    assert all(name in printed for name in [*planted.PLANTED, *planted.METHODS])
+    assert all(name in printed for name in [*recovery.FORMS, *recovery.METHODS])
 
 
 def test_the_old_name_does_the_same_and_says_the_new_one(monkeypatch, capsys):

@@ -1,4 +1,4 @@
-"""A shortcut is used only where the installed libraries still mean what it takes them to mean."""
+"""A fast path is used only where the installed libraries still mean what it takes them to mean."""
 
 import logging
 import sys
@@ -58,7 +58,7 @@ CHANGES = [
 ]  # fmt: skip
 
 
-def test_every_shortcut_is_tried_below():
+def test_every_fast_path_is_tried_below():
     assert {name for name, _ in CHANGES} == set(FAST_PATHS)
 
 
@@ -85,14 +85,14 @@ def test_the_trial_leaves_no_trace(training):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("name", "change"), CHANGES)
-def test_a_shortcut_that_means_something_else_now_is_off(name, change, monkeypatch, caplog):
+def test_a_fast_path_that_means_something_else_now_is_off(name, change, monkeypatch, caplog):
     model = build()
     whole = {own: type(module) for own, module in model.named_modules()}
     with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
         change(patch)
         assert use_fast_paths(model) == [own for own in FAST_PATHS if own != name]
     (line,) = [record.getMessage() for record in caplog.records]
-    assert line.startswith(f"shortcut {name} is off") and "\n" not in line
+    assert line.startswith(f"fast path {name} is off") and "\n" not in line
     # What is left of the model is the library's own.
     if name == "dropout":
         assert not any(type(module) is dropout.Dropout for module in model.modules())

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from src.analysis.history import diagnostics
-from src.analysis.starts import starts
+from src.analysis.svd_init import compare_inits
 from src.compare.comparison import compare_runs
 from src.compare.present.formats import FORMATS, write_tidy
 from src.compare.present.learning_curves import learning_curves
@@ -60,7 +60,7 @@ def read_everything(root: Path, out: Path, report: bool = True) -> Comparison:
     comparable = [run for run in runs if run.problem is None]
     for table in comparison.tables:
         learning_curves(table, {str(run.folder): run for run in comparable})
-    starts(comparable)
+    compare_inits(comparable)
     for run in runs:
         read_record(run.folder)
         unchecked_record(run.folder)

@@ -203,7 +203,7 @@ def test_a_start_is_imported_with_the_librarys_logits_or_refused(start, tmp_path
 @pytest.mark.parametrize("start", ["pissa", "olora"])
 def test_what_was_not_understood_shows_in_the_logits_and_nothing_is_written(start, tmp_path, monkeypatch):
     save_with_peft(tmp_path / "lora", init_lora_weights=start, num_labels=2)
-    monkeypatch.setattr(peft_format, "PLAIN_STARTS", (start,))
+    monkeypatch.setattr(peft_format, "PLAIN_INITS", (start,))
     with pytest.raises(UserError, match="is not imported: its logits differ by"):
         import_peft(tmp_path / "lora", tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from safetensors.torch import load_file
 
 from src.models.classifier import build_classifier
-from src.models.warm_start import start_from
+from src.models.warm_start import warm_start
 from src.runs.checked import check_job
 from src.runs.identity import config_hash
 from src.utils.errors import UserError
@@ -50,7 +50,7 @@ def test_another_task_takes_the_adapter_and_not_the_head(train):
 def test_the_same_classes_take_the_head_too(train):
     first = train(*FIRST)
     classifier = built(*FIRST, "seed=1")
-    done = start_from(classifier, str(first))
+    done = warm_start(classifier, str(first))
     was = adapter(first)
     assert done["left_out"] == [] and set(done["copied"]) == set(was)
     assert all(torch.equal(tensor, was[name]) for name, tensor in classifier.state().items())
@@ -60,11 +60,11 @@ def test_what_does_not_fit_is_refused(train):
     first = str(train(*FIRST))
     for other in ("model=roberta_hydralora", "model.lora.r=4", "model.lora.target_modules=[key]", "model=roberta_full"):
         with pytest.raises(UserError, match=r"does not fit .* the saved tensors do not fit"):
-            start_from(built(*FIRST, other), first)
+            warm_start(built(*FIRST, other), first)
     classifier = built(*FIRST)
     classifier.description["backbone_fingerprint"] = "0" * 16
     with pytest.raises(UserError, match="its adapters belong to the weights"):
-        start_from(classifier, first)
+        warm_start(classifier, first)
 
 
 def test_a_run_that_is_none_is_told_before_anything_is_loaded(tmp_path):

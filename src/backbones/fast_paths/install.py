@@ -1,6 +1,6 @@
 """What a frozen backbone computes more cheaply than transformers does, each where it is shown to be the same.
 
-A shortcut reaches into the library's own modules, which change from version to version. So it is tried on a small
+A fast path reaches into the library's own modules, which change from version to version. So it is tried on a small
 batch before it is used, and whatever gives other logits, or cannot be tried, is left as transformers has it.
 """
 
@@ -40,7 +40,7 @@ def use_fast_paths(model: Any, *, whole: bool = False) -> list[str]:
         weights) and ``first_token`` (the last layer for the token that the head reads).
     """
     found = []
-    with seeded(0, "shortcuts"):
+    with seeded(0, "fast_paths"):
         try:
             plain = probe_logits(model)
         except Exception as error:  # an encoder that wants more than tokens; whatever it is, its own way is right
@@ -63,7 +63,7 @@ def use_fast_paths(model: Any, *, whole: bool = False) -> list[str]:
                 found.append(name)
                 continue
             log.warning(
-                "shortcut %s is off: with transformers %s it %s for %s",
+                "fast path %s is off: with transformers %s it %s for %s",
                 name, transformers.__version__, reason, type(model).__name__,
             )  # fmt: skip
             if undo is not None:

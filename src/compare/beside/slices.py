@@ -154,7 +154,7 @@ def _section(title: str, metric: str, parts: Sequence[Part], small: Sequence[str
     ordered = sorted(parts, key=lambda part: (names.index(part.part), order[part.label]))
     headings = ["part", "examples", "method", metric]
     if table.baseline:
-        headings += [f"minus {table.baseline}", "95 % interval of it", "p (Holm)"]
+        headings += [f"minus {table.baseline}", "95 % interval (difference)", "p (Holm)"]
     rows = [_cells(part, bool(table.baseline)) for part in ordered]
     return Section("slices", title, headings, rows, _sentences(ordered, metric, small, table), _data(ordered, metric))
 

@@ -33,7 +33,7 @@ def columns(table: Table, with_pscp: bool = False) -> list[Column]:
         Column("95 % interval", lambda row: interval(row.interval) if row.interval else ""),
         Column(f"minus {table.baseline}", lambda row: signed(row.difference.mean) if row.difference else ""),
         Column(
-            f"{percent(1 - table.alpha)} interval of it",
+            f"{percent(1 - table.alpha)} interval (difference)",
             lambda row: interval(row.difference, "{:+.4f}") if row.difference else "",
         ),
         Column("p (all rows)", lambda row: "" if row.p_adjusted is None else p_value(row.p_adjusted)),

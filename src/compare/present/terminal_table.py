@@ -66,7 +66,7 @@ def _print_table(table: Table, console: Console, with_pscp: bool, most: int) -> 
     for row in table.rows[:most]:
         for note in row.notes:
             if not note.endswith("no claim"):  # said once for all rows
-                console.print(Text(f"take care: {row.label}: {note}"))
+                console.print(Text(f"warning: {row.label}: {note}"))
     console.print()
 
 

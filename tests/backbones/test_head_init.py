@@ -22,7 +22,7 @@ from transformers import (
 
 from src.backbones import backbone as backbone_module
 from src.backbones.backbone import load_backbone
-from src.backbones.head_start import output_tensors
+from src.backbones.head_init import output_tensors
 from src.backbones.probe import probe_batch, probe_logits
 from src.cli import ROOT
 from src.models.meta_model import load_meta_model
@@ -109,9 +109,9 @@ def test_outputs_are_moved_to_the_tasks_order(family, folders):
     plain = AutoModelForSequenceClassification.from_pretrained(folders[family]).eval()
     logits = plain(**probe_batch(plain)).logits
     kept = load(folders[family], *CLASSES)
-    assert kept.head_start.how == "checkpoint" and torch.equal(probe_logits(kept.model), logits)
+    assert kept.head_init.how == "checkpoint" and torch.equal(probe_logits(kept.model), logits)
     moved = load(folders[family], "pos", "neg", "neutral")
-    assert moved.head_start.how == "checkpoint, reordered"
+    assert moved.head_init.how == "checkpoint, reordered"
     torch.testing.assert_close(probe_logits(moved.model), logits[:, [2, 0, 1]])
     assert moved.model.config.id2label == {0: "pos", 1: "neg", 2: "neutral"}
 
@@ -123,7 +123,7 @@ def test_outputs_are_moved_to_the_tasks_order(family, folders):
 def test_a_head_for_other_answers_is_drawn_as_if_there_were_none(family, task, folders, tmp_path):
     found = load(folders[family], *task)
     bare = load(without_head(folders[family], tmp_path), *task)
-    assert found.head_start.how == bare.head_start.how == "new"
+    assert found.head_init.how == bare.head_init.how == "new"
     assert found.head == bare.head and found.fingerprint == bare.fingerprint
     states = found.model.state_dict(), bare.model.state_dict()
     assert states[0].keys() == states[1].keys()
@@ -137,8 +137,8 @@ def test_a_head_for_other_answers_is_drawn_as_if_there_were_none(family, task, f
 def test_unnamed_classes_are_names_like_others(tmp_path):
     generic = tuple(f"LABEL_{i}" for i in range(3))
     path = save(tmp_path, classes=generic)
-    assert load(path, *CLASSES).head_start.how == "new"
-    assert load(path, *generic).head_start.how == "checkpoint"
+    assert load(path, *CLASSES).head_init.how == "new"
+    assert load(path, *generic).head_init.how == "checkpoint"
 
 
 @pytest.mark.parametrize(
@@ -147,18 +147,18 @@ def test_unnamed_classes_are_names_like_others(tmp_path):
 )
 def test_a_regression_keeps_a_regressions_head(classes, problem, how, tmp_path):
     path = save(tmp_path, classes=classes, problem_type=problem)
-    assert load(path).head_start.how == how
-    assert load(path, "LABEL_0", "LABEL_1").head_start.how == "new"
+    assert load(path).head_init.how == how
+    assert load(path, "LABEL_0", "LABEL_1").head_init.how == "new"
 
 
 def test_a_config_that_names_one_class_twice_or_too_many_gives_a_new_head(tmp_path):
     path = save(tmp_path, classes=("neg", "neg"))
-    assert load(path, "neg", "pos").head_start.how == "new"
+    assert load(path, "neg", "pos").head_init.how == "new"
     config = AutoModelForSequenceClassification.from_pretrained(path).config
     config.id2label = {0: "neg", 1: "neutral", 2: "pos"}
     config.save_pretrained(path)
     found = load(path, *CLASSES)
-    assert found.head_start.how == "new" and "another number of outputs" in found.head_start.why
+    assert found.head_init.how == "new" and "another number of outputs" in found.head_init.why
 
 
 def test_a_checkpoint_of_pretraining_has_no_head(tmp_path):
@@ -168,7 +168,7 @@ def test_a_checkpoint_of_pretraining_has_no_head(tmp_path):
     for name in ("mlm", "encoder"):
         AutoTokenizer.from_pretrained(NANO).save_pretrained(tmp_path / name)
     first, second = (load(str(tmp_path / name), "a", "b") for name in ("mlm", "encoder"))
-    assert first.head_start.how == "new" and first.fingerprint == second.fingerprint
+    assert first.head_init.how == "new" and first.fingerprint == second.fingerprint
     assert probe_logits(first.model).equal(probe_logits(second.model))
 
 

@@ -1,4 +1,4 @@
-"""Whether a classifier's head starts as the checkpoint's or new: by the names of the classes."""
+"""A classifier's head at step 0, the checkpoint's or new: by the names of the classes."""
 
 import copy
 from collections.abc import Collection
@@ -15,8 +15,8 @@ NEW, KEPT, REORDERED = "new", "checkpoint", "checkpoint, reordered"
 
 
 @dataclass(frozen=True)
-class HeadStart:
-    """How a head starts.
+class HeadInit:
+    """How a head is initialised.
 
     Attributes:
         how: ``new`` (drawn from the seed), ``checkpoint``, or ``checkpoint, reordered`` (its outputs were moved to the
@@ -28,20 +28,20 @@ class HeadStart:
     why: str
 
 
-NO_HEAD = HeadStart(NEW, "drawn from the seed; the checkpoint has none")
+NO_HEAD = HeadInit(NEW, "drawn from the seed; the checkpoint has none")
 
 
-def compare_spaces(theirs: LabelSpace | None, ours: LabelSpace) -> HeadStart:
+def compare_spaces(theirs: LabelSpace | None, ours: LabelSpace) -> HeadInit:
     """What is to be done with a checkpoint's head, where the task asks for ``ours``.
 
-    Part of it, or a head for other answers under the same number of classes, is no start: it would be another task's.
+    Part of it, or a head for other answers under the same number of classes, is no init: it would be another task's.
     """
     if theirs == ours:
-        return HeadStart(KEPT, f"it is for what the task asks: {ours.described()}")
+        return HeadInit(KEPT, f"it is for what the task asks: {ours.described()}")
     there = "something else" if theirs is None else theirs.described()
     if theirs is not None and theirs.is_permutation_of(ours):
-        return HeadStart(REORDERED, f"its classes are {there}, the task's {ours.described()}")
-    return HeadStart(NEW, f"drawn from the seed; the checkpoint's is for {there}, and the task asks {ours.described()}")
+        return HeadInit(REORDERED, f"its classes are {there}, the task's {ours.described()}")
+    return HeadInit(NEW, f"drawn from the seed; the checkpoint's is for {there}, and the task asks {ours.described()}")
 
 
 def output_tensors(config: Any, kind: TaskKind) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Does a start from the weight's singular vectors learn faster than a random one?
+"""Does an init from the weight's singular vectors learn faster than a random one?
 
 Two arms are runs that differ in their adapter's ``init`` alone (and in seed and learning rate). Each arm is judged at
 the best of the learning rates that it was run with, picked on held-out rows where there are any; one rate for all would
@@ -23,7 +23,9 @@ RATES = ("training.learning_rate", "model.learning_rate")
 WINDOW = 5  # logged losses that are averaged: one alone is noise
 
 
-def starts(runs: Sequence[Run], loss: float | None = None, score: float | None = None) -> list[dict[str, Any]] | str:
+def compare_inits(
+    runs: Sequence[Run], loss: float | None = None, score: float | None = None
+) -> list[dict[str, Any]] | str:
     """A comparison for every set of runs that differ in ``init``, one of them from singular vectors.
 
     Args:
@@ -39,7 +41,7 @@ def starts(runs: Sequence[Run], loss: float | None = None, score: float | None =
     for run in runs:
         adapter = run.record.adapter_config
         if "init" in adapter and _rate(run) is not None and all(_curves(run).values()):
-            comparable[_all_but_start(run)][str(adapter["init"])].append(run)
+            comparable[_all_but_init(run)][str(adapter["init"])].append(run)
     found = [
         _comparison(arms, loss, score)
         for arms in comparable.values()
@@ -48,7 +50,7 @@ def starts(runs: Sequence[Run], loss: float | None = None, score: float | None =
     return found or "it needs runs that differ in nothing but the adapter's init (one of them svd), seed and rate"
 
 
-def _all_but_start(run: Run) -> str:
+def _all_but_init(run: Run) -> str:
     adapter = {key: value for key, value in hyperparameters(run.record.adapter_config).items() if key != "init"}
     training = {key: value for key, value in settings_of(run).items() if not key.startswith("model.")}
     training.pop("training.learning_rate", None)
@@ -100,7 +102,7 @@ def _best_rate(runs: dict[float, list[Run]], sign: int) -> float:
 
 def _rate(run: Run) -> float | None:
     setting = settings_of(run)
-    return next((float(setting[key]) for key in RATES if setting.get(key) is not None), None)
+    return next((float(rate) for key in RATES if isinstance(rate := setting.get(key), int | float)), None)
 
 
 def _picking_score(run: Run) -> float:
