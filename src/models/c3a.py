@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from src.models.adapter import AdapterLinear
+from src.models.hyperparameters import Count, Dropout, Factor
 from src.models.kernels.circulant import circulant, circulant_linear, correlate
 from src.models.kernels.low_rank import fusable
 from src.models.peft_part import PeftPart
@@ -21,8 +22,8 @@ class C3ALinear(AdapterLinear):
     ======  ================  ==========================================================================
 
     The sides of a block are ``b = gcd(in_features, out_features) / divisions`` (the paper's 768/1 and 768/6 have 1 and
-    6 divisions), so ``in out / b`` values are trained and the update can be of full rank. The published start is
-    Xavier-uniform; zeros are the start at the base's output. As the published code divides by ``in_features``, the
+    6 divisions), so ``in out / b`` values are trained and the update can be of full rank. The published init is
+    Xavier-uniform; zeros are the init at the base's output. As the published code divides by ``in_features``, the
     kernel wants a rate that is no rate for a head, 0.1 to 0.4 in the paper: ``rate_ratio`` times the common one.
 
     Args:
@@ -35,7 +36,9 @@ class C3ALinear(AdapterLinear):
         ValueError: on a value that breaks its rule.
     """
 
-    def __init__(self, base: nn.Linear, *, divisions: int = 1, dropout: float = 0.0, rate_ratio: float = 100.0) -> None:
+    def __init__(
+        self, base: nn.Linear, *, divisions: Count = 1, dropout: Dropout = 0.0, rate_ratio: Factor = 100.0
+    ) -> None:
         super().__init__(base, dropout=dropout)
         side = math.gcd(base.in_features, base.out_features)
         fits = isinstance(divisions, int) and divisions >= 1 and side % divisions == 0

@@ -1,10 +1,8 @@
 """LoRA+: LoRA with a rate of its own for B."""
 
-from typing import Annotated
-
 from torch import nn
 
-from src.models.hyperparameters import Alpha, Dropout, Rank
+from src.models.hyperparameters import Alpha, Dropout, Factor, Rank
 from src.models.lora import LoRALinear
 
 
@@ -29,7 +27,7 @@ class LoRAPlusLinear(LoRALinear):
         r: Rank,
         alpha: Alpha,
         dropout: Dropout = 0.0,
-        rate_ratio: Annotated[float, "float > 0"] = 16.0,
+        rate_ratio: Factor = 16.0,
     ) -> None:
         super().__init__(base, r=r, alpha=alpha, dropout=dropout)
         self.check(rate_ratio > 0, "rate_ratio", rate_ratio, "rate_ratio > 0")

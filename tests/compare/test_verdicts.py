@@ -132,7 +132,7 @@ def test_a_verdict_is_a_function_of_the_interval_that_is_shown_beside_it(runs, s
                 assert f"{row.label} {signed(gap.mean)} [{own[0]:+.4f}, {own[1]:+.4f}], p " in text
             cells = {column.heading: column.text(row) for column in columns(shown)}
             assert cells[f"interval for ±{margin:g}"] == f"[{own[0]:+.4f}, {own[1]:+.4f}]"
-            assert f"{100 * (1 - alpha):g} % interval of it" in cells
+            assert f"{100 * (1 - alpha):g} % interval (difference)" in cells
             assert cells["verdict"] == verdict(row, shown) and cells["verdict"].startswith(row.verdict)
     assert {verdict for verdict, _ in seen} == set(KINDS) and {True, False, None} == {beyond for _, beyond in seen}
 

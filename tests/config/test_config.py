@@ -230,7 +230,7 @@ def test_a_class_of_the_users_own_has_the_rules_of_its_yaml(tmp_path):
     """A class that annotates nothing: what the YAML has no rule for is no key, and what it has one for is needed."""
     cfg = compose_config("model=roberta_lora")
     OmegaConf.set_struct(cfg, False)
-    cfg.model.method, cfg.model.lora = None, {"_target_": "mypackage.MyAdapter", "r": 2, "size": 3}
+    cfg.model.method, cfg.model.lora = None, {"_target_": "rich.MyAdapter", "r": 2, "size": 3}
     cfg.model.rules = {"r": "int >= 1"}
     with pytest.raises(UserError, match=r"model\.lora\.size is not a key of the config; valid keys: model\.lora\.r"):
         validate(cfg)
