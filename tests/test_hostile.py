@@ -1,4 +1,4 @@
-"""Reading a stranger's run folder executes nothing of it; see ``tests/hostile.py`` for the folders."""
+"""Reading a stranger's run folder executes nothing of it; see ``tests/hostile`` for the folders."""
 
 import ast
 import contextlib

@@ -30,7 +30,8 @@ from src.models.warm_start import warm_start
 from src.utils import reuse
 from src.utils.errors import UserError
 from tests import odd_files
-from tests.hostile import LORA, NANO, harmless_run
+from tests.hostile import harmless_run
+from tests.hostile.crafted import LORA, NANO
 
 BUDGET = int(float(os.environ.get("PEFT_VERDICT_FUZZ", "1")) * 1000)
 QUICK = 15
