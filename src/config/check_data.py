@@ -1,0 +1,72 @@
+"""What the keys of ``data`` have to be together: of a task, and of a mix of tasks."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from src.config.key_rules import MIX_RULES
+from src.config.nodes import check_complete, check_keys, check_value, select
+from src.config.rules import broken, check_rule
+from src.config.task_records import check_fixed_keys
+from src.metrics.names import check_metrics, greater_is_better
+from src.tasks.kinds import check_smoothing, stated_kind
+from src.utils.errors import UserError
+
+
+def check_data(config: Mapping[str, Any], rules: Mapping[str, str]) -> None:
+    """Check a task: its source, columns, splits, classes and metrics.
+
+    Args:
+        config: plain, interpolations resolved.
+        rules: of the keys of ``data``.
+    """
+    data = config["data"]
+    if data["source"] not in data["sources"]:
+        raise UserError(
+            f"data.source={data['source']} is not a source of {data['name']}; choices: {', '.join(data['sources'])}"
+        )
+    source = f"data.sources.{data['source']}"
+    check_complete(source, select(config, source), ("_target_",))
+    for path in ("data.splits", "data.files", f"{source}.splits", f"{source}.files"):
+        if (node := select(config, path)) is not None:
+            if not check_rule(node, "map[str|null]"):
+                raise broken(path, node, "map[str|null]")
+            check_complete(path, node, ("train",))
+    chosen = data["sources"][data["source"]]
+    for key in chosen.keys() & rules.keys():  # a source's argument of the same name is the same thing
+        check_value(f"{source}.{key}", chosen[key], rules[key])
+    for path, columns in (("data.text", data["text"]), (f"{source}.text", chosen.get("text", data["text"]))):
+        if not 1 <= len(columns) <= 2:
+            raise UserError(f"{path}={columns} breaks the rule: one column, or two for a pair of texts")
+    if not data["evaluation_splits"]:
+        raise UserError("data.evaluation_splits=[] breaks the rule: at least one split")
+    check_fixed_keys(data)
+    kind = stated_kind(data)
+    if kind is None:  # the rows decide
+        check_metrics(data["metrics"])
+    else:
+        if data["label_names"] is not None:
+            kind.check_names(data["label_names"])
+        kind.check_metrics(data["metrics"], data["label_names"])
+    if data["primary_metric"] not in data["metrics"]:
+        raise UserError(f"data.primary_metric={data['primary_metric']} is none of data.metrics={data['metrics']}")
+    check_smoothing(config["training"].get("label_smoothing_factor"), data["name"], kind)
+
+
+def check_mix(config: Mapping[str, Any]) -> None:
+    """Check a mix of tasks, whose records are there already."""
+    data = config["data"]
+    check_complete("data.mix", data["mix"], MIX_RULES)
+    check_keys("data.mix", data["mix"], MIX_RULES)
+    if data["source"] not in data["sources"]:
+        raise UserError(f"data.source={data['source']} breaks the rule: {' | '.join(data['sources'])}")
+    records = select(data["sources"][data["source"]], "records")
+    if not isinstance(records, dict):
+        raise UserError(f"data.sources.{data['source']}.records is missing: data=mix fills it in")
+    check_fixed_keys(data)
+    for name, record in records.items():
+        if not greater_is_better(record["primary_metric"]):
+            raise UserError(
+                f"data.tasks: {name}'s {record['primary_metric']} is an error, which no mean of scores holds"
+            )
+    if config["training"].get("label_smoothing_factor"):
+        raise UserError("training.label_smoothing_factor does not fit data=mix: its heads differ in their classes")
