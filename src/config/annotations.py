@@ -11,6 +11,8 @@ from pathlib import Path
 
 from src.utils.paths import ROOT
 
+_PLAIN = {"str": "str", "str | None": "str | null", "tuple[str, ...]": "list[str]"}
+
 
 @dataclass(frozen=True)
 class Argument:
@@ -46,6 +48,21 @@ def constructor(file: Path, name: str) -> tuple[Argument, ...]:
             return _arguments(file, node.args)
     base = cls.bases[0] if cls.bases else None
     return constructor(file, base.id) if isinstance(base, ast.Name) else ()
+
+
+def field_rules(file: Path, name: str) -> dict[str, str]:
+    """The rules of a dataclass's fields, from their types: ``str``, ``tuple[str, ...]``, each perhaps ``| None``.
+
+    Args:
+        file: that the class is in.
+        name: of the class.
+    """
+    cls = _definition(file, name)[1]
+    if not isinstance(cls, ast.ClassDef):
+        raise LookupError(f"{file} holds no class {name}")
+    fields = [node for node in cls.body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
+    found = {ast.unparse(node.target): _PLAIN.get(ast.unparse(node.annotation)) for node in fields}
+    return {key: rule for key, rule in found.items() if rule is not None}
 
 
 def class_value(file: Path, name: str, attribute: str) -> str | None:

@@ -1,8 +1,10 @@
-"""The closed part of the config: every key and its rule. A method's own keys and rules stand in its YAML, under
-``model.rules``, a task's in ``data.rules``; those of ``training`` in ``src.config.training_keys``.
+"""The closed part of the config: every key and its rule. A method's own are in ``src.config.method_rules``, those of
+``training`` in ``src.config.training_keys``; what only one task has is under ``rules`` in its YAML.
 """
 
+from src.config.annotations import field_rules
 from src.tasks import KINDS
+from src.utils.paths import ROOT
 
 RULES: dict[str, dict[str, str]] = {
     "": {
@@ -53,14 +55,9 @@ RULES: dict[str, dict[str, str]] = {
         "fast_paths": "bool",
     },
     "data": {
-        "name": "str",
-        "text": "list[str]",
-        "label": "str",
-        "label_names": "list[str] | null",
+        **field_rules(ROOT / "src" / "data" / "task.py", "Task"),
+        "label_names": "list[str] | null",  # null: the rows say
         "kind": " | ".join([*KINDS, "null"]),  # left out, it is the one that label_names imply
-        "metrics": "list[str]",
-        "primary_metric": "str",
-        "evaluation_splits": "list[str]",
         "rows": "map[int]",
         "source": "str",
         "sources": "map[map]",

@@ -9,6 +9,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from src.config import check_rule
+from src.config.key_rules import RULES as KEY_RULES
 from src.config.known_names import TARGET, ForeignNameError, targets
 from src.config.rules import show
 from src.utils.errors import UserError
@@ -20,24 +21,10 @@ RENAMED = {"spelling": "label_encoding"}  # old names of a source's keys
 # The one kind of interpolation that is followed: to another value of the same node. Resolvers are functions.
 WITHIN = re.compile(r"\$\{data(\.\w+)+\}")
 LARGEST, DEEPEST, MOST_ROWS = 2**22, 32, 10**8  # bytes of the file, nodes within nodes, any number of the node
-RULES = {
-    "name": "str",
-    "text": "list[str]",
-    "label": "str",
+MAY_LACK = ("kind", "max_length", "holdout_fraction", "holdout_max", "rows")  # in an older folder, or where rows decide
+RULES = {key: f"{rule} | null" if key in MAY_LACK else rule for key, rule in KEY_RULES["data"].items()} | {
     "label_names": "list[str] | list[int] | null",
-    "kind": "str | null",
-    "metrics": "list[str]",
-    "primary_metric": "str",
-    "evaluation_splits": "list[str]",
-    "source": "str",
-    "sources": "map[map]",
-    "dir": "str | null",
-    "max_length": "int >= 4 | null",
-    "max_train_samples": "int >= 1 | null",
-    "max_eval_samples": "int >= 1 | null",
-    "holdout_fraction": "0 < float < 1 | null",
-    "holdout_max": "int >= 1 | null",
-    "rows": "map[int] | null",
+    "kind": "str | null",  # of today's or not; whoever needs it looks it up
 }
 
 

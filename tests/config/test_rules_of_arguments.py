@@ -1,15 +1,18 @@
 """Rules of arguments from the source of their annotations, against what Python itself makes of these."""
 
+import dataclasses
 import importlib
 import typing
 
 import pytest
 
-from src.config.annotations import assigned_name, constructor, constructor_rules, rule_of
+from src.config.annotations import assigned_name, constructor, constructor_rules, field_rules, rule_of
 from src.config.choices import choices
+from src.config.key_rules import RULES
 from src.config.known_names import records
 from src.config.method_rules import adapter_rules, own_rules
 from src.config.rules import check_rule
+from src.data.task import Task
 from src.utils.paths import ROOT
 
 SOURCE = '''
@@ -75,3 +78,13 @@ def test_a_yaml_holds_values_that_keep_the_rules_and_none_itself(model):
     assert set(node) <= set(rules)
     wrong = {key: value for key, value in node.items() if "${" not in str(value) and not check_rule(value, rules[key])}
     assert not wrong
+
+
+def test_a_tasks_keys_are_those_of_its_record():
+    """Each of the dataclass's fields has a rule of its type's form, and one that is not typed so is not left out."""
+    forms = {str: "str", str | None: "str | null", tuple[str, ...]: "list[str]"}
+    hints = {field.name: forms[typing.get_type_hints(Task)[field.name]] for field in dataclasses.fields(Task)}
+    assert field_rules(ROOT / "src" / "data" / "task.py", "Task") == hints
+    assert hints.keys() <= RULES["data"].keys()
+    changed = {key for key, rule in hints.items() if RULES["data"][key] != rule}
+    assert changed == {"label_names", "kind"}, "said beside the derived ones, with the reason"
