@@ -1,7 +1,6 @@
 """What every method costs on this machine, as a table, JSON and plots."""
 
 import argparse
-import importlib.util
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -114,8 +113,7 @@ PER_TARGET = ("steps", "latency", "memory", "packed")
 
 
 def _settings(options: argparse.Namespace) -> list[Settings]:
-    has_peft = importlib.util.find_spec("peft") is not None
-    methods = options.methods or [m for m in method_names() if has_peft or not m.startswith("peft_")]
+    methods = options.methods or method_names(installed=True)
     device = "cuda" if options.device == "auto" and torch.cuda.is_available() else options.device.replace("auto", "cpu")
     if device == "cuda" and not torch.cuda.is_available():
         raise UserError("--device cuda: there is no GPU here; choices: auto, cpu")

@@ -9,8 +9,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from src.runs.layout import PREDICTIONS
-from src.runs.predictions_reading import LARGEST_FILE, MOST_ROWS, PredictionsError
-from src.utils.errors import in_short
+from src.runs.predictions_reading import LARGEST_FILE, MOST_ROWS, PredictionsError, naming_the_file
 from src.utils.files import open_regular
 
 MOST_VALUES = 2**28  # of all rows together: 1 GiB in single precision
@@ -22,18 +21,12 @@ def read_logits(folder: Path) -> dict[str, NDArray[np.float32]]:
     Raises:
         PredictionsError: if there are none, they are no numbers, or more than fit.
     """
-    try:
+    with naming_the_file():
         with open_regular(folder / PREDICTIONS, LARGEST_FILE) as file, pq.ParquetFile(file) as parquet:
             _check(parquet)
             table = parquet.read(columns=["split", "index", "logits"], use_threads=False)
         splits = pc.unique(table["split"]).to_pylist()
         return {split: _of_split(table.filter(pc.equal(table["split"], split))) for split in splits}
-    except PredictionsError as error:
-        raise PredictionsError(f"{PREDICTIONS} {error}") from None
-    except FileNotFoundError:
-        raise PredictionsError(f"{PREDICTIONS} is missing") from None
-    except Exception as error:  # whatever the library says of damaged bytes
-        raise PredictionsError(f"{PREDICTIONS} is unreadable: {in_short(error)}") from error
 
 
 def _check(parquet: pq.ParquetFile) -> None:

@@ -1,6 +1,7 @@
 """Reading ``predictions.parquet``: its columns are checked by the file's own description before a row is read."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,22 +44,29 @@ class Predictions:
     predictions: Array
 
 
-def read_split(folder: Path, split: str) -> Predictions:
-    """A run's predictions on a split.
-
-    Raises:
-        PredictionsError: if there are none, or the file is not what a run writes.
-    """
+@contextmanager
+def naming_the_file() -> Iterator[None]:
+    """Let whatever goes wrong within be a ``PredictionsError`` that names the file."""
     try:
-        table = _read(RunFolder(folder).predictions)
-        rows = _rows_of(table["split"], split)
-        found = {name: table[name].filter(pa.array(rows)).to_numpy() for name in ("index", "label", "prediction")}
+        yield
     except PredictionsError as error:
         raise PredictionsError(f"{PREDICTIONS} {error}") from None
     except FileNotFoundError:
         raise PredictionsError(f"{PREDICTIONS} is missing") from None
     except Exception as error:  # whatever the library says of damaged bytes
         raise PredictionsError(f"{PREDICTIONS} is unreadable: {in_short(error)}") from error
+
+
+def read_split(folder: Path, split: str) -> Predictions:
+    """A run's predictions on a split.
+
+    Raises:
+        PredictionsError: if there are none, or the file is not what a run writes.
+    """
+    with naming_the_file():
+        table = _read(RunFolder(folder).predictions)
+        rows = _rows_of(table["split"], split)
+        found = {name: table[name].filter(pa.array(rows)).to_numpy() for name in ("index", "label", "prediction")}
     if problem := next(_problems(found, split), None):
         raise PredictionsError(f"{PREDICTIONS} {problem}")
     order = np.argsort(found["index"], kind="stable")
