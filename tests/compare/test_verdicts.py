@@ -13,6 +13,7 @@ from src.__main__ import main as command
 from src.compare.comparison import compare_runs
 from src.compare.present.columns import columns
 from src.compare.present.formats import FORMATS
+from src.compare.present.how_judged import how_judged
 from src.compare.present.table_sentences import sentences, signed, verdict
 from src.compare.statistics.crossed import ALPHA, Error
 from src.compare.statistics.estimate import difference_estimate, equivalence_p, settles, smallest_margin
@@ -20,6 +21,7 @@ from src.compare.statistics.joint import holm_levels
 from src.compare.verdicts import KINDS, with_verdicts
 from src.runs.reading import find_runs
 from src.runs.store import Store
+from src.utils.text import latex
 from tests.compare.factory import ALPHA as METHOD
 from tests.compare.factory import NOTHING, Task, make_run
 from tools.simulation import Cell, judged, resampled, tables
@@ -162,6 +164,21 @@ def test_the_words_and_every_format_have_the_verdicts(runs):
         assert "equivalent" in FORMATS[name](comparison, False)
     (table,) = json.loads(FORMATS["json"](comparison, False))["tables"]
     assert table["margin"] == 0.06 and {row["verdict"] for row in table["rows"]} >= {"equivalent", "worse", None}
+
+
+def test_latex_says_what_was_found_how_and_under_what_assumptions(runs):
+    """Every sentence of the table, each on its line below the table, and the sentences that a paper prints."""
+    for margin in (None, 0.06):
+        comparison = compare_runs(find_runs([runs]), baseline="alpha", resamples=500, margin=margin)
+        (table,) = comparison.tables
+        below = FORMATS["latex"](comparison, False).partition(r"\end{tabular}")[2].partition(r"\end{table}")[0]
+        for sentence in (*sentences(table), *how_judged(table)):
+            assert rf"\par\smallskip\footnotesize {latex(sentence)}" + "\n" in below
+        said = " ".join(how_judged(table))
+        assert "paired by seed and example" in said and "all 3 differences" in said and "Assumed: " in said
+        assert ("±0.06 is shown by two one-sided tests at 5 %" in said) == (margin is not None)
+    assert how_judged(replace(table, clusters=40))[0].count("cluster") == 2
+    assert how_judged(replace(table, baseline=None)) == []
 
 
 def test_where_more_seeds_do_not_help(tmp_path):

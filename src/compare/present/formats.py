@@ -11,6 +11,7 @@ from typing import Any
 
 from src.compare.grouping import held_fixed
 from src.compare.present.columns import columns, ranks, score_cells
+from src.compare.present.how_judged import how_judged
 from src.compare.present.table_sentences import SCOPE, sentences
 from src.compare.settings import settings_of
 from src.compare.tables import Comparison, Matrix, Table
@@ -42,7 +43,10 @@ def markdown(comparison: Comparison, with_pscp: bool = False) -> str:
 
 
 def latex(comparison: Comparison, with_pscp: bool = False) -> str:
-    """Tables for the booktabs package; the best score is bold, the second underlined."""
+    """Tables for the booktabs package, each with its findings, its test and what that assumes below it.
+
+    The best score is bold, the second underlined.
+    """
     parts = [r"% \usepackage{booktabs}"]
     for table in comparison.tables:
         drawn = columns(table, with_pscp)
@@ -50,7 +54,8 @@ def latex(comparison: Comparison, with_pscp: bool = False) -> str:
         score = next(i for i, column in enumerate(drawn) if column.heading == table.metric)
         for cells, rank in zip(rows, ranks([row.mean for row in table.rows], table.lower_is_better), strict=True):
             cells[score] = _emphasised(cells[score], rank)
-        parts.append(_latex_table(table.title, [column.heading for column in drawn], rows))
+        notes = [text.latex(sentence) for sentence in (*sentences(table), *how_judged(table))]
+        parts.append(_latex_table(table.title, [column.heading for column in drawn], rows, notes))
     for matrix in comparison.matrices:
         headings, rows = _matrix_cells(matrix)
         rows = [[text.latex(cell) for cell in cells] for cells in rows]
@@ -63,6 +68,7 @@ def latex(comparison: Comparison, with_pscp: bool = False) -> str:
         rows = [[text.latex(cell) for cell in cells] for cells in section.rows]
         notes = [text.latex(sentence) for sentence in section.sentences]
         parts.append(_latex_table(section.title, section.headings, rows, notes))
+    parts += [f"% {SCOPE}"] if comparison.tables else []
     return "\n\n".join(parts) + "\n"
 
 
@@ -79,7 +85,7 @@ def csv_text(comparison: Comparison, with_pscp: bool = False) -> str:
 
 def json_text(comparison: Comparison, with_pscp: bool = False) -> str:
     """Everything, with the findings in words; an infinite number of degrees of freedom becomes null."""
-    tables = [asdict(table) | {"sentences": sentences(table)} for table in comparison.tables]
+    tables = [asdict(table) | {"sentences": sentences(table), "test": how_judged(table)} for table in comparison.tables]
     body = comparison.as_dict() | {"tables": tables, "scope": SCOPE}
     return json.dumps(jsonable(body), indent=2) + "\n"
 
