@@ -1,7 +1,7 @@
 """Examples that belong together: sentences of one document, pairs with a premise in common.
 
-They are right or wrong together, and count for fewer than they are. A file says which example is part of what; what is
-drawn anew are then the clusters (Miller 2024, arXiv 2411.00640).
+They are right or wrong together, and count for fewer than they are. A file, or a column of the data, says which example
+is part of what; what is drawn anew are then the clusters (Miller 2024, arXiv 2411.00640).
 """
 
 import hashlib
@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from src.compare.grouping import Group
 from src.compare.statistics.features import Array
+from src.runs.clusters_reading import read_clusters_of
 from src.utils.errors import UserError
 
 NEEDED = ("index", "cluster")
@@ -21,30 +23,38 @@ FEWEST = 10  # clusters, below which their variance is hardly known
 
 @dataclass(frozen=True)
 class Clusters:
-    """The cluster of each example by its index, which is its row in the source's split."""
+    """The cluster of each example by its index, which is its row in the source's split.
 
-    path: Path
+    Attributes:
+        source: what names them in messages: ``--clusters FILE``, or the column of the data.
+        of: the cluster by the example's index.
+        given: whether somebody asked for them, and is told what is wrong with them.
+    """
+
+    source: str
     of: Mapping[int, str]
+    given: bool = True
 
     @property
     def digest(self) -> str:
         """A name of what the file says."""
         return hashlib.sha256(json.dumps(sorted(self.of.items())).encode()).hexdigest()
 
-    def numbers(self, index: Array) -> Array:
-        """(n,) numbers from 0 of the examples' clusters.
+    def numbers(self, index: Array) -> Array | None:
+        """(n,) numbers from 0 of the examples' clusters; None where those of the data cannot be used.
 
         Raises:
-            UserError: if an example has no cluster, or there are fewer than ten clusters.
+            UserError: if a file was given and an example has no cluster, or there are fewer than ten clusters.
         """
-        if missing := [int(place) for place in index if int(place) not in self.of]:
-            raise UserError(
-                f"--clusters {self.path}: no cluster for the example {missing[0]}, and {len(missing)} in all"
-            )
-        names, numbers = np.unique([self.of[int(place)] for place in index], return_inverse=True)
-        if len(names) < FEWEST:
-            raise UserError(f"--clusters {self.path}: {len(names)} clusters; intervals need {FEWEST} at least")
-        return numbers
+        missing = [int(place) for place in index if int(place) not in self.of]
+        names, numbers = np.unique([self.of.get(int(place), "") for place in index], return_inverse=True)
+        if not missing and len(names) >= FEWEST:
+            return numbers
+        if not self.given:
+            return None
+        if missing:
+            raise UserError(f"{self.source}: no cluster for the example {missing[0]}, and {len(missing)} in all")
+        raise UserError(f"{self.source}: {len(names)} clusters; intervals need {FEWEST} at least")
 
 
 def read_clusters(path: Path) -> Clusters:
@@ -67,4 +77,19 @@ def read_clusters(path: Path) -> Clusters:
         if index in of:
             raise UserError(f"{found.place(number)}: the index {index} stands there twice")
         of[index] = str(cluster)
-    return Clusters(path, of)
+    return Clusters(f"--clusters {path}", of)
+
+
+def clusters_of(group: Group, given: Clusters | None) -> Clusters | None:
+    """What a group's examples are parts of: what was given, else what the runs' own data say (``data.cluster``).
+
+    The first run whose predictions have them speaks for all, who are judged on the same examples. Where these are
+    fewer than ten clusters, each example is taken by itself.
+    """
+    if given is not None:
+        return given
+    for run in group.runs:
+        found = read_clusters_of(run.folder, str(group.fixed["split"]))
+        if found:
+            return Clusters("data.cluster", found, given=False)
+    return None

@@ -10,7 +10,7 @@ from statistics import fmean, pstdev
 from src.compare.baseline import choose_baseline
 from src.compare.beside.across.across_tasks import across_tasks
 from src.compare.beside.section import Section
-from src.compare.clusters import Clusters
+from src.compare.clusters import Clusters, clusters_of
 from src.compare.grouping import Configuration, Group, group_runs
 from src.compare.pareto import on_front
 from src.compare.pscp import pscp
@@ -19,7 +19,7 @@ from src.compare.stored_statistics import RowStatistics, Statistics, as_estimate
 from src.compare.tables import Comparison, Matrix, Row, Table
 from src.compare.verdicts import power, with_verdicts
 from src.compare.verified import verified
-from src.compare.warnings import collapse_notes, few_seeds_warning
+from src.compare.warnings import collapse_notes, table_warnings
 from src.metrics.names import greater_is_better
 from src.runs.reading import Run
 from src.runs.store import VERSION, Store
@@ -63,7 +63,7 @@ def compare_runs(
         resamples: joint draws of examples and seeds; default 10,000, fewer for more than 20 configurations.
         store: keeps results between calls.
         margin: the difference, in the metric's unit, up to which two configurations count as equivalent.
-        clusters: what the examples are parts of; None takes each by itself.
+        clusters: what the examples are parts of; None asks the runs' own data (``data.cluster``).
         beside: what else is made of each group and its table; see ``src.compare.beside``.
         alpha: chance of a false claim in a table; what its simultaneous intervals leave out.
 
@@ -135,7 +135,7 @@ def _table(group: Group, options: Options, resamples: int) -> Table:
         margin=options.margin,
         detectable=shown,
         smallest_margin=margin,
-        warnings=few_seeds_warning([len(row.seeds) for row in rows if row.difference]),
+        warnings=table_warnings(rows, label, group.metric),
         rows=rows,
     )
 
@@ -147,7 +147,7 @@ def _computed(group: Group, reference: Configuration | None, resamples: int, opt
     known = store.results([key]).get(key) if store else None
     if is_sound(known, len(group.configurations)):
         return known
-    computed = statistics_of(group, reference, resamples, options.clusters, options.alpha)
+    computed = statistics_of(group, reference, resamples, clusters_of(group, options.clusters), options.alpha)
     if store:
         store.keep_results({key: computed})
     return computed

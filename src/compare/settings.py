@@ -27,6 +27,7 @@ NO_DIFFERENCE: dict[str, str] = {
     "data.dir": "where the files lie; what is in them splits the groups, by the data's fingerprint",
     "data.files": "where the files lie; what is in them splits the groups, by the data's fingerprint",
     "data.metrics": "what else is computed from the same predictions; the metric that is compared splits the groups",
+    "data.cluster": "what intervals draw whole, of all runs of a table alike",
     "training.per_device_eval_batch_size": "predictions are made row by row",
 }
 GROUPS = ("model", "backbone", "data")

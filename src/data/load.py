@@ -6,7 +6,7 @@ import inspect
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
@@ -15,6 +15,7 @@ from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf
 
 from src.config.known_names import TARGET
+from src.data.cluster_column import taken_out
 from src.data.partition import fingerprint, split_off, subset
 from src.data.task import Task
 from src.tasks import label_space
@@ -31,12 +32,14 @@ class TaskData:
     """A task and its rows.
 
     ``splits`` holds ``train``, ``holdout`` if it was asked for, each evaluation split, and the source's other splits.
-    ``fingerprint`` names the rows of train, holdout and evaluation splits, and which rows are in which.
+    ``fingerprint`` names the rows of train, holdout and evaluation splits, and which rows are in which. ``clusters``
+    has by split what each row is part of, by its ``idx``, where ``data.cluster`` names a column.
     """
 
     task: Task
     splits: dict[str, Dataset]
     fingerprint: str
+    clusters: dict[str, dict[int, str]] = field(default_factory=dict)
 
     @property
     def evaluated(self) -> list[str]:
@@ -78,6 +81,7 @@ def _rooted(cfg: Mapping[str, Any] | DictConfig) -> DictConfig:
 def _load(config: str, holdout: bool) -> TaskData:
     cfg = json.loads(config)
     splits = _read(cfg)
+    clusters = taken_out(splits)
     task = _task(cfg, splits)
     needed = ["train", *task.evaluation_splits]
     if missing := [split for split in needed if split not in splits]:
@@ -97,7 +101,7 @@ def _load(config: str, holdout: bool) -> TaskData:
         )
         needed.append(HOLDOUT)
     digest = hashlib.sha256(repr([(split, fingerprint(splits[split])) for split in needed]).encode())
-    return TaskData(task, splits, digest.hexdigest())
+    return TaskData(task, splits, digest.hexdigest(), clusters)
 
 
 def _read(cfg: Mapping[str, Any]) -> dict[str, Dataset]:
@@ -114,6 +118,12 @@ def _read(cfg: Mapping[str, Any]) -> dict[str, Dataset]:
     # Looked up and called here: instantiate would resolve its values once more, and make objects of nested ones.
     options = {key: value for key, value in sources[source].items() if key not in (TARGET, "_partial_")}
     load = functools.partial(get_method(sources[source][TARGET]), **options)
+    if cfg.get("cluster"):
+        if "cluster" not in inspect.signature(load.func).parameters:
+            raise UserError(
+                f"data.cluster={cfg['cluster']}: data={cfg['name']} from {source!r} has no columns but texts and label"
+            )
+        load.keywords["cluster"] = cfg["cluster"]
     try:
         inspect.signature(load.func).bind(**load.keywords)
     except TypeError as error:

@@ -71,6 +71,15 @@ class Mix:
         """The task of every split that is evaluated."""
         return {self._split(name, split): part.task for name, part in self.parts.items() for split in part.evaluated}
 
+    def clusters(self) -> dict[str, dict[int, str]]:
+        """By evaluated split what each row is part of, by its ``idx``; of the tasks whose data say so."""
+        return {
+            self._split(name, split): part.clusters[split]
+            for name, part in self.parts.items()
+            for split in part.evaluated
+            if split in part.clusters
+        }
+
     def texts(self) -> list[str]:
         """The training texts, a pair as one."""
         return [text for part in self.parts.values() for text in part.texts()]

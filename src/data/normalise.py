@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 from datasets import Dataset, Features, Value
 
+from src.data.cluster_column import CLUSTER, cluster_names
 from src.tasks import label_space
 from src.tasks.kind import Place
 from src.utils.errors import UserError
@@ -25,6 +26,7 @@ def normalise(
     place: Place,
     label_encoding: Sequence[str | int] | None = None,
     allow_empty_text: bool = False,
+    cluster: str | None = None,
 ) -> Dataset:
     """Check columns row by row and return them as a normalised data set.
 
@@ -37,6 +39,7 @@ def normalise(
         place: where a row came from.
         label_encoding: how the source writes the classes, in the order of ``label_names``; default: as they are named.
         allow_empty_text: keep rows without text (published sets have a few).
+        cluster: the name of the column that says what a row is part of; kept as ``cluster``, where there are labels.
 
     Raises:
         UserError: a column that is missing, an empty text, a label that is no class or no finite number.
@@ -60,6 +63,9 @@ def normalise(
             columns[label], space.names, label_encoding or space.names, label, place
         )
         arrays.append(values)
+        if cluster is not None:
+            features[CLUSTER] = Value("string")
+            arrays.append(pa.array(cluster_names(columns, cluster, place), pa.string()))
     return Dataset(pa.table(arrays, schema=Features(features).arrow_schema))
 
 

@@ -41,6 +41,7 @@ NOT_IDENTITY: dict[str, dict[str, str]] = {
         "profile": "times steps and changes none",
     },
 }
+UNUSED = {"data": ("cluster",)}  # keys that came later, and leave the hash as it was where they are null
 NO_PART = ("sweep", "budget", "checkpoint", "tune", "watch", "on_conflict")
 # A run's numbers depend on these folders and files of src, and on these packages.
 CODE = ("backbones", "data", "metrics", "models", "training", "utils/seeding.py")
@@ -67,7 +68,11 @@ def identity(config: Mapping[str, object]) -> dict[str, str]:
 def relevant(config: Mapping[str, object]) -> dict[str, object]:
     """The part of a config that determines a run's result; no secret is part of it."""
     return {
-        group: {key: value for key, value in node.items() if key not in NOT_IDENTITY.get(group, ())}
+        group: {
+            key: value
+            for key, value in node.items()
+            if key not in NOT_IDENTITY.get(group, ()) and not (value is None and key in UNUSED.get(group, ()))
+        }
         if isinstance(node, dict)
         else node
         for group, node in without_secrets(config).items()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ def write_predictions(
     labels: Mapping[str, np.ndarray],
     index: Mapping[str, list[int]],
     kinds: Mapping[str, TaskKind],
+    clusters: Mapping[str, Mapping[int, str]] | None = None,
 ) -> None:
     """Write columns ``split``, ``index`` (row of the source split), ``label``, ``prediction`` and ``logits``.
 
@@ -27,6 +29,8 @@ def write_predictions(
         index: per split to be written, the source row of each output.
         kinds: per split, the kind of its task, which says what the logits mean. Where splits are of kinds that keep
             their answers in different types, labels and predictions are written as floats.
+        clusters: by split what each source row is part of; written as a last column ``cluster``, where any split has
+            them.
     """
     types = {kinds[split].kept_as for split in index}
     tables = []
@@ -34,13 +38,15 @@ def write_predictions(
         order = np.argsort(rows)
         outputs = np.asarray(logits[split], dtype=np.float32).reshape(len(rows), -1)[order]
         kept_as = np.float64 if len(types) > 1 else kinds[split].kept_as
-        columns = {
+        columns: dict[str, Any] = {
             "split": [split] * len(rows),
             "index": np.asarray(rows)[order],
             "label": kinds[split].labelled(labels[split][order]).astype(kept_as),
             "prediction": kinds[split].predictions(outputs).astype(kept_as),
             "logits": list(outputs),
         }
+        if clusters:
+            columns["cluster"] = pa.array([clusters.get(split, {}).get(row) for row in columns["index"]], pa.string())
         tables.append(pa.table(columns))
     with whole(path) as temporary:
         pq.write_table(pa.concat_tables(tables), temporary)

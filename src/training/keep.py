@@ -34,7 +34,7 @@ def keep(record: Record, job: Job, selected: Evaluation, state: dict[str, Tensor
         raise UserError(f"the trained model's logits are not finite: {DIVERGED}")
     index = {split: job.evaluation_rows[split]["idx"][:] for split in job.reported}
     kinds = {split: task.space.kind for split, task in job.reported.items()}
-    write_predictions(record.folder / PREDICTIONS, selected.logits, selected.labels, index, kinds)
+    write_predictions(record.folder / PREDICTIONS, selected.logits, selected.labels, index, kinds, job.data.clusters())
     folder = record.folder / ADAPTER
     size = save_classifier(job.classifier, folder, state)
     job.classifier.load_state(state)

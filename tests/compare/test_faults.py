@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
@@ -21,7 +23,7 @@ from src.compare.statistics.ranks import make_panel
 from src.compare.statistics.resampling import by_cluster, resample_examples
 from src.compare.statistics.rows import Rows, Scored
 from src.compare.statistics.scales import CORRELATION, RATE
-from src.compare.warnings import clopper_pearson
+from src.compare.warnings import clopper_pearson, unstable_baseline_warning
 from src.runs.reading import find_runs
 from src.utils.errors import UserError
 from tests.compare.factory import ALPHA as METHOD
@@ -234,6 +236,28 @@ def test_7_clusters_come_from_a_file(tmp_path):
     assert table.rows[0].interval.standard_error != plain.rows[0].interval.standard_error
 
 
+def test_7_clusters_come_from_the_runs_own_data(tmp_path):
+    """The column that data.cluster leaves in predictions does what the same file does, and nothing when it is odd."""
+    runs = make_sweep(tmp_path / "runs", METHODS[:2], tasks=(PAIRS,))
+    (plain,) = of(tmp_path / "runs").tables
+    file = tmp_path / "clusters.csv"
+    file.write_text("index,cluster\n" + "".join(f"{i},d{i // 10}\n" for i in range(400)))
+    (expected,) = of(tmp_path / "runs", clusters=read_clusters(file)).tables
+
+    def column(values):
+        path = runs[0] / "predictions.parquet"
+        table = pq.read_table(path)
+        table = table.drop_columns("cluster") if "cluster" in table.column_names else table
+        pq.write_table(table.append_column("cluster", values), path)
+        return of(tmp_path / "runs").tables[0]
+
+    found = column(pa.array([f"d{i // 10}" for i in range(400)]))
+    assert found.clusters == 40 and [row.difference for row in found.rows] == [row.difference for row in expected.rows]
+    odd = ([f"d{i // 200}" for i in range(400)], [None] * 400, list(range(400)), [["a"]] * 400)
+    for values in odd:  # too few, missing, of another type
+        assert column(pa.array(values)) == plain
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -288,3 +312,33 @@ def test_9_the_efficiency_score_of_a_row_does_not_depend_on_the_others(tmp_path)
     for seed in range(3):
         make_run(tmp_path / f"e{seed}", EVERYTHING, seed)
     assert next(row for row in of(tmp_path).tables[0].rows if row.method == "alpha").pscp == pytest.approx(alone.pscp)
+
+
+def test_an_unstable_baseline_is_warned_of(tmp_path):
+    """Fisher's F by scipy, and the words in the table whose baseline it is; not in that of another baseline."""
+    shaky, calm = (0.04, 3), [(0.01, 3), (0.012, 3), (0.008, 3)]
+    (said,) = unstable_baseline_warning(shaky, calm, "accuracy")
+    assert "standard deviation of accuracy 0.0400 against 0.0101" in said and "up to 10 %" in said
+    pooled = np.mean([deviation**2 for deviation, _ in calm])
+    edge = float(np.sqrt(stats.f.isf(ALPHA, 2, 6) * pooled))
+    assert unstable_baseline_warning((edge * 1.001, 3), calm, "f1")
+    assert not unstable_baseline_warning((edge * 0.999, 3), calm, "f1")
+    assert not unstable_baseline_warning(None, calm, "f1") and not unstable_baseline_warning(shaky, calm[:1], "f1")
+    for seed, moved in enumerate((-0.06, 0.0, 0.06)):
+        make_run(tmp_path / f"a{seed}", METHOD, seed, skill=0.8 + moved)
+        for method in METHODS[1:4]:
+            make_run(tmp_path / f"{method.name}{seed}", method, seed)
+    words = "The seeds of the baseline vary more"
+    assert any(words in sentence for sentence in sentences(of(tmp_path, baseline=METHOD.name).tables[0]))
+    assert not any(words in sentence for sentence in sentences(of(tmp_path, baseline=METHODS[1].name).tables[0]))
+
+
+@pytest.mark.parametrize(("unstable", "least", "most"), [(0, 0.6, 1.0), (None, 0.0, 0.1)])
+def test_how_often_an_unstable_baseline_is_seen(unstable, least, most):
+    """Nine methods, three seeds: in most tables where it is one, and in one of twenty where it is none."""
+    found = [
+        bool(unstable_baseline_warning((spread[0], 3), [(other, 3) for other in spread[1:]], "accuracy"))
+        for hits, _ in tables(Cell(9, 3, 0.6, unstable=unstable), 60)
+        for spread in [hits.mean(2).std(1, ddof=1)]
+    ]
+    assert least <= np.mean(found) <= most

@@ -99,7 +99,7 @@ def check_latex(text: str) -> None:
     body = re.sub(r"\\(text(asciitilde|asciicircum|backslash|less|greater|bar|quotedbl|asciigrave)\{\}|[&%$#_{}])", "",
                   text.replace(r"\\", ""))  # fmt: skip
     allowed = {"usepackage", "begin", "end", "centering", "caption", "toprule", "midrule", "bottomrule", "textbf",
-               "underline"}  # fmt: skip
+               "underline", "par", "smallskip", "footnotesize"}  # fmt: skip
     assert set(re.findall(r"\\([a-zA-Z]+)", body)) <= allowed
     assert body.count("{") == body.count("}") and not re.search(r"[#^~_]", body)
     rows = re.findall(r"^(.*) \\\\$", text, re.MULTILINE)

@@ -8,7 +8,7 @@ import numpy as np
 
 from src.compare.beside.losses import LOSSES, Loss
 from src.compare.beside.section import Section
-from src.compare.clusters import Clusters
+from src.compare.clusters import Clusters, clusters_of
 from src.compare.grouping import Configuration, Group
 from src.compare.present.table_sentences import interval, p_value, signed
 from src.compare.statistics.crossed import MIN_SEEDS
@@ -31,7 +31,7 @@ class Calibration:
 
     Args:
         columns: names of ``LOSSES``.
-        clusters: what the examples are parts of; None takes each by itself.
+        clusters: what the examples are parts of; None asks the runs' own data.
     """
 
     columns: Sequence[str]
@@ -45,7 +45,8 @@ class Calibration:
                 return None
             return Section("calibration", _title(table), ["method"], [], [f"No calibration: {_first(problems)}."])
         entries = [entry for entry in group.configurations if all(str(run.folder) in losses for run in entry.runs)]
-        numbers = None if self.clusters is None or index is None else self.clusters.numbers(index)
+        clusters = clusters_of(group, self.clusters)
+        numbers = None if clusters is None or index is None else clusters.numbers(index)
         found = {
             name: _judged(entries, {folder: own[name] for folder, own in losses.items()}, table.baseline, numbers)
             for name in self.columns

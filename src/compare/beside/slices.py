@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from src.compare.beside.data_parts import LABEL, Column
 from src.compare.beside.section import Section
-from src.compare.clusters import Clusters
+from src.compare.clusters import Clusters, clusters_of
 from src.compare.grouping import Configuration, Group
 from src.compare.predictions import GroupPanel, group_panel
 from src.compare.present.table_sentences import p_value, signed
@@ -49,7 +49,7 @@ class Slices:
 
     Args:
         column: that the examples are parted by.
-        clusters: what the examples are parts of; None takes each by itself.
+        clusters: what the examples are parts of; None asks the runs' own data.
     """
 
     column: Column
@@ -69,7 +69,8 @@ class Slices:
         parts = self.column.parts(known, Path(folder), str(group.fixed["split"]))
         metric = _metric_of(self.column.name, group.metric)
         judged = {name: places for name, places in parts.items() if len(places) >= FEWEST}
-        numbers = None if self.clusters is None else self.clusters.numbers(known.index)
+        clusters = clusters_of(group, self.clusters)
+        numbers = None if clusters is None else clusters.numbers(known.index)
         judge = _Judge(group, found, found.panel, metric, table.baseline, numbers)
         cells = [part for name, places in judged.items() for part in judge.part(name, places)]
         return _section(title, metric, _adjusted(cells, metric), sorted(parts.keys() - judged.keys()), table)

@@ -32,6 +32,7 @@ def load_custom(
     evaluation_splits: Sequence[str],
     validation_fraction: float,
     kind: str | None = None,
+    cluster: str | None = None,
 ) -> dict[str, Dataset]:
     """Load a set of the user's.
 
@@ -49,6 +50,7 @@ def load_custom(
         validation_fraction: the part of train that becomes the validation split, where that is to be scored and the
             source has none.
         kind: of the task; None for the one that the classes imply.
+        cluster: the column that says what a row is part of, see ``src.data.cluster_column``.
 
     Raises:
         UserError: no source or two, a column that is missing, or a bad row, named by file, line and column.
@@ -60,13 +62,15 @@ def load_custom(
             f"for local files (CSV, TSV, JSONL, Parquet); data.path={path}, data.files={given or None}"
         )
     if path:
-        sources = _from_hub(path, config, revision, splits, text, label)
+        sources = _from_hub(path, config, revision, splits, [*text, *([cluster] if cluster else [])], label)
     else:
         sources = {split: read_table(Path(file).expanduser()) for split, file in given.items()}
 
     labels = _labels(sources["train"], label, label_names, kind)
     space = label_space(labels.names, kind)
-    loaded = {split: _normalise(split, source, text, label, labels, space.kind) for split, source in sources.items()}
+    loaded = {
+        split: _normalise(split, source, text, label, labels, space.kind, cluster) for split, source in sources.items()
+    }
     if "validation" in evaluation_splits and "validation" not in loaded:
         loaded["train"], loaded["validation"] = split_off(loaded["train"], validation_fraction, None, space.kind.strata)
         log.info("no validation split: %d of the train rows became it", len(loaded["validation"]))
@@ -103,7 +107,15 @@ def _labels(train: Columns, label: str, names: Sequence[Any] | None, kind: str |
     return decide_labels(values, label, train.place, train.class_names if names is None else names, kind)
 
 
-def _normalise(split: str, source: Columns, text: Sequence[str], label: str, labels: Labels, kind: TaskKind) -> Dataset:
+def _normalise(
+    split: str,
+    source: Columns,
+    text: Sequence[str],
+    label: str,
+    labels: Labels,
+    kind: TaskKind,
+    cluster: str | None,
+) -> Dataset:
     values = dict(source.values)
     if is_test(split) and label in values and unlabelled_split(values[label], label, source.place, labels):
         del values[label]
@@ -117,4 +129,5 @@ def _normalise(split: str, source: Columns, text: Sequence[str], label: str, lab
         kind=kind.name,
         label_encoding=labels.label_encoding,
         place=source.place,
+        cluster=cluster,
     )

@@ -29,6 +29,7 @@ def load_hub(
     label_names: Sequence[str],
     kind: str | None = None,
     revision: str | None = None,
+    cluster: str | None = None,
 ) -> dict[str, Dataset]:
     """Load a published set whose YAML states its labels.
 
@@ -41,6 +42,7 @@ def load_hub(
         label_names: the classes in order; none where labels are numbers.
         kind: of the task; None for the one that the classes imply.
         revision: branch, tag or commit on the hub.
+        cluster: the column that says what a row is part of, see ``src.data.cluster_column``.
 
     Raises:
         UserError: neither cached nor reachable; a split or column that is missing; labels in another order.
@@ -57,7 +59,7 @@ def load_hub(
             raise UserError(
                 f"{_name(path, config)}: the classes are {feature.names}, the task's label_names {list(label_names)}"
             )
-        columns = column_lists(data, [*text, label])
+        columns = column_lists(data, [*text, label, *([cluster] if cluster else [])])
         loaded[split] = normalise(
             columns,
             text=text,
@@ -67,6 +69,7 @@ def load_hub(
             label_encoding=range(len(label_names)),
             place=rows_of(f"{_name(path, config)} {split}"),
             allow_empty_text=True,
+            cluster=cluster,
         )
     return loaded
 

@@ -84,6 +84,7 @@ def load_tsv(
     headerless: Mapping[str, Sequence[str]] | None = None,
     skip_malformed: bool = False,
     allow_empty_text: bool = False,
+    cluster: str | None = None,
 ) -> dict[str, Dataset]:
     """Read one task's TSV files, as its YAML describes them.
 
@@ -99,6 +100,7 @@ def load_tsv(
         headerless: column names of the splits whose file has no header.
         skip_malformed: drop rows with a wrong number of fields, and log how many.
         allow_empty_text: keep rows without text.
+        cluster: the column that says what a row is part of, see ``src.data.cluster_column``.
 
     Raises:
         UserError: a folder or file that is missing; a malformed row, named by file and line.
@@ -125,6 +127,7 @@ def load_tsv(
             label_encoding=label_encoding,
             place=lines_of(path, table.lines),
             allow_empty_text=allow_empty_text,
+            cluster=cluster,
         )
     return splits
 

@@ -162,7 +162,8 @@ def test_clusters_are_drawn_whole(one, make):
         return [estimate["standard_error"] for estimate in found if estimate]
 
     alone, single, grouped = (
-        errors(size and Clusters(one, {index: str(index // size) for index in range(400)})) for size in (None, 1, 20)
+        errors(size and Clusters("by hand", {index: str(index // size) for index in range(400)}))
+        for size in (None, 1, 20)
     )
     assert single == pytest.approx(alone, rel=1e-6)
     assert grouped != pytest.approx(alone, rel=1e-3)
