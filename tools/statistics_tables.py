@@ -1,11 +1,15 @@
 """Write the simulated error rates into docs/statistics.md: ``python -m tools.statistics_tables --tables 1000``.
 
-The page is written after every cell, so that a run that is cut short leaves what it has.
+Each cell is kept in a file of its own, so that a run that is cut short goes on where it was, and several may share the
+cells; the page is written from all that are there.
 """
 
 import argparse
 import itertools
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
 
 from src.utils.files import write_whole
 from src.utils.paths import ROOT
@@ -13,6 +17,7 @@ from src.utils.terminal import say
 from tools.simulation import Cell, Counts, run
 
 PAGE = ROOT / "docs" / "statistics.md"
+FOLDER = ROOT / "outputs" / "simulated"
 BEGIN, END = "<!-- simulated: begin -->", "<!-- simulated: end -->"
 METHODS, SEEDS, SHARES = (2, 4, 9, 21), (3, 5, 10), (0.0, 0.3, 0.6)
 HEADINGS = (
@@ -25,13 +30,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Simulate tables of methods, and write what came of it.")
     parser.add_argument("--tables", type=int, default=1000, help="of each cell, without a difference and with one")
     parser.add_argument("--methods", type=int, nargs="+", default=METHODS)
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the cells are kept")
     options = parser.parse_args()
-    found: list[tuple[Cell, Counts]] = []
-    for methods, seeds, share in itertools.product(options.methods, SEEDS, SHARES):
-        cell = Cell(methods, seeds, share)
-        found.append((cell, run(cell, options.tables)))
-        say(f"{cell}: {found[-1][1]}")
-        write(found)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for cell in cells(options.methods):
+        found = kept(options.folder, cell)
+        if found is None or found.tables < options.tables:
+            found = run(cell, options.tables)
+            write_whole(file_of(options.folder, cell), json.dumps(asdict(found)))
+            say(f"{cell}: {found}")
+    write([(cell, found) for cell in cells(METHODS) if (found := kept(options.folder, cell)) is not None])
+
+
+def cells(methods: Sequence[int]) -> Iterator[Cell]:
+    """In the order of the page."""
+    for number, seeds, share in itertools.product(methods, SEEDS, SHARES):
+        yield Cell(number, seeds, share)
+
+
+def file_of(folder: Path, cell: Cell) -> Path:
+    return folder / f"{cell.methods}_{cell.seeds}_{cell.share:g}.json"
+
+
+def kept(folder: Path, cell: Cell) -> Counts | None:
+    """What became of a cell, if it was simulated."""
+    file = file_of(folder, cell)
+    return Counts(**json.loads(file.read_text())) if file.exists() else None
 
 
 def write(found: Sequence[tuple[Cell, Counts]]) -> None:

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
-from src.compare.statistics.joint import holm
+from src.compare.statistics.crossed import Error, seeds_alone
+from src.compare.statistics.joint import holm, holm_levels
 from src.tune.expected import by_rank, winner_of
 
 SHARE = 4  # n is at most a quarter of the trials: beyond it the jackknife's error is too small
@@ -40,7 +40,8 @@ class Verdict:
         baseline: the first one.
         trials: n, of the winner that is estimated; None for repeats.
         repeats: independent tunings; None for trials.
-        difference: of expected dev scores; ``low`` and ``high`` its 95 % interval, not adjusted.
+        difference: of expected dev scores; ``low`` and ``high`` its interval at the level that Holm holds it against:
+            it leaves out 0 if, and only if, p is at most 5 %.
         p: adjusted by Holm over the task's methods.
     """
 
@@ -82,7 +83,7 @@ def by_trials(methods: Mapping[str, Scores], lower_is_better: bool) -> dict[str,
     }
     (baseline, (base, base_error, base_size)), *others = estimates.items()
     found = {
-        name: _student(mean - base, float(np.hypot(error, base_error)), size + base_size - 2.0)
+        name: (mean - base, Error(float(np.hypot(error, base_error)), size + base_size - 2.0, 0.0))
         for name, (mean, error, size) in others
     }
     return _adjusted(found, "trials", baseline, n, None)
@@ -103,27 +104,19 @@ def by_repeats(methods: Mapping[str, Sequence[float]]) -> dict[str, Verdict]:
     found = {}
     for name, values in others:
         gaps = np.subtract(values, base)
-        found[name] = _student(float(gaps.mean()), float(gaps.std(ddof=1) / repeats**0.5), repeats - 1.0)
+        found[name] = (float(gaps.mean()), seeds_alone(gaps))
     return _adjusted(found, "repeats", baseline, None, repeats)
 
 
-def _student(difference: float, error: float, degrees: float) -> tuple[float, float, float, float]:
-    """Difference, limits of its interval, p."""
-    if error == 0.0:
-        return difference, difference, difference, float(difference == 0.0)
-    reach = float(stdtrit(degrees, (1 + LEVEL) / 2)) * error
-    return difference, difference - reach, difference + reach, 2 * float(stdtr(degrees, -abs(difference) / error))
-
-
 def _adjusted(
-    found: Mapping[str, tuple[float, float, float, float]],
-    design: str,
-    baseline: str,
-    trials: int | None,
-    repeats: int | None,
+    found: Mapping[str, tuple[float, Error]], design: str, baseline: str, trials: int | None, repeats: int | None
 ) -> dict[str, Verdict]:
-    ps = holm([p for *_, p in found.values()])
+    ps = [error.p(difference) for difference, error in found.values()]
+    judged = zip(found.items(), holm(ps), holm_levels(ps, 1 - LEVEL), strict=True)
     return {
-        name: Verdict(design, baseline, trials, repeats, difference, low, high, p)
-        for (name, (difference, low, high, _)), p in zip(found.items(), ps, strict=True)
-    }
+        name: Verdict(
+            design, baseline, trials, repeats, difference, difference - error.reach(level),
+            difference + error.reach(level), p,
+        )
+        for (name, (difference, error)), p, level in judged
+    }  # fmt: skip

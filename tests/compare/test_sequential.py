@@ -1,10 +1,13 @@
 """Looks at growing numbers of seeds: the levels hold on tables of the simulation's own generator, too."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from src.compare.statistics.crossed import ALPHA, Error
 from src.compare.statistics.sequential import Plan, levels
+from src.study.looks import look_levels
 from src.utils.errors import UserError
 from tools.simulation import Cell, judged, resampled, tables
 
@@ -70,6 +73,35 @@ def stopped(share: float, kind: str, number: int, methods: int = 2) -> tuple[flo
         by_plan += any(p <= level for p, level in zip(ps, plan, strict=True))
         naive += any(p <= ALPHA / (methods - 1) for p in ps)
     return by_plan / number, naive / number
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6])
+@pytest.mark.parametrize("methods", [2, 4, 9])
+def test_simulated_studies_err_in_five_percent(methods, share):
+    """A study's rule: p over all comparisons of a look against the look's level, the intervals at that level, too."""
+    assert study_errs(Cell(methods, LOOKS[-1], share), 600) <= 0.07
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("methods", [4, 9])
+def test_simulated_studies_whose_baseline_is_unstable(methods):
+    assert study_errs(Cell(methods, LOOKS[-1], 0.6, unstable=0), 600) <= 0.085
+
+
+def study_errs(cell: Cell, number: int) -> float:
+    """The share of studies without a difference in which some look shows one."""
+    question = SimpleNamespace(looks=LOOKS, level=ALPHA)
+    weights, wrong = resampled(cell.examples), 0
+    for hits, _ in tables(cell, number, seed=11):
+        for k, level in zip(LOOKS, look_levels(question), strict=True):
+            found = judged(hits[:, :k], weights).against(0, level)
+            shown = [not gap.low <= 0 <= gap.high for gap in found.estimates.values()]
+            assert shown == [p <= level for p in found.adjusted.values()]
+            if any(shown):
+                wrong += 1
+                break
+    return wrong / number
 
 
 @pytest.mark.slow

@@ -97,6 +97,17 @@ def test_too_few_trials_or_repeats_give_no_verdict():
     assert by_repeats({"a": [0.1, 0.2, 0.3], "b": [0.2, 0.2, 0.4]}) == {}
 
 
+def test_an_interval_leaves_out_0_where_its_p_makes_a_claim():
+    rng = np.random.default_rng(4)
+    seen = set()
+    for _ in range(200):
+        found = by_repeats({name: rng.normal(shift, 1, 5) for name, shift in zip("abcd", (0, 0, 2, 4), strict=True)})
+        for verdict in found.values():
+            seen.add(verdict.p <= 0.05)
+            assert (verdict.p <= 0.05) == (not verdict.low <= 0 <= verdict.high)
+    assert seen == {True, False}
+
+
 def test_repeats_are_students_test_over_tunings():
     from scipy.stats import ttest_rel
 
@@ -105,5 +116,5 @@ def test_repeats_are_students_test_over_tunings():
     of_b, of_c = ttest_rel(b, a), ttest_rel(c, a)
     assert found["b"].p == pytest.approx(min(1, 2 * of_b.pvalue))  # Holm: the smaller of two
     assert found["c"].p == pytest.approx(max(of_c.pvalue, found["b"].p))
-    assert (found["b"].low, found["b"].high) == pytest.approx(tuple(of_b.confidence_interval()))
+    assert (found["b"].low, found["b"].high) == pytest.approx(tuple(of_b.confidence_interval(0.975)))
     assert found["b"].repeats == 4 and found["b"].trials is None
