@@ -15,7 +15,11 @@ SIZES = [
     (101, 5, 1_000, "accuracy"),
     (8, 5, 1_500, "spearmanr"),
     (20, 10, 40_000, "accuracy"),
+    (2, 3, 1_000_000, "pearson"),
+    (2, 3, 1_000_000, "spearmanr"),
+    (2, 3, 1_000_000, "f1_macro"),
 ]
+CLASSES = {"pearson": None, "spearmanr": None, "f1_macro": 77}  # two of the others
 RESAMPLES, MANY = 10_000, 20  # as in src.compare.comparison
 
 
@@ -33,17 +37,19 @@ def made(runs: int, examples: int, metric: str) -> tuple[np.ndarray, np.ndarray]
     """Labels (n,) and answers (runs, n), right more often than not."""
     rng = np.random.default_rng(0)
     ease = rng.normal(size=examples)
-    if metric == "spearmanr":
+    classes = CLASSES.get(metric, 2)
+    if classes is None:
         labels = np.round(rng.uniform(0, 5, examples), 1)
         return labels, labels + 0.3 * ease + rng.normal(size=(runs, examples))
-    labels = rng.integers(0, 2, examples)
-    return labels, np.where(ease + rng.normal(size=(runs, examples)) > -1, labels, 1 - labels)
+    labels = rng.integers(0, classes, examples)
+    wrong = (labels + rng.integers(1, classes, (runs, examples))) % classes
+    return labels, np.where(ease + rng.normal(size=(runs, examples)) > -1, labels, wrong)
 
 
 def judge(labels: np.ndarray, answers: np.ndarray, methods: int, metric: str) -> None:
     """What `compare` computes from them."""
     resamples = RESAMPLES if methods <= MANY else RESAMPLES * MANY // methods
-    panel = make_panel(metric, labels, answers, None if metric == "spearmanr" else 2)
+    panel = make_panel(metric, labels, answers, CLASSES.get(metric, 2))
     assert panel is not None
     drawn = resample_examples(panel, resamples)
     seeds = len(answers) // methods
