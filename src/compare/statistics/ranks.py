@@ -9,7 +9,7 @@ from src.metrics.decomposition import Ranks
 from src.metrics.names import all_metrics
 
 STRIDE = 32
-CELLS = 2**17  # of a block of n examples by resamples, which stays in the processor's cache
+CELLS = 2**18  # of a block of n examples by resamples, which stays in the processor's cache
 
 
 class RankPanel(Panel):
