@@ -16,7 +16,7 @@ from src.compare.pareto import on_front
 from src.compare.pscp import pscp
 from src.compare.statistics.crossed import ALPHA, MIN_SEEDS
 from src.compare.stored_statistics import RowStatistics, Statistics, as_estimate, is_sound, statistics_of, values_of
-from src.compare.tables import Comparison, Matrix, Row, Table
+from src.compare.tables import Comparison, Gap, Matrix, Row, Table
 from src.compare.verdicts import power, with_verdicts
 from src.compare.verified import verified
 from src.compare.warnings import collapse_notes, table_warnings
@@ -137,6 +137,10 @@ def _table(group: Group, options: Options, resamples: int) -> Table:
         smallest_margin=margin,
         warnings=table_warnings(rows, label, group.metric),
         rows=rows,
+        against={
+            baseline: {row: Gap(*numbers) for row, numbers in found.items()}
+            for baseline, found in computed["against"].items()
+        },
     )
 
 
@@ -157,7 +161,7 @@ def _key(group: Group, reference: Configuration | None, resamples: int, options:
     entries = [[[str(run.folder), run.stamp] for run in entry.runs] for entry in group.configurations]
     place = group.configurations.index(reference) if reference else None
     clusters = options.clusters and options.clusters.digest
-    parts = [VERSION, "table", 1, group.metric, resamples, place, entries, clusters, options.alpha]
+    parts = [VERSION, "table", 2, group.metric, resamples, place, entries, clusters, options.alpha]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

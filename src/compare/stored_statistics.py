@@ -14,6 +14,8 @@ from src.compare.statistics.panel import Array, Panel
 from src.compare.statistics.resampling import by_cluster, resample_examples
 from src.compare.statistics.rows import Against, Rows, Scored
 from src.compare.statistics.scales import transformation_of
+from src.compare.tables import Gap
+from src.compare.verdicts import error_of
 from src.config import check_rule
 from src.metrics.names import greater_is_better
 from src.runs.reading import Run
@@ -45,9 +47,11 @@ class Statistics(TypedDict):
     comparisons: int
     examples: int | None
     clusters: int | None
+    against: dict[str, dict[str, list[float]]]
 
 
 ROW, TABLE = RowStatistics.__required_keys__, Statistics.__required_keys__
+MOST_BASELINES = 40  # configurations up to which differences are taken to each of them
 
 
 def values_of(entry: Configuration, metric: str) -> list[float]:
@@ -105,7 +109,23 @@ def statistics_of(
         "comparisons": len(against.estimates),
         "examples": None if found.panel is None else len(found.panel.labels),
         "clusters": None if numbers is None else int(numbers.max()) + 1,
+        "against": _every_baseline(rows, judged, alpha) if len(entries) <= MOST_BASELINES else {},
     }
+
+
+def _every_baseline(rows: Rows, judged: Sequence[Configuration], alpha: float) -> dict[str, dict[str, list[float]]]:
+    """What the table would say with another baseline: by the baseline's label and the row's the numbers of ``Gap``."""
+    found = {}
+    for place, baseline in enumerate(judged):
+        against = rows.against(place, alpha)
+        found[baseline.label] = {
+            judged[i].label: [
+                gap.mean, gap.low, gap.high, error_of(gap).reach(against.level), gap.standard_error, gap.degrees,
+                against.adjusted[i],
+            ]
+            for i, gap in against.estimates.items()
+        }  # fmt: skip
+    return found
 
 
 @dataclass(frozen=True)
@@ -163,6 +183,17 @@ def is_sound(computed: object, rows: int) -> TypeGuard[Statistics]:
         and isinstance(computed["rows"], list)
         and len(computed["rows"]) == rows
         and all(_is_row(row) for row in computed["rows"])
+        and _is_against(computed["against"])
+    )
+
+
+def _is_against(found: Any) -> bool:
+    if not isinstance(found, dict):
+        return False
+    gaps = [gap for row in found.values() if isinstance(row, dict) for gap in row.values()]
+    return all(isinstance(row, dict) for row in found.values()) and all(
+        isinstance(gap, list) and len(gap) == len(fields(Gap)) and all(isinstance(value, float | int) for value in gap)
+        for gap in gaps
     )
 
 

@@ -67,6 +67,26 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Gap:
+    """A difference to a baseline that need not be the table's: what a verdict follows from.
+
+    Attributes:
+        mean: the difference; ``low`` and ``high`` of its interval for all rows at once, ``reach`` half its width before
+            it was cut at the ends of the metric's scale.
+        standard_error: over seeds and examples, with its ``degrees`` of freedom.
+        p_adjusted: for all differences to that baseline at once.
+    """
+
+    mean: float
+    low: float
+    high: float
+    reach: float
+    standard_error: float
+    degrees: float
+    p_adjusted: float
+
+
+@dataclass(frozen=True)
 class Table:
     """A group: what is held fixed, the baseline's label, and the rows, best first.
 
@@ -82,6 +102,7 @@ class Table:
         detectable: the smallest true difference that the table would have shown with 80 % power, from the rows' pooled
             variance; ``smallest_margin`` likewise of an equivalence.
         warnings: where its claims are less reliable than they say.
+        against: by a baseline's label and a row's, their difference; none in a table of more than 40 rows.
     """
 
     fixed: dict[str, Any]
@@ -101,6 +122,7 @@ class Table:
     smallest_margin: float | None
     warnings: list[str]
     rows: list[Row]
+    against: dict[str, dict[str, Gap]] = field(default_factory=dict)
 
     @property
     def title(self) -> str:

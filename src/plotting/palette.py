@@ -1,5 +1,6 @@
-"""One colour and one marker per method, the same in every plot."""
+"""One colour and one marker per method, the same in every plot of every report."""
 
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -19,6 +20,15 @@ SHAPES: tuple[tuple[str, str, str | None], ...] = (
     ("cross", "P", "4,1 8,1 8,4 11,4 11,8 8,8 8,11 4,11 4,8 1,8 1,4 4,4"),
 )
 DASHES = (("solid", "-"), ("dash", "--"), ("dot", ":"), ("dashdot", "-."))
+PLACES = len(COLORS) * len(SHAPES)
+
+# The place of a method is its style. It is never given to another one: new names are only added at the end, or have
+# a place by their letters. The first eight are those that are compared most, and have a colour each.
+KNOWN = (
+    "full", "lora", "lsr", "lorafa", "hydralora", "svd_lorafa", "bitfit", "head", "loraplus", "vblora", "peft_lora",
+    "peft_dora", "peft_adalora", "peft_fourierft", "peft_ia3", "peft_ln_tuning", "peft_loha", "peft_lokr", "peft_oft",
+    "peft_pissa", "peft_prefix_tuning", "peft_rslora", "peft_vera", "dora", "c3a",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -34,10 +44,26 @@ class Style:
 
 
 def styles(methods: Iterable[str]) -> dict[str, Style]:
-    """A style for each method, by the order of their names."""
-    found = {}
-    for index, method in enumerate(sorted(set(methods))):
-        symbol, marker, corners = SHAPES[index % len(SHAPES)]
-        dash, line = DASHES[index // len(COLORS) % len(DASHES)]
-        found[method] = Style(COLORS[index % len(COLORS)], symbol, marker, corners, dash, line)
-    return found
+    """A style for each method: that of its place, which does not depend on the others of a plot.
+
+    Only of two unknown methods whose letters give one place does the second by name take the next free one.
+    """
+    names = sorted(set(methods))
+    places = {name: KNOWN.index(name) for name in names if name in KNOWN}
+    for name in names:
+        if name not in places:
+            places[name] = _free(zlib.crc32(name.encode()), set(places.values()))
+    return {name: _style(places[name]) for name in names}
+
+
+def _free(wished: int, taken: set[int]) -> int:
+    """The place of a name's letters among those that no known method has; from there on the first that is free."""
+    room = PLACES - len(KNOWN)
+    places = [len(KNOWN) + (wished + step) % room for step in range(room)]
+    return next((place for place in [*places, *range(len(KNOWN))] if place not in taken), wished % PLACES)
+
+
+def _style(place: int) -> Style:
+    symbol, marker, corners = SHAPES[place % len(SHAPES)]
+    dash, line = DASHES[place // len(COLORS) % len(DASHES)]
+    return Style(COLORS[place % len(COLORS)], symbol, marker, corners, dash, line)

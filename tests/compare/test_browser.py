@@ -1,17 +1,23 @@
 """The report in a real browser, opened from a file, with the network off."""
 
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from src.compare.comparison import compare_runs
+from src.compare.present.words import verdict
 from src.compare.report import write_report
+from src.compare.verdicts import with_verdicts
 from src.runs.reading import find_runs
 from tests.compare.factory import ALPHA, make_run, make_sweep
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SIZE: Any = {"width": 1280, "height": 900}
 EVIL = "<script>window.hacked=1</script><img src=x onerror=window.hacked=1>"
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (apt-get install chromium)")
 
@@ -32,6 +38,11 @@ def report(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def runs(report):
+    return find_runs([Path(report.removeprefix("file://")).parent / "runs"])
+
+
+@pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
     """A report of runs whose name, override value and error text are markup."""
     folder = tmp_path_factory.mktemp("hostile")
@@ -48,6 +59,12 @@ def page(browser, report):
     yield from opened(browser, report)
 
 
+@pytest.fixture(scope="module")
+def seen(browser, report):
+    """A page that tests look at and leave as it was."""
+    yield from opened(browser, report)
+
+
 def written(folder: Path) -> str:
     write_report(compare_runs(find_runs([folder / "runs"]), resamples=200), folder / "report.html")
     return (folder / "report.html").as_uri()
@@ -56,7 +73,7 @@ def written(folder: Path) -> str:
 def opened(browser, url, **options):
     """A page whose every request but the file's own is refused, and which must have had nothing to say at the end."""
     said: list[str] = []
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
+    context = browser.new_context(viewport=SIZE, **options)
     context.set_offline(True)
     context.set_default_timeout(60_000)
     page = context.new_page()
@@ -82,17 +99,131 @@ def labels(page) -> list[str]:
 
 
 def plot(page, name):
-    """A plot, scrolled into sight and drawn."""
+    """A plot, drawn."""
     node = page.locator(f'#group-0 [data-plot="{name}"]')
-    node.scroll_into_view_if_needed()
-    node.locator(".main-svg").first.wait_for()
+    node.locator(".main-svg").first.wait_for(state="attached")
     return node
 
 
-def test_every_plot_is_drawn(page):
-    for name in ("parameters", "memory", "time", "forest", "steps", "seconds", "sweep-0"):
-        assert plot(page, name).locator(".scatterlayer .point").count() > 0, name
-    assert page.locator("table.heat td[style]").count() == 22
+def test_every_plot_is_drawn_without_scrolling(seen):
+    seen.wait_for_selector("body[data-drawn=all]")
+    assert seen.evaluate("scrollY") == 0
+    plots = seen.locator(".plot")
+    assert plots.count() == 12  # three of cost, two of curves, one of r, for two tasks
+    for node in plots.all():
+        assert node.locator(".scatterlayer .trace").count() > 0, node.get_attribute("data-plot")
+    names = plot(seen, "parameters").locator(".annotation-text").all_text_contents()
+    assert "everything" in names, "points are named in the plot"
+
+
+def test_the_table_fits_and_its_last_column_is_seen(seen):
+    seen.set_viewport_size({"width": 1200, "height": 900})
+    box = seen.locator("#group-0 .scroll").first
+    assert box.evaluate("node => node.scrollWidth <= node.clientWidth")
+    seen.set_viewport_size(SIZE)
+    assert seen.locator("#group-0 thead th:visible").count() <= 9  # eight columns, one of them drawn beside its numbers
+
+
+def verdicts(page) -> dict[str, str]:
+    """By configuration the verdict that the page shows."""
+    rows = page.locator("#group-0 table.rows tbody tr")
+    return dict(rows.evaluate_all(
+        """rows => rows.map(row => [row.querySelector(".open").innerText,
+                                    row.querySelector(".c-verdict").firstChild?.textContent ?? ""])"""
+    ))  # fmt: skip
+
+
+def test_another_baseline_and_margin_give_the_verdicts_of_python(page, runs):
+    """Held against new comparisons, with the best row, the middle one and the last as the baseline."""
+    names = list(verdicts(page))
+    for baseline in (names[0], names[5], names[-1]):
+        (table, *_) = compare_runs(runs, baseline, resamples=200).tables
+        for margin in (None, 0.004, 0.03, 0.09, 0.2):
+            page.evaluate(
+                """([label, margin]) => {
+                    const group = DATA.groups[0];
+                    STATE[0].baseline = group.rows.findIndex((row) => row.label === label);
+                    STATE[0].margin = margin;
+                    STATE[0].judged = judge(group, STATE[0].baseline, margin);
+                    showVerdicts(0);
+                }""",
+                [baseline, margin],
+            )
+            rows = with_verdicts(table.rows, baseline, margin, table.lower_is_better, table.level)
+            told = replace(table, margin=margin)
+            assert verdicts(page) == {row.label: verdict(row, told) or "baseline" for row in rows}, (baseline, margin)
+
+
+def test_the_menu_and_the_slider(page):
+    first = verdicts(page)
+    menu, slider = page.locator("#group-0 select.baseline"), page.locator("#group-0 input.margin")
+    menu.select_option(label="nothing")
+    assert verdicts(page)["nothing"] == "baseline" and verdicts(page)["everything"] == "better"
+    assert "minus nothing" in page.locator("#group-0 th.c-difference").inner_text()
+    assert "what was set is baseline everything" in page.locator("#group-0 .changed").inner_text()
+    slider.focus()
+    page.keyboard.press("End")
+    assert page.locator("#group-0 .margin-value").inner_text().startswith("±")
+    page.get_by_role("button", name="As it was set").first.click()
+    assert verdicts(page) == first and page.locator("#group-0 .changed").is_hidden()
+
+
+def test_the_forest_stands_in_the_rows(seen):
+    drawn = seen.locator("#group-0 td.c-forest .dot")
+    assert drawn.count() >= 8
+    named = seen.locator("#group-0 .forest-box[role=img]").first.get_attribute("aria-label")
+    assert re.fullmatch(r"[+-]?0\.\d{4}, from [+-]?0\.\d{4} to [+-]?0\.\d{4}", named)
+    assert seen.locator("#group-0 .forest-box .cut.left").count() >= 1  # nothing is far behind
+    assert any(letter.isdigit() for letter in seen.locator("#group-0 .forest-axis").inner_text())
+
+
+def test_three_curves_stand_out_and_others_take_their_place(page):
+    chosen = page.locator("#group-0 .chosen")
+    assert chosen.locator('[aria-pressed="true"]').count() == 3
+    button = chosen.get_by_role("button", name="nothing", exact=True)
+    button.focus()
+    page.keyboard.press("Enter")
+    assert button.get_attribute("aria-pressed") == "true"
+    assert chosen.locator('[aria-pressed="true"]').count() == 3
+    assert "nothing" in plot(page, "steps").locator(".annotation-text").all_text_contents()
+
+
+def test_the_matrix_says_each_verdict(seen):
+    marks = seen.locator("table.heat td .mark")
+    assert marks.count() == 20 and set(marks.all_inner_texts()) <= set(
+        "▲▼≈?○"
+    )  # ten rows beside the baseline, two tasks
+    assert "+" in marks.first.get_attribute("aria-label") or "-" in marks.first.get_attribute("aria-label")
+    assert seen.locator("#tasks .said").first.inner_text().startswith("Averaged over these 2 tasks")
+
+
+@pytest.mark.parametrize("name", ["table.csv", "table.tex", "records.json"])
+def test_the_files_of_the_page(seen, name):
+    with seen.expect_download() as waited:
+        seen.locator(f'[data-file="{name}"]').click()
+    text = Path(waited.value.path()).read_text(encoding="utf-8")
+    assert waited.value.suggested_filename == name
+    assert {"table.csv": "everything", "table.tex": r"\toprule", "records.json": '"learning_rate"'}[name] in text
+
+
+def test_everything_that_can_be_used_has_a_name(seen):
+    bare = seen.evaluate(
+        """() => [...document.querySelectorAll("button, select, input, a[href], [tabindex], [role=img]")]
+              .filter((node) => !node.closest(".plot") && node.id !== "main")
+              .filter((node) => !(node.textContent.trim() || node.getAttribute("aria-label") || node.labels?.length))
+              .map((node) => node.outerHTML.slice(0, 80))"""
+    )
+    assert bare == []
+
+
+def test_cards_on_a_phone(page):
+    page.set_viewport_size({"width": 400, "height": 800})
+    row = page.locator("#group-0 table.rows tbody tr").first
+    assert row.evaluate("node => getComputedStyle(node).display") == "grid"
+    assert page.locator("#group-0 thead").is_hidden()
+    page.locator("#group-0 .sort").select_option(label="adapter values")
+    assert labels(page)[0] == "everything"
+    assert all(node.bounding_box()["width"] <= 400 for node in page.locator("#group-0 tbody tr").all())
 
 
 def test_sorting(page):
@@ -182,7 +313,7 @@ def test_print(page):
 
 def test_a_narrow_page_does_not_scroll_sideways(page):
     page.set_viewport_size({"width": 400, "height": 800})
-    plot(page, "forest")
+    page.wait_for_selector("body[data-drawn=all]")
     assert page.evaluate("document.documentElement.scrollWidth") <= 402
 
 
@@ -190,7 +321,6 @@ def test_no_name_becomes_markup(browser, hostile):
     # Without the page's own policy, which would hide a hole in the escaping.
     for page in opened(browser, hostile, bypass_csp=True):
         node = plot(page, "parameters")
-        plot(page, "forest")
         page.locator("#group-0 .open", has_text="script").click()
         assert "onerror" in page.locator("dialog[open]").inner_text()
         page.keyboard.press("Escape")

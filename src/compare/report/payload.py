@@ -1,13 +1,11 @@
 """What the report's scripts draw from, as plain values."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from typing import Any
 
 from src.compare.grouping import SHARED
-from src.compare.pareto import on_front
 from src.compare.present.learning_curves import TIME_TITLE, learning_curves
-from src.compare.present.table_sentences import signed
 from src.compare.published import Published, published_rows
 from src.compare.sensitivity import sweeps
 from src.compare.settings import settings_of
@@ -58,9 +56,12 @@ def _group(table: Table, runs: Mapping[str, Run], ids: Mapping[str, int], with_p
     return {
         "title": table.title,
         "metric": table.metric,
+        "lower": table.lower_is_better,
         "baseline": table.baseline,
+        "margin": table.margin,
+        "against": _against(table),
         "rows": [_row(row, runs, ids) for row in table.rows],
-        "pareto": _pareto(table, others),
+        "costs": _costs(table, runs, others),
         "published": [_published(other) for other in others],
         "curves": [asdict(curve) | {"row": labels[curve.label]} for curve in curves],
         "timeTitle": TIME_TITLE,
@@ -90,7 +91,7 @@ def _row(row: Row, runs: Mapping[str, Run], ids: Mapping[str, int]) -> dict[str,
         "method": row.method,
         "mean": row.mean,
         "interval": row.interval and [row.interval.low, row.interval.high],
-        "difference": row.difference and [row.difference.mean, row.difference.low, row.difference.high],
+        "tied": row.tied,
         "hover": [*_scores(row), *_configuration(first)],
         "runs": [ids[folder] for folder in row.folders],
     }
@@ -101,8 +102,7 @@ def _scores(row: Row) -> list[str]:
     found = f"{row.mean:.4f} ({seeds})"
     if row.interval:
         found = f"{row.mean:.4f} [{row.interval.low:.4f}, {row.interval.high:.4f}] ({seeds})"
-    gap = [f"difference {signed(row.difference.mean)}"] if row.difference else []
-    return [found, *gap, f"{row.adapter + row.router:,} adapter parameters"]
+    return [found, f"{row.adapter + row.router:,} adapter parameters"]
 
 
 def _configuration(run: Run) -> list[str]:
@@ -114,28 +114,31 @@ def _configuration(run: Run) -> list[str]:
     return lines if len(lines) <= MOST_LINES else [*lines[: MOST_LINES - 1], f"… {len(lines) - MOST_LINES + 1} more"]
 
 
-def _pareto(table: Table, others: Sequence[Published]) -> dict[str, Any]:
+def _against(table: Table) -> list[list[list[float] | None]]:
+    """By baseline and row the numbers of ``Gap``, both in the order of the rows; those of a row to itself are null."""
+    return [
+        [astuple(gap) if (gap := own.get(row.label)) else None for row in table.rows]
+        for own in (table.against.get(baseline.label, {}) for baseline in table.rows)
+    ]  # type: ignore[misc]
+
+
+def _costs(table: Table, runs: Mapping[str, Run], others: Sequence[Published]) -> dict[str, Any]:
+    """What a score is drawn against: for each row a place, and where its seeds differ the least and the most."""
     parameters = [row.adapter + row.router for row in table.rows]
     axis = zero_log([*parameters, *(other.parameters for other in others)])
     return {
         "parameters": {"x": axis.positions[: len(parameters)], "others": axis.positions[len(parameters) :],
-                       "ticks": axis.ticks, "edges": axis.edges, "zero": axis.zero,
-                       "front": _front(table, parameters)},
-        "memory": _plain(table, [row.peak_mb for row in table.rows]),
-        "time": _plain(table, [row.train_s for row in table.rows]),
+                       "ticks": axis.ticks, "edges": axis.edges, "zero": axis.zero},
+        "time": {"x": [row.train_s for row in table.rows],
+                 "range": [_range([runs[folder].train_s for folder in row.folders]) for row in table.rows]},
+        "memory": {"x": [row.peak_mb for row in table.rows],
+                   "range": [_range([runs[folder].peak_mb for folder in row.folders]) for row in table.rows]},
     }  # fmt: skip
 
 
-def _plain(table: Table, costs: Sequence[float | None]) -> dict[str, Any]:
-    return {"x": costs, "front": _front(table, costs)}
-
-
-def _front(table: Table, costs: Sequence[float | None]) -> list[int]:
-    """Rows on the front, by increasing cost."""
-    sign = 1 if table.lower_is_better else -1
-    known = [(cost, index) for index, cost in enumerate(costs) if cost is not None]
-    front = on_front([(cost, sign * table.rows[index].mean) for cost, index in known])
-    return [index for (cost, index), good in sorted(zip(known, front, strict=True)) if good]
+def _range(values: Sequence[float | None]) -> list[float] | None:
+    known = [value for value in values if value is not None]
+    return [min(known), max(known)] if len(known) > 1 and len(known) == len(values) else None
 
 
 def _published(other: Published) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-// The plots, drawn by plotly when they come into sight, again when rows are hidden or the theme changes.
+// What the plots of scores are made of, for plotly.
 
+const HEIGHT = 340;
+const MARGIN = { l: 62, r: 16, t: 30, b: 52 };
 const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"] };
-const FEW_CURVES = 12; // so many configurations are drawn all at once
-const drawn = new Set();
 
 // Plotly reads <b>, <a href> and entities in texts; what comes from a run must stay what it is.
 function plain(text) {
@@ -29,10 +29,10 @@ function shorten(text, length) {
 
 function layout(node, x, y, more = {}) {
   const { text, line, ground } = colors(node);
-  const axis = { gridcolor: line, linecolor: line, zeroline: false, ticks: "outside", tickcolor: line, automargin: true };
+  const axis = { gridcolor: line, linecolor: line, zeroline: false, ticks: "outside", tickcolor: line, };
   return {
-    height: 340,
-    margin: { l: 62, r: 16, t: 30, b: 52 },
+    height: HEIGHT,
+    margin: { ...MARGIN },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { color: text, size: 12, family: getComputedStyle(document.body).fontFamily },
@@ -62,126 +62,91 @@ function errors(row, at) {
   return row.interval ? Math.abs(row.interval[at] - row.mean) : 0;
 }
 
-// One trace per method, whatever plot it is in: the same colour and marker.
-function points(group, number, x, many) {
-  return methods(group).map((method) => {
-    const style = DATA.styles[method];
-    const rows = visible(group, number, method).filter((row) => x[row.index] !== null);
-    return {
-      type: "scatter", mode: "markers", name: plain(method),
-      x: rows.map((row) => x[row.index]),
-      y: rows.map((row) => row.mean),
-      customdata: rows.map((row) => row.index),
-      hovertext: rows.map(hover), hoverinfo: "text",
-      marker: { color: style.color, symbol: style.symbol, size: many ? 8 : 10 },
-      error_y: {
-        type: "data", symmetric: false, color: transparent(style.color, many ? 0.4 : 0.75), thickness: 1.3, width: 3,
-        array: rows.map((row) => errors(row, 1)), arrayminus: rows.map((row) => errors(row, 0)),
-      },
-    };
-  });
-}
-
 function methods(group) {
   return [...new Set(group.rows.map((row) => row.method))].sort();
 }
 
-function front(group, number, found, node) {
-  const rows = found.front.filter((index) => SHOWN[number][index]);
-  return {
-    type: "scatter", mode: "lines", hoverinfo: "skip",
-    x: rows.map((index) => found.x[index]), y: rows.map((index) => group.rows[index].mean),
-    line: { shape: "hv", dash: "dot", width: 1.5, color: colors(node).text },
-  };
+// One trace per method, whatever plot it is in: the same colour and marker. What is shown to be worse than the best is
+// faint, so that what may be the best stands out.
+function points(group, rows, cost) {
+  return methods(group).map((method) => {
+    const style = DATA.styles[method];
+    const own = rows.filter((row) => row.method === method);
+    const bars = { type: "data", symmetric: false, color: transparent(style.color, 0.45), thickness: 1.2, width: 0 };
+    const reach = (row, at) => (cost.range?.[row.index] ? Math.abs(cost.range[row.index][at] - cost.x[row.index]) : 0);
+    return {
+      type: "scatter", mode: "markers", name: plain(method),
+      x: own.map((row) => cost.x[row.index]), y: own.map((row) => row.mean),
+      customdata: own.map((row) => row.index), hovertext: own.map(hover), hoverinfo: "text",
+      marker: { color: style.color, symbol: style.symbol, size: 9, opacity: own.map((row) => (row.tied === false ? 0.6 : 1)) },
+      error_y: { ...bars, array: own.map((row) => errors(row, 1)), arrayminus: own.map((row) => errors(row, 0)) },
+      error_x: { ...bars, array: own.map((row) => reach(row, 1)), arrayminus: own.map((row) => reach(row, 0)) },
+    };
+  });
 }
 
-function pareto(group, number, node, name) {
-  const found = group.pareto[name];
-  const many = group.rows.length > 30;
-  const traces = [front(group, number, found, node), ...points(group, number, found.x, many)];
-  if (name !== "parameters") {
-    const text = name === "memory" ? "peak memory (MB)" : "training time (s)";
-    return [traces, layout(node, { title: title(text), tickformat: ",", nticks: 6 }, { title: title(group.metric) })];
-  }
-  if (group.published.length) {
+function span(values, share) {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const room = (high - low || Math.abs(high) || 1) * share;
+  return [low - room, high + room];
+}
+
+// The range of an axis of scores without what lies far off on the worse side: Tukey's fences, three times as far out.
+function fence(values, lower) {
+  if (values.length < FEW) return () => true;
+  const ordered = [...values].sort((a, b) => a - b);
+  const at = (share) => ordered[Math.round(share * (ordered.length - 1))];
+  const reach = 4.5 * Math.max(at(0.75) - at(0.25), 0.02 * (at(1) - at(0)));
+  return (value) => (lower ? value <= at(0.75) + reach : value >= at(0.25) - reach);
+}
+
+// What lies outside the axis is named at its edge.
+function outside(group, rows, range, node) {
+  const names = rows.filter(({ mean }) => mean < range[0] || mean > range[1]).map(({ label, mean }) => `${label} ${mean.toFixed(4)}`);
+  if (!names.length) return [];
+  const more = names.length > 3 ? ` and ${names.length - 3} more` : "";
+  return [{ x: 0, xref: "paper", y: group.lower ? 1 : 0, yref: "paper", xanchor: "left", yanchor: group.lower ? "top" : "bottom",
+    showarrow: false, align: "left", font: { size: 11, color: colors(node).text }, xshift: 4,
+    text: `${group.lower ? "▲" : "▼"} ${plain(names.slice(0, 3).join(", ") + more)}` }];
+}
+
+function costs(group, number, node, name) {
+  const cost = group.costs[name];
+  const rows = visible(group, number).filter((row) => cost.x[row.index] !== null);
+  const parameters = name === "parameters";
+  const others = parameters ? group.published : [];
+  if (!rows.length) return [[], layout(node, {}, {})];
+  const fits = fence(rows.map(({ mean }) => mean), group.lower);
+  const scores = rows.filter(({ mean }) => fits(mean)).flatMap((row) => row.interval ?? [row.mean]);
+  const y = span([...scores, ...others.map((other) => other.score)], 0.06);
+  const reaches = rows.flatMap((row) => cost.range?.[row.index] ?? [cost.x[row.index]]);
+  const x = parameters ? cost.edges : span(reaches, 0.09);
+  const traces = points(group, rows, cost);
+  if (others.length) {
     traces.push({
-      type: "scatter", mode: "markers", x: found.others, y: group.published.map((other) => other.score),
-      hovertext: group.published.map(hover), hoverinfo: "text",
+      type: "scatter", mode: "markers", x: cost.others, y: others.map((other) => other.score),
+      hovertext: others.map(hover), hoverinfo: "text",
       marker: { symbol: "circle-open", size: 9, color: colors(node).text, line: { width: 1.5 } },
     });
   }
-  const axis = {
-    title: title("adapter parameters, routers included (log scale)"), tickmode: "array", range: found.edges,
-    tickvals: found.ticks.map(([at]) => at), ticktext: found.ticks.map(([, text]) => text),
-  };
+  const room = { width: (node.clientWidth || 400) - MARGIN.l - MARGIN.r, height: HEIGHT - MARGIN.t - MARGIN.b };
+  const across = (value) => ((value - x[0]) / (x[1] - x[0])) * room.width;
+  const inside = rows.filter(({ mean }) => mean >= y[0] && mean <= y[1]);
+  const ordered = inside.sort((a, b) => (b.tied === true) - (a.tied === true) || a.index - b.index);
+  const annotations = placeLabels(ordered.map((row) => ({
+    label: row.label, x: cost.x[row.index], y: row.mean, color: colors(node).text,
+    px: across(cost.x[row.index]), bar: (cost.range?.[row.index] ?? []).map(across), py: ((y[1] - row.mean) / (y[1] - y[0])) * room.height,
+  })), room).concat(outside(group, rows, y, node));
+  const axis = parameters
+    ? { title: title("adapter values, routers included (log scale)"), tickmode: "array",
+      tickvals: cost.ticks.map(([at]) => at), ticktext: cost.ticks.map(([, text]) => text) }
+    : { title: title(name === "memory" ? "peak memory (MB)" : "training time (s)"), tickformat: ",", nticks: 6 };
   // Where 0 has a place, a gap in the ground says that the scale does not reach it.
-  const gap = found.zero === null ? [] : [{
+  const gap = !parameters || cost.zero === null ? [] : [{
     type: "line", xref: "x", yref: "paper", y0: 0, y1: 1, layer: "below",
-    x0: found.zero + 0.25, x1: found.zero + 0.25, line: { dash: "dot", width: 1, color: colors(node).line },
+    x0: cost.zero + 0.25, x1: cost.zero + 0.25, line: { dash: "dot", width: 1, color: colors(node).line },
   }];
-  return [traces, layout(node, axis, { title: title(group.metric) }, { shapes: gap })];
-}
-
-function forest(group, number, node) {
-  const rows = visible(group, number).filter((row) => row.difference).reverse();
-  const length = node.clientWidth < 480 ? 18 : 34;
-  const traces = methods(group).map((method) => {
-    const style = DATA.styles[method];
-    const own = rows.map((row, at) => ({ row, at })).filter(({ row }) => row.method === method);
-    const gaps = own.map(({ row }) => row.difference);
-    return {
-      type: "scatter", mode: "markers", x: gaps.map(([mean]) => mean), y: own.map(({ at }) => at),
-      customdata: own.map(({ row }) => row.index), hovertext: own.map(({ row }) => hover(row)), hoverinfo: "text",
-      marker: { color: style.color, symbol: style.symbol, size: 9 },
-      error_x: {
-        type: "data", symmetric: false, color: style.color, thickness: 1.5, width: 3,
-        array: gaps.map(([mean, , high]) => high - mean), arrayminus: gaps.map(([mean, low]) => mean - low),
-      },
-    };
-  });
-  const { text } = colors(node);
-  const zero = { type: "line", yref: "paper", x0: 0, x1: 0, y0: 0, y1: 1, line: { width: 1.5, color: text } };
-  return [traces, layout(node,
-    { title: title(`difference to ${shorten(group.baseline, length)}`), tickformat: ",", nticks: 6 },
-    { tickmode: "array", tickvals: rows.map((_, at) => at), range: [-0.7, rows.length - 0.3],
-      ticktext: rows.map((row) => plain(shorten(row.label, length))), showgrid: false },
-    { shapes: [zero], height: Math.max(340, 90 + 22 * rows.length) })];
-}
-
-function curves(group, number, node, name) {
-  const wanted = node.closest(".group").querySelector(".all-curves");
-  const seen = new Set();
-  const chosen = group.curves.filter((curve) => {
-    if (!SHOWN[number][curve.row]) return false;
-    const first = !seen.has(curve.method); // rows come best first
-    seen.add(curve.method);
-    return first || !wanted || wanted.checked;
-  });
-  const bands = chosen.length <= FEW_CURVES ? chosen.filter((curve) => curve.seeds > 1) : [];
-  const traces = bands.map((curve) => ({
-    type: "scatter", mode: "lines", hoverinfo: "skip", fill: "toself", line: { width: 0 },
-    fillcolor: transparent(DATA.styles[curve.method].color, 0.13),
-    x: [...curve[name], ...[...curve[name]].reverse()], y: [...curve.high, ...[...curve.low].reverse()],
-  }));
-  for (const curve of chosen) {
-    const style = DATA.styles[curve.method];
-    const row = group.rows[curve.row];
-    const texts = curve.mean.map((value, at) =>
-      [`<b>${plain(row.label)}</b>`, `${value.toFixed(4)} at step ${curve.steps[at].toLocaleString("en-US")}`,
-        `seeds: ${curve.low[at].toFixed(4)} to ${curve.high[at].toFixed(4)}`, ...row.hover.slice(1).map(plain)].join("<br>"));
-    traces.push({
-      type: "scatter", mode: "lines+markers", x: curve[name], y: curve.mean, hovertext: texts, hoverinfo: "text",
-      customdata: curve.mean.map(() => curve.row),
-      line: { color: style.color, dash: style.dash, width: 2 },
-      marker: { color: style.color, symbol: style.symbol, size: curve.mean.length > 30 ? 4 : 7 },
-    });
-  }
-  const text = name === "steps" ? "step" : group.timeTitle;
-  const narrow = node.clientWidth < 480;
-  const folded = narrow ? plain(text).replace(" (", "<br>(") : plain(text);
-  return [traces, layout(node,
-    { title: { text: folded, standoff: 8 }, tickformat: ",", rangemode: "tozero", nticks: 6 },
-    { title: title(group.metric) })];
+  return [traces, layout(node, { ...axis, range: x }, { title: title(group.metric), range: y }, { shapes: gap, annotations })];
 }
 
 function sweep(group, number, node, index) {
@@ -219,62 +184,28 @@ function short(value) {
   return small ? value.toExponential().replace("e-", "e−") : value.toLocaleString("en-US", { maximumFractionDigits: 6 });
 }
 
-function draw(node) {
-  const number = Number(node.dataset.group);
-  const group = DATA.groups[number];
-  const name = node.dataset.plot;
-  const made =
-    name in group.pareto ? pareto(group, number, node, name)
-      : name === "forest" ? forest(group, number, node)
-        : name === "steps" || name === "seconds" ? curves(group, number, node, name)
-          : sweep(group, number, node, Number(name.split("-")[1]));
-  const first = !drawn.has(node);
-  drawn.add(node);
-  Plotly.react(node, ...made, CONFIG);
-  if (first) {
-    node.on("plotly_click", ({ points: [point] }) => {
-      if (point.customdata !== undefined) openRuns(group, group.rows[point.customdata]);
+function tuning(node, index) {
+  const found = DATA.tunings[index];
+  const traces = [];
+  const ends = [];
+  const range = span(found.arms.flatMap((arm) => [...arm.expected, ...arm.low, ...arm.high]).filter((value) => value !== null && value !== undefined), 0.06);
+  for (const arm of found.arms.filter((each) => each.expected.length)) {
+    const style = DATA.styles[arm.method];
+    const trials = arm.expected.map((_, at) => at + 1);
+    const both = trials.filter((trial) => arm.low[trial - 1] !== null && arm.high[trial - 1] !== null);
+    const at = (list) => both.map((trial) => list[trial - 1]);
+    traces.push({
+      type: "scatter", mode: "lines", hoverinfo: "skip", fill: "toself", line: { width: 0 },
+      fillcolor: transparent(style.color, 0.13), x: [...both, ...[...both].reverse()], y: [...at(arm.high), ...at(arm.low).reverse()],
     });
+    traces.push({
+      type: "scatter", mode: "lines+markers", x: trials, y: arm.expected, hoverinfo: "text",
+      hovertext: trials.map((trial) => `<b>${plain(arm.method)}</b><br>${arm.expected[trial - 1].toFixed(4)} expected of ${trial} trials`
+        + (trial > arm.decided_to ? "<br>the band is open here: the trials decide nothing" : "")),
+      line: { color: style.color, dash: style.dash, width: 2 }, marker: { color: style.color, symbol: style.symbol, size: 6 },
+    });
+    ends.push({ label: arm.method, x: trials.at(-1), y: arm.expected.at(-1) });
   }
+  return [traces, layout(node, { title: title("trials"), nticks: 6 }, { title: title(`expected ${found.metric}`), range },
+    { annotations: lineEnds(ends, node, range), margin: { ...MARGIN, r: endRoom(ends, node) } })];
 }
-
-function redraw(number) {
-  drawn.forEach((node) => Number(node.dataset.group) === number && draw(node));
-}
-
-function redrawAll() {
-  drawn.forEach(draw);
-}
-
-const PLOTS = [...document.querySelectorAll(".plot")];
-const sight = new IntersectionObserver(
-  (entries) => entries.filter((entry) => entry.isIntersecting).forEach(({ target }) => {
-    sight.unobserve(target);
-    draw(target);
-  }),
-  { rootMargin: "300px" },
-);
-PLOTS.forEach((node) => sight.observe(node));
-document.querySelectorAll(".all-curves").forEach((box) => {
-  box.addEventListener("change", () => redraw(Number(box.closest(".group").id.split("-")[1])));
-});
-
-// Paper shows all plots, in the light theme, as wide as the page; and notes that are folded on the screen.
-function toPaper() {
-  PLOTS.forEach(draw);
-  PLOTS.forEach((node) => Plotly.Plots.resize(node));
-  document.querySelectorAll("details").forEach((box) => {
-    box.dataset.open = box.open;
-    box.open = true;
-  });
-}
-
-function fromPaper() {
-  redrawAll();
-  document.querySelectorAll("details").forEach((box) => {
-    box.open = box.dataset.open === "true";
-  });
-}
-
-PRINTING.addEventListener("change", (event) => (event.matches ? toPaper() : fromPaper()));
-showTheme();

@@ -6,19 +6,24 @@ document.querySelectorAll("table.rows").forEach((table) => {
   const rows = [...body.rows];
   const controls = document.querySelector(`.controls[data-group="${group}"]`);
   const filter = controls.querySelector(".filter");
-  const texts = rows.map((row) => row.textContent.toLowerCase());
 
   table.querySelectorAll("thead th").forEach((heading, column) => {
-    heading.firstElementChild.addEventListener("click", () => {
+    heading.querySelector("button")?.addEventListener("click", () => {
       const before = heading.getAttribute("aria-sort");
       // Numbers begin with the largest, names with the first.
       const first = heading.matches(".name, .text") ? "ascending" : "descending";
       const other = first === "ascending" ? "descending" : "ascending";
       const direction = before === first ? other : first;
-      table.querySelectorAll("thead th").forEach((each) => each.setAttribute("aria-sort", "none"));
+      table.querySelectorAll("thead th[aria-sort]").forEach((each) => each.setAttribute("aria-sort", "none"));
       heading.setAttribute("aria-sort", direction);
       body.append(...sorted(rows, column, direction));
     });
+  });
+
+  controls.querySelector(".sort").addEventListener("change", ({ target }) => {
+    const heading = table.tHead.rows[0].cells[Number(target.value)];
+    const direction = heading.matches(".name, .text") ? "ascending" : "descending";
+    body.append(...sorted(rows, Number(target.value), direction));
   });
 
   rows.forEach((row) => {
@@ -34,8 +39,9 @@ document.querySelectorAll("table.rows").forEach((table) => {
       [...controls.querySelectorAll('.legend [aria-pressed="false"]')].map((button) => button.dataset.method),
     );
     let count = 0;
-    rows.forEach((row, index) => {
-      const fits = !hidden.has(row.dataset.method) && words.every((word) => texts[index].includes(word));
+    rows.forEach((row) => {
+      const text = row.textContent.toLowerCase();
+      const fits = !hidden.has(row.dataset.method) && words.every((word) => text.includes(word));
       row.hidden = !fits;
       SHOWN[group][Number(row.dataset.row)] = fits;
       count += fits;
