@@ -3,13 +3,14 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from src.compare.beside.section import Section
 from src.compare.clusters import Clusters, read_clusters
 from src.compare.comparison import compare_runs
 from src.compare.grouping import Group
+from src.compare.present.chosen_columns import ALL, CHOICES, PAPER
 from src.compare.present.formats import FORMATS, write_tidy
 from src.compare.present.terminal_table import print_comparison, print_published
 from src.compare.tables import Comparison, Table
@@ -18,11 +19,12 @@ from src.deploy.output import keep_inputs
 from src.runs.latest import latest_sweep
 from src.runs.reading import find_runs
 from src.runs.store import open_store
+from src.utils import resume_hint
 from src.utils.errors import UserError
 from src.utils.terminal import say
 from src.utils.text import shown_path
 
-COLUMNS = ("ece", "brier", "nll")
+CALIBRATION = ("ece", "brier", "nll")
 
 
 def main(arguments: list[str]) -> None:
@@ -32,6 +34,9 @@ def main(arguments: list[str]) -> None:
         UserError: if a folder does not exist, an option makes no sense, or no run could be compared.
     """
     options = parser().parse_args(arguments)
+    options.calibration = [name for name in options.columns if name in CALIBRATION]
+    options.names = _names([name for name in options.columns if name not in CALIBRATION])
+    options.command = resume_hint.shown_command("compare", arguments)
     for path in options.paths:
         if not path.is_dir():
             raise UserError(f"{path}: no such folder")
@@ -54,11 +59,12 @@ def main(arguments: list[str]) -> None:
         runs, options.baseline, options.metric, options.resamples, store, options.margin, clusters, beside
     )
     if options.format == "table":
-        print_comparison(comparison, with_pscp=options.pscp)
+        print_comparison(comparison, with_pscp=options.pscp, names=options.names)
         if options.published:
             print_published(comparison)
     else:
-        sys.stdout.write(FORMATS[options.format](comparison, options.pscp))
+        names = options.names or [ALL]
+        sys.stdout.write(FORMATS[options.format](comparison, options.pscp, names))
     if options.tidy:
         write_tidy(runs, options.tidy, store)
     _write(comparison, options)
@@ -80,8 +86,9 @@ def parser() -> argparse.ArgumentParser:
                        "rows count as equivalent; set it before you look")  # fmt: skip
     found.add_argument("--clusters", type=Path, metavar="FILE", help="columns index and cluster: which examples belong "
                        "together (sentences of one document) and are drawn as one")  # fmt: skip
-    found.add_argument("--columns", type=_columns, default=[], metavar="NAMES", help="calibration, from the logits: "
-                       "ece, brier, nll, or several with commas")  # fmt: skip
+    found.add_argument("--columns", type=_columns, default=[], metavar="NAMES", help="with commas: the columns "
+                       f"({', '.join(CHOICES)}), or paper (those of a paper's table), or all; and calibration from the "
+                       "logits, as a table of its own (ece, brier, nll)")  # fmt: skip
     found.add_argument("--by", metavar="COLUMN", help="differences on parts of the data: label, length, or a column of "
                        "--rows")  # fmt: skip
     found.add_argument("--rows", type=Path, metavar="FILE", help="a table of the evaluation split's examples: by "
@@ -112,10 +119,10 @@ def _beside(options: argparse.Namespace, clusters: Clusters | None) -> list[Call
     if options.rows is not None and options.by is None:
         raise UserError(f"--rows {options.rows}: --by COLUMN says which of its columns")
     made: list[Callable[[Group, Table], Section | None]] = []
-    if options.columns:
+    if options.calibration:
         from src.compare.beside.calibration import Calibration
 
-        made.append(Calibration(options.columns, clusters))
+        made.append(Calibration(options.calibration, clusters))
     if options.by is not None:
         from src.compare.beside.data_parts import Column
         from src.compare.beside.slices import Slices
@@ -141,7 +148,7 @@ def _write(comparison: Comparison, options: argparse.Namespace) -> None:
         if options.html:
             from src.compare.report import write_report
 
-            write_report(comparison, options.html, published=options.published)
+            write_report(comparison, options.html, published=options.published, command=options.command)
             say(f"The report is in {options.html}", file=sys.stderr)
         if options.figures:
             from src.compare.present.figures import write_figures
@@ -161,9 +168,18 @@ def _positive(text: str) -> int:
 
 def _columns(text: str) -> list[str]:
     names = text.split(",")
-    if unknown := [name for name in names if name not in COLUMNS]:
-        raise argparse.ArgumentTypeError(f"{unknown[0]}: choices: {', '.join(COLUMNS)}")
+    known = (*CHOICES, "paper", ALL, *CALIBRATION)
+    if unknown := [name for name in names if name not in known]:
+        raise argparse.ArgumentTypeError(f"{unknown[0]}: choices: {', '.join(known)}")
     return list(dict.fromkeys(names))
+
+
+def _names(asked: Sequence[str]) -> list[str]:
+    """The columns that are asked for; the configuration's name is always one."""
+    if not asked or ALL in asked:
+        return list(asked)
+    names = [other for name in asked for other in (PAPER if name == "paper" else (name,))]
+    return list(dict.fromkeys(["method", *names]))
 
 
 def _margin(text: str) -> float:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from src.utils.errors import in_short
 from src.utils.places import explain, place_error
+from src.utils.resume_hint import shown_command
 from src.utils.terminal import say
 
 log = logging.getLogger(__name__)
@@ -36,5 +37,5 @@ def _compare(folder: Path) -> None:
     comparison = compare_runs(find_runs([folder], store), store=store)
     print_comparison(comparison, where=folder)
     if comparison.tables:
-        write_report(comparison, folder / REPORT)
+        write_report(comparison, folder / REPORT, command=shown_command())
         say(f"The report is in {folder / REPORT}")

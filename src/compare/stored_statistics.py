@@ -15,7 +15,6 @@ from src.compare.statistics.resampling import by_cluster, resample_examples
 from src.compare.statistics.rows import Against, Rows, Scored
 from src.compare.statistics.scales import transformation_of
 from src.compare.tables import Gap
-from src.compare.verdicts import error_of
 from src.config import check_rule
 from src.metrics.names import greater_is_better
 from src.runs.reading import Run
@@ -119,12 +118,9 @@ def _every_baseline(rows: Rows, judged: Sequence[Configuration], alpha: float) -
     for place, baseline in enumerate(judged):
         against = rows.against(place, alpha)
         found[baseline.label] = {
-            judged[i].label: [
-                gap.mean, gap.low, gap.high, error_of(gap).reach(against.level), gap.standard_error, gap.degrees,
-                against.adjusted[i],
-            ]
+            judged[i].label: [gap.mean, gap.low, gap.high, gap.standard_error, gap.degrees, against.adjusted[i]]
             for i, gap in against.estimates.items()
-        }  # fmt: skip
+        }
     return found
 
 

@@ -71,8 +71,7 @@ class Gap:
     """A difference to a baseline that need not be the table's: what a verdict follows from.
 
     Attributes:
-        mean: the difference; ``low`` and ``high`` of its interval for all rows at once, ``reach`` half its width before
-            it was cut at the ends of the metric's scale.
+        mean: the difference; ``low`` and ``high`` of its interval for all rows at once.
         standard_error: over seeds and examples, with its ``degrees`` of freedom.
         p_adjusted: for all differences to that baseline at once.
     """
@@ -80,7 +79,6 @@ class Gap:
     mean: float
     low: float
     high: float
-    reach: float
     standard_error: float
     degrees: float
     p_adjusted: float

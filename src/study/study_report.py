@@ -13,6 +13,7 @@ from src.study.answer import Judged, answer
 from src.study.evidence import Evidence, read_evidence
 from src.study.locked_plan import Plan, read_plan
 from src.study.looks import compare_study, row_of
+from src.study.read_tunings import read_tunings
 from src.study.run_study import RUNS
 from src.utils.errors import UserError
 from src.utils.files import write_whole
@@ -38,11 +39,13 @@ def report_study(folder: Path) -> None:
     lines = [*(f"{task}: {'. '.join(said)}." for task, said in found.items()), *reasons]
     for line in lines:
         say(line)
-    print_comparison(comparison, where=folder)
+    print_comparison(comparison, where=folder, answered=True)
     write_whole(folder / VERDICT, as_markdown(plan, lines))
     write_tidy(find_runs([folder / RUNS / name for name in evidence.runs], store), folder / TIDY, store)
-    card = Card(plan.question.question, found, reasons)
-    write_report(comparison, folder / REPORT, title=f"{plan.question.name}: the verdict", card=card)
+    locked = f"{plan.hash}, locked {plan.made}"
+    card = Card(plan.question.question, found, reasons, locked, read_tunings(folder, plan.question))
+    title, command = f"{plan.question.name}: the verdict", f"python -m src study {plan.question.name}"
+    write_report(comparison, folder / REPORT, title=title, card=card, command=command)
     say(f"The report is in {folder / REPORT}")
 
 

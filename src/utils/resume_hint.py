@@ -23,6 +23,16 @@ def called(command: Sequence[str]) -> None:
     _command[:], _pending = command, None
 
 
+def shown_command(*words: str | Sequence[str]) -> str:
+    """A command as it may be written down: that of the user where one is remembered, else ``python -m src`` and words.
+
+    Args:
+        words: after ``python -m src``, singly or in lists.
+    """
+    given = [part for word in words for part in ([word] if isinstance(word, str) else word)]
+    return shlex.join(map(shown_word, _command if _command and not given else ["python", "-m", "src", *given]))
+
+
 def offer(key: str, folder: str | Path) -> None:
     """From now on the command goes on in the folder if it ends early.
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from src.compare.comparison import compare_runs
-from src.compare.present.words import verdict
+from src.compare.present.table_sentences import verdict
 from src.compare.report import write_report
 from src.compare.verdicts import with_verdicts
 from src.runs.reading import find_runs
@@ -149,7 +149,7 @@ def test_another_baseline_and_margin_give_the_verdicts_of_python(page, runs):
                 }""",
                 [baseline, margin],
             )
-            rows = with_verdicts(table.rows, baseline, margin, table.lower_is_better, table.level)
+            rows = with_verdicts(table.rows, baseline, margin, table.lower_is_better)
             told = replace(table, margin=margin)
             assert verdicts(page) == {row.label: verdict(row, told) or "baseline" for row in rows}, (baseline, margin)
 

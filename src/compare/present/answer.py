@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from src.compare.present.words import NOTHING_LEARNED, interval, signed, verdict
+from src.compare.present.table_sentences import NOTHING_LEARNED, interval, signed, verdict
 from src.compare.statistics.crossed import ALPHA, MIN_SEEDS, quantile
 from src.compare.statistics.estimate import Estimate
 from src.compare.tables import Row, Table

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from src.compare.present.table_sentences import (
-    SCOPE,
     best_minus_last,
     equivalence,
     interval,
@@ -58,10 +57,13 @@ def columns(table: Table, with_pscp: bool = False) -> list[Column]:
 
 
 EXPLANATION = (
-    "Scores: evaluation split, at the epoch picked by training.selection; best - last: best epoch minus last epoch. "
-    "Adapter: values trained outside head and router. front *: nothing scores as well with fewer adapter parameters. "
-    "Intervals of differences hold for all rows of a table at once: better or worse where one leaves out 0. With a "
-    "margin: equivalent where the interval for it lies inside. best: tied if nothing is shown to be better. " + SCOPE
+    "Scores: evaluation split, at the epoch picked by training.selection. Adapter values: trained outside head and "
+    "router. Intervals of differences hold for all rows of a table at once: better or worse where one leaves out 0. "
+    "With a margin: equivalent where the interval for it lies inside (--columns equivalence). "
+)
+OF_MORE = (
+    "best - last: best epoch minus last epoch. front *: nothing scores as well with fewer adapter parameters. best: "
+    "tied if nothing is shown to be better. "
 )
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from src.compare.grouping import held_fixed
-from src.compare.present.columns import columns, ranks, score_cells
+from src.compare.present.chosen_columns import ALL, chosen_columns
+from src.compare.present.columns import ranks, score_cells
 from src.compare.present.how_judged import how_judged
 from src.compare.present.table_sentences import SCOPE, sentences
 from src.compare.settings import settings_of
@@ -24,11 +25,11 @@ from src.utils.errors import UserError
 from src.utils.files import whole
 
 
-def markdown(comparison: Comparison, with_pscp: bool = False) -> str:
+def markdown(comparison: Comparison, with_pscp: bool = False, names: Sequence[str] = (ALL,)) -> str:
     """GitHub-flavoured tables, each followed by its findings."""
     parts = []
     for table in comparison.tables:
-        drawn = columns(table, with_pscp)
+        drawn = chosen_columns(table, names, with_pscp)
         rows = [[column.text(row) for column in drawn] for row in table.rows]
         parts += [f"### {text.markdown(table.title)}", _markdown_table([column.heading for column in drawn], rows)]
         parts += ["\n".join(f"- {text.markdown(sentence)}" for sentence in sentences(table))]
@@ -42,20 +43,24 @@ def markdown(comparison: Comparison, with_pscp: bool = False) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def latex(comparison: Comparison, with_pscp: bool = False) -> str:
+def latex(comparison: Comparison, with_pscp: bool = False, names: Sequence[str] = (ALL,)) -> str:
     """Tables for the booktabs package, each with its findings, its test and what that assumes below it.
 
-    The best score is bold, the second underlined.
+    The best score is bold, the second underlined; with the columns of a paper's table all that is tied with the best.
     """
     parts = [r"% \usepackage{booktabs}"]
+    paper = ALL not in names
     for table in comparison.tables:
-        drawn = columns(table, with_pscp)
+        drawn = chosen_columns(table, names, with_pscp)
         rows = [[text.latex(column.text(row)) for column in drawn] for row in table.rows]
-        score = next(i for i, column in enumerate(drawn) if column.heading == table.metric)
-        for cells, rank in zip(rows, ranks([row.mean for row in table.rows], table.lower_is_better), strict=True):
+        score = next((i for i, column in enumerate(drawn) if column.heading == table.metric), None)
+        order = ranks([row.mean for row in table.rows], table.lower_is_better)
+        if paper and any(row.tied for row in table.rows):
+            order = [1 if row.tied else None for row in table.rows]
+        for cells, rank in zip(rows, order, strict=True) if score is not None else ():
             cells[score] = _emphasised(cells[score], rank)
         notes = [text.latex(sentence) for sentence in (*sentences(table), *how_judged(table))]
-        parts.append(_latex_table(table.title, [column.heading for column in drawn], rows, notes))
+        parts.append(_latex_table(table.title, [column.heading for column in drawn], rows, notes, small=paper))
     for matrix in comparison.matrices:
         headings, rows = _matrix_cells(matrix)
         rows = [[text.latex(cell) for cell in cells] for cells in rows]
@@ -72,7 +77,7 @@ def latex(comparison: Comparison, with_pscp: bool = False) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def csv_text(comparison: Comparison, with_pscp: bool = False) -> str:
+def csv_text(comparison: Comparison, with_pscp: bool = False, names: Sequence[str] = ()) -> str:  # all of them
     """One line per configuration, numbers unrounded."""
     lines = [_plain_row(table, i, with_pscp) for table in comparison.tables for i in range(len(table.rows))]
     stream = io.StringIO()
@@ -83,14 +88,14 @@ def csv_text(comparison: Comparison, with_pscp: bool = False) -> str:
     return stream.getvalue()
 
 
-def json_text(comparison: Comparison, with_pscp: bool = False) -> str:
+def json_text(comparison: Comparison, with_pscp: bool = False, names: Sequence[str] = ()) -> str:  # all of them
     """Everything, with the findings in words; an infinite number of degrees of freedom becomes null."""
     tables = [asdict(table) | {"sentences": sentences(table), "test": how_judged(table)} for table in comparison.tables]
     body = comparison.as_dict() | {"tables": tables, "scope": SCOPE}
     return json.dumps(jsonable(body), indent=2) + "\n"
 
 
-FORMATS: dict[str, Callable[[Comparison, bool], str]] = {
+FORMATS: dict[str, Callable[..., str]] = {
     "markdown": markdown,
     "csv": csv_text,
     "latex": latex,
@@ -193,10 +198,13 @@ def _emphasised(cell: str, rank: int | None) -> str:
     return rf"\textbf{{{cell}}}" if rank == 1 else rf"\underline{{{cell}}}" if rank == 2 else cell
 
 
-def _latex_table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> str:
+def _latex_table(
+    title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = (), small: bool = False
+) -> str:
+    size = [r"\footnotesize", r"\setlength{\tabcolsep}{3pt}"] if small else []
     return "\n".join(
         [
-            r"\begin{table}", r"\centering", rf"\caption{{{text.latex(title)}}}",
+            r"\begin{table}", r"\centering", *size, rf"\caption{{{text.latex(title)}}}",
             rf"\begin{{tabular}}{{l{'r' * (len(headings) - 1)}}}", r"\toprule",
             " & ".join(map(text.latex, headings)) + r" \\", r"\midrule",
             *(" & ".join(cells) + r" \\" for cells in rows), r"\bottomrule", r"\end{tabular}",

@@ -93,6 +93,7 @@ function showVerdicts(number) {
     const said = isBaseline ? "baseline" : gap ? gap.said : "no claim";
     const cell = row.querySelector(".c-verdict");
     fill(cell, said, gap && `p ${pText(gap.p)}`, isBaseline ? "" : said);
+    if (gap?.equivalence) element("small", `equivalence [${gap.equivalence.map(signed).join(", ")}]`, cell);
     cell.className = `c-verdict text ${isBaseline ? "baseline" : gap ? gap.verdict : "no"}`;
   });
   drawForest(number);
@@ -115,7 +116,7 @@ document.querySelectorAll(".controls").forEach((controls) => {
   const reset = controls.querySelector(".reset");
   const changed = controls.parentElement.querySelector(".changed");
   const first = { ...STATE[number] };
-  const reaches = (first.judged.filter(Boolean).map((gap) => gap.reach)).sort((a, b) => a - b);
+  const reaches = (first.judged.filter(Boolean).map((gap) => (gap.high - gap.low) / 2)).sort((a, b) => a - b);
   const typical = reaches[Math.floor(reaches.length / 2)] || 0.01;
   const step = niceStep(Math.max(typical, first.margin ?? 0) / 10);
   menu.disabled = group.against.filter((row) => row.some(Boolean)).length < 2;

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from src.compare.beside.section import Section
-from src.compare.present.words import signed, verdict
+from src.compare.present.table_sentences import signed, verdict
 from src.compare.tables import Comparison, Matrix, Row, Table
 from src.compare.verdicts import BETTER, EQUIVALENT, NOT_SHOWN, UNDECIDED, WORSE
 

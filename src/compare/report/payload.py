@@ -59,6 +59,7 @@ def _group(table: Table, runs: Mapping[str, Run], ids: Mapping[str, int], with_p
         "lower": table.lower_is_better,
         "baseline": table.baseline,
         "margin": table.margin,
+        "alpha": table.alpha,
         "against": _against(table),
         "rows": [_row(row, runs, ids) for row in table.rows],
         "costs": _costs(table, runs, others),

@@ -1,6 +1,5 @@
 // Verdicts with another baseline or margin, from the stored differences: the same rules as src/compare/verdicts.py.
 
-const LEVEL = 0.05;
 const WORDS = { better: "better", worse: "worse", equivalent: "equivalent", undecided: "undecided", none: "no difference shown" };
 
 function logGamma(x) { // Lanczos, g = 7
@@ -41,13 +40,26 @@ function tail(value, degrees) {
   return value >= 0 ? half : 1 - half;
 }
 
-function holm(ps) {
-  const order = ps.map((_, at) => at).sort((a, b) => ps[a] - ps[b]);
+// The value that Student's t exceeds with that chance, by bisection.
+function quantileAbove(chance, degrees) {
+  let [low, high] = [0, 1];
+  while (tail(high, degrees) > chance) high *= 2;
+  for (let step = 0; step < 80; step += 1) {
+    const middle = (low + high) / 2;
+    [low, high] = tail(middle, degrees) > chance ? [middle, high] : [low, middle];
+  }
+  return (low + high) / 2;
+}
+
+// The level that Holm's procedure holds each p-value against.
+function holmLevels(ps, alpha) {
   const found = [];
-  let largest = 0;
-  order.forEach((at, place) => {
-    largest = Math.max(largest, Math.min(1, ps[at] * (ps.length - place)));
-    found[at] = largest;
+  let left = ps.length;
+  let stopped = false;
+  ps.map((_, at) => at).sort((a, b) => ps[a] - ps[b]).forEach((at) => {
+    found[at] = alpha / left;
+    stopped = stopped || ps[at] > alpha / left;
+    if (!stopped) left -= 1;
   });
   return found;
 }
@@ -61,24 +73,30 @@ function equivalenceP(gap, margin) {
 function judge(group, baseline, margin) {
   const gaps = (group.against[baseline] || []).map((numbers) => {
     if (!numbers) return null;
-    const [mean, low, high, reach, error, degrees, p] = numbers;
-    return { mean, low, high, reach, error, degrees, p };
+    const [mean, low, high, error, degrees, p] = numbers;
+    return { mean, low, high, error, degrees, p };
   });
   const known = gaps.filter(Boolean);
-  const within = margin === null ? [] : holm(known.map((gap) => equivalenceP(gap, margin)));
+  const levels = margin === null ? [] : holmLevels(known.map((gap) => equivalenceP(gap, margin)), group.alpha);
   known.forEach((gap, at) => {
-    const equivalent = margin !== null && within[at] <= LEVEL;
-    if (gap.p <= LEVEL) gap.verdict = gap.mean < 0 === group.lower ? "better" : "worse";
-    else if (margin === null) gap.verdict = "none";
-    else gap.verdict = equivalent ? "equivalent" : "undecided";
-    gap.said = WORDS[gap.verdict];
-    if (margin === null) return;
-    if (gap.verdict === "equivalent") gap.said += ` within ±${plainNumber(margin)}`;
-    if (gap.p > LEVEL) return;
-    if (Math.abs(gap.mean) - gap.reach > margin) gap.said += ` by more than ${plainNumber(margin)}`;
-    else if (equivalent) gap.said += ` by less than ${plainNumber(margin)}`;
+    const reach = margin === null ? 0 : gap.error && quantileAbove(levels[at], gap.degrees) * gap.error;
+    if (margin !== null) gap.equivalence = [gap.mean - reach, gap.mean + reach];
+    decide(gap, margin, group.lower);
   });
   return gaps;
+}
+
+function decide(gap, margin, lower) {
+  const within = margin !== null && -margin <= gap.equivalence[0] && gap.equivalence[1] <= margin;
+  const shown = gap.low > 0 || gap.high < 0;
+  if (shown) gap.verdict = gap.high < 0 === lower ? "better" : "worse";
+  else if (margin === null) gap.verdict = "none";
+  else gap.verdict = within ? "equivalent" : "undecided";
+  gap.said = WORDS[gap.verdict];
+  if (gap.verdict === "equivalent") gap.said += ` within ±${plainNumber(margin)}`;
+  if (!shown || margin === null) return;
+  if (gap.low > margin || gap.high < -margin) gap.said += ` by more than ${plainNumber(margin)}`;
+  else if (within) gap.said += ` by less than ${plainNumber(margin)}`;
 }
 
 function plainNumber(value) {
