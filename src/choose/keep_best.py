@@ -4,13 +4,7 @@ import shutil
 from pathlib import Path
 
 from src.deploy.merge import merge_run
-from src.runs.reading import find_runs
-from src.runs.run_record import RunRecord
-from src.study.answer import recommended
-from src.study.evidence import read_evidence
-from src.study.locked_plan import read_plan
-from src.study.study_report import judged_rows
-from src.training.selection import HOLDOUT
+from src.study.recommended_run import recommended_run
 from src.utils.errors import UserError
 from src.utils.files import filled
 
@@ -26,11 +20,7 @@ def keep_best(folder: Path) -> tuple[Path, Path | None]:
     Raises:
         UserError: if the study has no answer yet.
     """
-    plan, evidence = read_plan(folder), read_evidence(folder)
-    (judged,) = judged_rows(plan, evidence, folder).values()
-    chosen = recommended(plan.question, judged)
-    runs = find_runs([Path(name) for name in chosen.row.folders])
-    best = max(runs, key=lambda run: _held_out(run.record))
+    best = recommended_run(folder)
     target = folder / BEST / RUN
     if not target.exists():
         with filled(target) as made:
@@ -44,8 +34,3 @@ def keep_best(folder: Path) -> tuple[Path, Path | None]:
             raise
         return target, None
     return target, model
-
-
-def _held_out(record: RunRecord) -> float:
-    score = record.scores(HOLDOUT).get(record.primary_metric.name)
-    return float("-inf") if score is None else float(score)

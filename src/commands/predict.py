@@ -43,9 +43,15 @@ def main(arguments: list[str]) -> None:
 
 
 def _run(folder: Path) -> Path:
-    """The run that is meant: of a folder above runs the best of them, which is said."""
+    """The run that is meant: of a study the recommended one, of a folder above runs the best of them; which is said."""
     if not is_above_runs(folder := folder.expanduser()):
         return folder
+    if (folder / "plan.json").is_file():
+        from src.study.recommended_run import recommended_run
+
+        recommended = recommended_run(folder)
+        say(recommended.words, file=sys.stderr)
+        return recommended.folder
     best = best_run(folder)
     say(best.words, file=sys.stderr)
     return best.folder
@@ -54,8 +60,9 @@ def _run(folder: Path) -> Path:
 def parser() -> argparse.ArgumentParser:
     """Its arguments."""
     found = argparse.ArgumentParser(prog="python -m src predict", description="Use trained classifiers.")
-    found.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folder, or one above runs, of which the "
-                       "best by held-out score is taken; several for --glue-submission")  # fmt: skip
+    found.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folder; a study, of whose recommended "
+                       "method the best run by held-out score is taken, or a folder above runs, of which the best is; "
+                       "several for --glue-submission")  # fmt: skip
     what = found.add_mutually_exclusive_group(required=True)
     what.add_argument("--text", help="classify one text; the answer is one line of JSON")
     what.add_argument("--file", type=Path, help="classify every row of a .tsv, .csv, .jsonl or .parquet file")

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,13 +83,33 @@ def read_plan(folder: Path) -> Plan:
     Raises:
         UserError: if there is none, or it breaks its schema.
     """
+    fields = _read(folder)
+    question = parse_question(fields["name"], fields["study"], str(folder / FILE))
+    differs = tuple(_differs(fields["code"], fields["environment"].get("versions")))
+    return Plan(question, fields["made"], fields["hash"], differs)
+
+
+def _read(folder: Path) -> Any:
     file = folder / FILE
     fields = read_json(file, LARGEST)
     if wrong := [key for key, rule in RULES.items() if not check_rule(fields.get(key), rule)]:
         raise UserError(f"{file} is no plan of a study: {wrong[0]} breaks the rule: {RULES[wrong[0]]}")
-    question = parse_question(fields["name"], fields["study"], str(file))
-    differs = tuple(_differs(fields["code"], fields["environment"].get("versions")))
-    return Plan(question, fields["made"], fields["hash"], differs)
+    return fields
+
+
+def hashes_of(folder: Path) -> tuple[str, str]:
+    """The hash that a plan says it has, and the one of what stands in it.
+
+    Raises:
+        UserError: if there is no plan, or it breaks its schema.
+    """
+    fields = _read(folder)
+    return fields["hash"], _hash(fields["study"], fields["arms"])
+
+
+def planned_parts(folder: Path) -> dict[str, dict[str, str]]:
+    """The hashes of config, data and backbone of each arm of a plan; raises as ``read_plan`` does."""
+    return dict(_read(folder)["arms"])
 
 
 def _differs(code: str, versions: Any) -> Iterator[str]:
@@ -104,8 +124,12 @@ def _differs(code: str, versions: Any) -> Iterator[str]:
 
 def plan_hash(question: Question, arms: Sequence[StudyArm]) -> str:
     """Of the question, and of what its arms are made of."""
-    made_of = {arm.name: {part: arm.identity[part] for part in FIXED} for arm in arms}
-    return hashlib.sha256(json.dumps([question.as_dict(), made_of], sort_keys=True).encode()).hexdigest()[:16]
+    return _hash(question.as_dict(), {arm.name: arm.identity for arm in arms})
+
+
+def _hash(question: Mapping[str, Any], identities: Mapping[str, Mapping[str, str]]) -> str:
+    made_of = {name: {part: own.get(part) for part in FIXED} for name, own in identities.items()}
+    return hashlib.sha256(json.dumps([question, made_of], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _difference(locked: Question, asked: Question) -> str:

@@ -13,12 +13,14 @@ from typing import IO
 
 from src.runs.claim import HYDRA, is_own_name
 from src.runs.layout import ADAPTER, CHECKPOINT
+from src.study.pack_study import OF_THE_STUDY, SUMS
 from src.utils.errors import UserError, in_short
 
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MOST_MEMBERS, LARGEST = 200_000, 64 * 2**30  # bytes of all files together; also at most half of what the disk has free
 DEEPEST, LONGEST = 32, 240  # folders within folders, letters of a name
 BLOCK = 2**20
+STUDY = frozenset({SUMS, *(PurePosixPath(name).name for name in OF_THE_STUDY)})
 
 Member = tuple[str, Callable[[], IO[bytes]]]
 
@@ -78,8 +80,10 @@ def _parts(path: Path, name: str) -> tuple[str, ...]:
 
 
 def _is_wanted(parts: tuple[str, ...]) -> bool:
-    """Whether a file is one that a run writes, and that verifying it may read."""
+    """Whether a file is one that a run or a study writes, and that verifying it may read."""
     if len(parts) > 1 and parts[-2] in (ADAPTER, HYDRA):
+        return True
+    if parts[-1] in STUDY:
         return True
     return is_own_name(parts[-1]) and parts[-1] not in (ADAPTER, HYDRA, CHECKPOINT)
 

@@ -9,6 +9,11 @@ from src.verify.finding import Verdict
 from src.verify.verify import WHY, Verification
 
 MOST = 20  # lines of one kind
+OF_A_STUDY = {
+    "plan": "the plan is what its hash says",
+    "sums": "files as they were packed",
+    "copies": "files as in the archive",
+}
 LAST = {
     0: "Verified: all equal, or within the tolerance.",
     1: "Not verified: something differs.",
@@ -47,6 +52,9 @@ def _counts(result: Verification) -> Iterator[str]:
         yield f"  {total - result.sealed} of {total}: {NO_SEAL}"
     equal = sum(finding.what == "scores" and finding.verdict == Verdict.EQUAL for finding in result.findings)
     yield f"  scores computed again from the predictions: {equal} of {total} runs"
+    for finding in result.findings:
+        if finding.verdict == Verdict.EQUAL and finding.what in OF_A_STUDY:
+            yield f"  {OF_A_STUDY[finding.what]}: {finding.run}, {finding.said}"
 
 
 def _of(names: list[str], result: Verification) -> str:

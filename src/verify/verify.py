@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from src.compare.alike import TOLERANCE, distances
+from src.runs.folders import find_folders
 from src.runs.layout import RESULT
 from src.runs.reading import Run, find_runs
 from src.utils.errors import UserError
@@ -18,6 +19,7 @@ from src.verify.consistent import check_run
 from src.verify.finding import Finding, Verdict, exit_status
 from src.verify.here import differences
 from src.verify.rebuild import Rebuilt, rebuild
+from src.verify.study_files import check_copies, check_studies, packed_studies
 
 WHY = "why"  # what a finding is called that says why others are what they are
 PRINTS = {  # what two trainings of one config have in common
@@ -75,7 +77,10 @@ class Reruns:
 def verify(
     path: Path, reruns: Reruns | None = None, tolerance: float = TOLERANCE, tell: Callable[[str], None] = print
 ) -> Verification:
-    """Check every run of a run folder, a folder above runs, or an archive. Nothing is written into it.
+    """Check every run of a run folder, a folder above runs, or an archive, and the plan of a study. Nothing is written.
+
+    A folder that holds no run, and one archive, is one that was published: the archive is checked, and that the study's
+    files beside it are those in it.
 
     Args:
         path: the folder or archive.
@@ -90,11 +95,15 @@ def verify(
     with _opened(path) as root:
         folder = _place(path, reruns) if reruns.count else None
         result = Verification(folder=folder)
-        for run in find_runs([root]):
+        found = find_runs([root])
+        for run in found:
             _sort(_name(run, root, path), run, result)
         if not result.runs and not result.findings:
             said = "".join(f"\n  {name}: {problem}" for name, problem in list(result.unfinished.items())[:5])
             raise UserError(f"{path} holds no finished run ({RESULT}), so there is nothing to verify{said}")
+        result.findings += check_studies(root, {run.folder: run for run in found if run.problem is None})
+        if path.is_dir() and root != path:
+            result.findings += check_copies(path, root)
         rebuilt = {name: _rebuilt(run, reruns.more) for name, run in result.runs.items()}
         why = {name: _differences(run, rebuilt[name]) for name, run in result.runs.items()}
         for name, lines in why.items():
@@ -176,7 +185,10 @@ def _differences(run: Run, rebuilt: Rebuilt | UserError) -> list[str]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Path]:
-    if path.is_dir():
+    if path.is_dir() and next(find_folders([path], RESULT), None) is None and len(packed_studies(path)) == 1:
+        with unpacked(packed_studies(path)[0]) as folder:
+            yield folder
+    elif path.is_dir():
         yield path
     elif path.is_file() and is_archive(path):
         with unpacked(path) as folder:

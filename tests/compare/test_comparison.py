@@ -40,9 +40,9 @@ def of(*roots, **options):
     return compare_runs(find_runs(map(Path, roots)), resamples=options.pop("resamples", 500), **options)
 
 
-def shown(comparison, width=250) -> str:
+def shown(comparison, width=250, **options) -> str:
     console = Console(record=True, width=width, file=io.StringIO())
-    print_comparison(comparison, console)
+    print_comparison(comparison, console, **options)
     return console.export_text()
 
 
@@ -242,7 +242,7 @@ def test_names_are_data_and_no_markup(tmp_path):
 
 
 def test_a_narrow_terminal_gets_the_columns_in_blocks(sweep):
-    wide, narrow = (shown(of(sweep), width) for width in (300, 80))
+    wide, narrow = (shown(of(sweep), width, names=["all"]) for width in (300, 80))
     assert max(map(len, narrow.splitlines())) <= 80
     for heading in ("accuracy", "p", "trainable", "samples/s"):
         assert heading in wide and heading in narrow

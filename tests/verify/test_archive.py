@@ -17,7 +17,7 @@ FILES = {
     "sweep/a/result.json": b"{}", "sweep/a/adapter/adapter.json": b"{}", "sweep/a/.hydra/config.yaml": b"a: 1",
     "sweep/a/predictions.parquet": b"rows", "sweep/a/main.log": b"log",
 }  # fmt: skip
-OTHERS = {"sweep/report.html": b"<html>", "sweep/a/canary.py": b"1/0", "sweep/a/checkpoint.pt": b"pickle"}
+OTHERS = {"sweep/notes.html": b"<html>", "sweep/a/canary.py": b"1/0", "sweep/a/checkpoint.pt": b"pickle"}
 
 
 def write_zip(path: Path, files: dict[str, bytes]) -> Path:
