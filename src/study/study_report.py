@@ -81,7 +81,9 @@ def how(plan: Plan, evidence: Evidence) -> list[str]:
             f"Stopped after {looks} of at most {planned} looks ({question.looks[looks - 1]} of at most "
             f"{question.looks[-1]} seeds), by the plan fixed beforehand; p is adjusted for {planned} looks."
         )
-    if dropped := [f"{name} ({lap.dropped})" for name, lap in evidence.laps.items() if lap.dropped]:
+    prefix = f"{next(iter(question.tasks))}_" if len(question.tasks) == 1 else ""
+    laps = {name.removeprefix(prefix): lap for name, lap in evidence.laps.items()}
+    if dropped := [f"{name} ({lap.dropped})" for name, lap in laps.items() if lap.dropped]:
         lines.append(f"Dropped in the race, on held-out rows: {'; '.join(dropped)}.")
     return [*lines, *(f"Differs from the plan: {text}." for text in plan.differs)]
 

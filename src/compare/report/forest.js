@@ -33,7 +33,7 @@ function drawForest(number) {
   axis.replaceChildren();
   table.querySelectorAll("td.c-forest").forEach((cell) => cell.replaceChildren());
   if (!scale) return;
-  const step = niceStep((scale.to - scale.from) / 2.6);
+  const step = niceStep((scale.to - scale.from) / 2);
   for (const value of [-2, -1, 0, 1, 2].map((count) => count * step).filter((at) => at >= scale.from && at <= scale.to)) {
     const tick = element("span", value === 0 ? "0" : signedShort(value), axis);
     tick.style.left = scale.place(value);
@@ -92,8 +92,9 @@ function showVerdicts(number) {
     fill(row.querySelector(".c-difference"), gap && signed(gap.mean), gap && `[${signed(gap.low)}, ${signed(gap.high)}]`, gap?.mean);
     const said = isBaseline ? "baseline" : gap ? gap.said : "no claim";
     const cell = row.querySelector(".c-verdict");
-    fill(cell, said, gap && `p ${pText(gap.p)}`, isBaseline ? "" : said);
-    if (gap?.equivalence) element("small", `equivalence [${gap.equivalence.map(signed).join(", ")}]`, cell);
+    const within = gap?.equivalence && !["better", "worse"].includes(gap.verdict) ? gap.equivalence : null;
+    fill(cell, said, gap && `p ${pText(gap.p)}${within ? ` · [${within.map(signed).join(", ")}]` : ""}`, isBaseline ? "" : said);
+    cell.title = within ? "in brackets the interval for equivalence: it has to lie within the margin" : "";
     cell.className = `c-verdict text ${isBaseline ? "baseline" : gap ? gap.verdict : "no"}`;
   });
   drawForest(number);
