@@ -5,11 +5,42 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from src.data.sources.table_files import Columns, read_table
+from src.data.sources.file_columns import Columns
+from src.data.sources.table_files import read_table
+from src.metrics.names import all_metrics
+from src.tasks.kinds import find_kind
+from src.tasks.tag_schemes import entity_types
 from src.utils.errors import UserError
 
-LABELS = ("label", "labels", "target", "class", "category", "y", "sentiment", "score", "rating", "stars", "gold")
-TEXTS = ("text", "sentence", "review", "comment", "content", "document", "body", "title", "message", "question")
+LABELS = (
+    "label",
+    "labels",
+    "tags",
+    "ner_tags",
+    "target",
+    "class",
+    "category",
+    "y",
+    "sentiment",
+    "score",
+    "rating",
+    "stars",
+    "gold",
+)
+TEXTS = (
+    "text",
+    "tokens",
+    "words",
+    "sentence",
+    "review",
+    "comment",
+    "content",
+    "document",
+    "body",
+    "title",
+    "message",
+    "question",
+)
 PAIRS = (("sentence1", "sentence2"), ("premise", "hypothesis"), ("question", "answer"), ("question1", "question2"),
          ("text_a", "text_b"), ("query", "passage"))  # fmt: skip
 MOST_CLASSES = 50
@@ -25,6 +56,8 @@ class Guess:
         text: one column, or two of a pair.
         label: the column to predict.
         classes: how many values it has; None for a number to predict.
+        kind: of task; None for the one that the values of the label imply.
+        metrics: that fit the kind; none for those that ``data=custom`` has.
         rows: of the table.
         said: what was guessed and why, a sentence each.
     """
@@ -34,6 +67,8 @@ class Guess:
     classes: int | None
     rows: int
     said: tuple[str, ...]
+    kind: str | None = None
+    metrics: tuple[str, ...] = ()
 
 
 def guess_columns(path: Path, text: Sequence[str] = (), label: str | None = None) -> Guess:
@@ -62,9 +97,25 @@ def guess_columns(path: Path, text: Sequence[str] = (), label: str | None = None
         raise UserError(f"--text {' '.join(texts)}: one column, or two of a pair of texts")
     if chosen in texts:
         raise UserError(f"--label {chosen}: the column is a text to read, and cannot be the label, too")
+    if _are_lists(table.values[chosen]) and len(texts) == 1 and _are_lists(table.values[texts[0]]):
+        return _tagged(table, texts, chosen, rows, said)
     classes = _classes(table.values[chosen])
     said.append("it is a number to predict" if classes is None else f"it has {classes} classes")
     return Guess(texts, chosen, classes, rows, tuple(said))
+
+
+def _are_lists(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, list) for value in values[:LOOKED_AT])
+
+
+def _tagged(table: Columns, texts: tuple[str, ...], label: str, rows: int, said: list[str]) -> Guess:
+    """One tag a word."""
+    kind = find_kind("token_classification")
+    names = kind.find_names(table.values[label], None, label, table.place)
+    metrics = [name for name in ("entity_f1", "token_accuracy") if all_metrics()[name].reads in kind.reads(names)]
+    entities = ", ".join(entity_types(names)) if len(metrics) > 1 else ""
+    said.append(f"words have tags of {len(names)} classes" + (f", of the entities {entities}" if entities else ""))
+    return Guess(texts, label, len(names), rows, tuple(said), kind.name, tuple(metrics))
 
 
 def _label(path: Path, table: Columns, text: Sequence[str]) -> str:

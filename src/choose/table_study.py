@@ -25,7 +25,10 @@ def task_overrides(file: Path, guess: Guess) -> list[str]:
         override("data.label", guess.label),
         override("data.validation_fraction", VALIDATION),
     ]
-    if guess.classes is None:
+    if guess.kind is not None:
+        found += [f"data.kind={guess.kind}", override("data.metrics", list(guess.metrics))]
+        found += [f"data.primary_metric={guess.metrics[0]}"]
+    elif guess.classes is None:
         found += ["data.label_names=[]", "data.metrics=[pearson,mse]", "data.primary_metric=pearson"]
     elif guess.classes > 2:
         found += ["data.metrics=[accuracy,f1_macro]"]

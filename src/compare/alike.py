@@ -73,7 +73,10 @@ def _answers(pairs: list[tuple[Predictions, Predictions]]) -> Distance:
         if not np.array_equal(one.index, other.index) or not np.array_equal(one.labels, other.labels):
             return Distance("predictions", None, "other examples, or other labels")
         total += len(one.index)
-        changed += int((one.predictions != other.predictions).sum())
+        if one.predictions.shape != other.predictions.shape:
+            return Distance("predictions", None, "other numbers of answers")
+        moved_rows = (one.predictions != other.predictions).reshape(len(one.index), -1).any(1)
+        changed += int(moved_rows.sum())
         if not np.issubdtype(one.predictions.dtype, np.integer):
             spread = float(np.ptp(one.labels.astype(np.float64))) or 1.0
             moved = np.abs(one.predictions.astype(np.float64) - other.predictions.astype(np.float64)).max() / spread

@@ -11,7 +11,7 @@ from src.compare.statistics.panel import Array, Panel
 from src.compare.statistics.ranks import make_panel
 from src.compare.verified import as_classes
 from src.metrics.names import all_metrics
-from src.runs.predictions_reading import Predictions, PredictionsError, read_split
+from src.runs.predictions_reading import FILLED, Predictions, PredictionsError, read_split
 from src.runs.reading import Run
 from src.utils.errors import in_short
 
@@ -84,13 +84,17 @@ def _of_classes(metric: str) -> bool:
 
 
 def agreement(predictions: Array) -> float | None:
-    """Share of the columns of (k, n) classes that hold one value; None for fewer than two rows."""
-    return float((predictions == predictions[:1]).all(0).mean()) if len(predictions) > 1 else None
+    """Share of examples that all rows of (k, n) or (k, n, m) classes answer alike; None for fewer than two rows."""
+    same = (predictions == predictions[:1]).all(0)
+    return float(same.reshape(len(same), -1).all(1).mean()) if len(predictions) > 1 else None
 
 
 def collapsed(predictions: Array) -> int:
-    """Number of rows of (k, n) classes that hold one value throughout."""
-    return int((np.ptp(predictions, axis=1) == 0).sum())
+    """Number of rows of (k, n) classes, or (k, n, m), that hold one value throughout, apart from what fills up."""
+    flat = predictions.reshape(len(predictions), -1)
+    if predictions.ndim > 2:
+        return sum(len(np.unique(row[row != FILLED])) == 1 for row in flat)
+    return int((np.ptp(flat, axis=1) == 0).sum())
 
 
 def _same_examples(one: Predictions, other: Predictions) -> bool:

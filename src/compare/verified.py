@@ -84,6 +84,8 @@ def score(metric: str, found: Predictions) -> float:
     assert known.decomposition is not None, "the caller has looked"
     if known.reads.predicted_class:
         return known.decomposition.whole(*as_classes(found))
+    if known.reads.several_classes:
+        return known.decomposition.whole(found.labels, found.predictions)
     return known.decomposition.whole(found.labels.astype(np.float64), found.predictions.astype(np.float64))
 
 

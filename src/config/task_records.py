@@ -11,6 +11,7 @@ from src.utils.errors import UserError
 from src.utils.paths import CONF
 
 FOLDER = CONF / "data"
+FILES = ("tsv", "files")  # sources in data.dir: a mix reads each task's from the one that it has
 FIXED_OF_A_MIX = ("metrics", "primary_metric", "evaluation_splits")  # besides
 FIXED_KEYS = ("text", "label", "label_names")  # of a task's source, unless that takes them from the task
 
@@ -72,7 +73,7 @@ def _record(task: str, source: str, folder: str | None) -> dict[str, Any]:
         raise UserError(f"data.tasks: there is no task {task}; {hint}")
     record: Any = OmegaConf.merge({"source": "hub", "dir": folder, "rows": {}}, written("data", task))
     if source != "own":
-        record.source = source
+        record.source = next((own for own in FILES if own in record.sources), source) if source in FILES else source
     if record.source not in record.sources:
         raise UserError(f"data.source={source}: {task} can be read from {', '.join(record.sources)}")
     record.sources = {record.source: record.sources[record.source]}

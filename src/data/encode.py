@@ -37,7 +37,8 @@ def encode(
 
     Returns:
         Per split, the columns ``input_ids``, ``attention_mask``, ``token_type_ids`` if the tokenizer makes them,
-        ``labels`` (int64 or float32; absent without labels), ``idx`` and ``length`` (in tokens).
+        ``labels`` (int64 or float32; absent without labels), ``idx`` and ``length`` (in tokens), and what the kind of
+        task notes besides.
 
     Raises:
         UserError: a ``max_length`` that the tokenizer cannot keep.
@@ -73,6 +74,8 @@ def _tokenise(data: Dataset, tokenizer: "PreTrainedTokenizerBase", max_length: i
         rows = data[start : start + CHUNK]
         columns = kind.encode(tokenizer, rows, max_length)
         labels = {name: columns.pop(name) for name in kind.label_columns if name in columns}
+        if origins := columns.pop("origin", None):  # a row may become several
+            rows["idx"] = [rows["idx"][origin] for origin in origins]
         columns |= {"idx": rows["idx"], "length": [len(ids) for ids in columns["input_ids"]]} | labels
         types = types or {name: _feature(name, values[0]) for name, values in columns.items()}
         schema = Features(types).arrow_schema

@@ -46,8 +46,8 @@ def decide_labels(
             names say that these are classes.
     """
     stated = names is not None or kind is not None
-    if stated and not label_space(names or (), kind).kind.picks_one:
-        given = tuple(map(str, names or ()))
+    if stated and not (own := label_space(names or (), kind).kind).picks_one:
+        given = own.find_names(values, names, column, place)
         return Labels(given, given)
     written = [required_class(value, column, place, row) for row, value in enumerate(values)]
     found = set(written)

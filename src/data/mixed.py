@@ -10,19 +10,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from datasets import Dataset, Value, concatenate_datasets
+import pyarrow as pa
+from datasets import Dataset, Features, List, Value, concatenate_datasets
 from omegaconf import DictConfig, OmegaConf
 
 from src.data.encode import encode
+from src.data.list_collator import ListCollator
 from src.data.load import HOLDOUT, TaskData, load_data
 from src.data.task import Task
 from src.tasks import LabelSpace
-from src.utils.errors import UserError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 MEAN, WHOLE = "mean", "validation"  # the score of several tasks, and the split that stands for theirs
+COMMON = ("input_ids", "attention_mask", "token_type_ids", "idx", "length", "task")  # columns of every kind's rows
 FROM_THE_MIX = ("max_train_samples", "max_eval_samples", "holdout_fraction", "holdout_max")
 
 
@@ -58,14 +60,25 @@ class Mix:
         return list(self.parts) if self.several else None
 
     @property
+    def rows(self) -> dict[str, int]:
+        """How many rows there are to train on, and in every split that is evaluated."""
+        train = sum(len(part.splits["train"]) for part in self.parts.values())
+        return {"train": train} | {
+            self._split(name, split): len(part.splits[split])
+            for name, part in self.parts.items()
+            for split in part.evaluated
+        }
+
+    @property
     def spaces(self) -> dict[str, LabelSpace]:
         """What each task's head answers."""
         return {name: part.task.space for name, part in self.parts.items()}
 
     @property
     def label_columns(self) -> set[str]:
-        """The columns of a batch that hold what is to be answered."""
-        return {column for space in self.spaces.values() for column in space.kind.label_columns}
+        """The columns of encoded rows that hold what is to be answered, or what the kinds note of it."""
+        kinds = [space.kind for space in self.spaces.values()]
+        return {column for kind in kinds for column in (*kind.label_columns, *kind.note_columns)}
 
     def split_tasks(self) -> dict[str, Task]:
         """The task of every split that is evaluated."""
@@ -85,15 +98,16 @@ class Mix:
         return [text for part in self.parts.values() for text in part.texts()]
 
     def collator(self, tokenizer: Any) -> Callable[[list[Mapping[str, Any]]], Mapping[str, Any]]:
-        """From encoded rows to a padded batch, of all tasks at once.
+        """From encoded rows to a padded batch, of all tasks at once."""
+        found = [space.kind.collator(tokenizer) for space in self.spaces.values()]
+        if not self._lists:
+            return found[0]
+        return found[0] if len(found) == 1 else ListCollator(tokenizer)
 
-        Raises:
-            UserError: if the tasks' kinds make batches in different ways.
-        """
-        found = {name: space.kind.collator(tokenizer) for name, space in self.spaces.items()}
-        if len({type(collator) for collator in found.values()}) > 1:
-            raise UserError(f"data.tasks: {', '.join(found)} are of kinds that cannot share a batch")
-        return next(iter(found.values()))
+    @property
+    def _lists(self) -> bool:
+        """Whether a task has a list of labels a row."""
+        return any(space.kind.several_labels for space in self.spaces.values())
 
     def encode(self, tokenizer: "PreTrainedTokenizerBase", max_length: int) -> dict[str, Dataset]:
         """Tokenise every task; see ``encode``.
@@ -101,14 +115,14 @@ class Mix:
         Returns:
             ``train`` with the rows of all tasks, and every split that is evaluated: ``SPLIT``, or ``TASK/SPLIT`` of
             several tasks. Of these a column ``task`` holds the number of a row's task, and labels are float32
-            everywhere: classes and numbers share a column.
+            everywhere, or lists of them: classes and numbers share a column.
         """
         train, rows = [], {}
         for number, (name, part) in enumerate(self.parts.items()):
             for split, encoded in encode(part, tokenizer, max_length, ["train", *part.evaluated]).items():
                 own = _marked(encoded, number) if self.several else encoded
                 if split == "train":
-                    train.append(own)
+                    train.append(_with_lists(own) if self.several and self._lists else own)
                 else:
                     rows[self._split(name, split)] = own
         return {"train": concatenate_datasets(train) if self.several else train[0]} | rows
@@ -167,7 +181,20 @@ def quotas(sizes: Sequence[int], sampling: str, temperature: float) -> list[int]
 
 
 def _marked(rows: Dataset, number: int) -> Dataset:
-    return rows.cast_column("labels", Value("float32")).add_column("task", [number] * len(rows))  # type: ignore[call-arg]
+    if not isinstance(rows.features["labels"], List):
+        rows = rows.cast_column("labels", Value("float32"))
+    return rows.add_column("task", [number] * len(rows))  # type: ignore[call-arg]
+
+
+def _with_lists(rows: Dataset) -> Dataset:
+    """The columns that the rows of all kinds have, labels as lists of float32."""
+    table = rows.with_format("arrow")[:]
+    labels = table["labels"].combine_chunks()
+    if not isinstance(rows.features["labels"], List):
+        labels = pa.ListArray.from_arrays(pa.array(range(len(rows) + 1), pa.int32()), labels)
+    features = {name: own for name, own in rows.features.items() if name in COMMON} | {"labels": List(Value("float32"))}
+    arrays = [labels.cast(pa.list_(pa.float32())) if name == "labels" else table[name] for name in features]
+    return Dataset(pa.table(arrays, schema=Features(features).arrow_schema))
 
 
 def _means(metrics: Mapping[str, Mapping[str, float]], tasks: Mapping[str, Task]) -> dict[str, dict[str, float]]:

@@ -1,7 +1,8 @@
 """From columns as a source spells them to the one shape that the rest of the project sees.
 
 A normalised data set has ``idx`` (row number in its source split), ``text``, ``text_pair`` (pairs only) and, unless it
-is an unlabelled test split, ``label``: a class number, whose names are in the feature, or a float.
+is an unlabelled test split, ``label``: a class number, whose names are in the feature, or a float; where every
+word has one, a list of class numbers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -48,20 +49,22 @@ def normalise(
     for name in wanted:
         if name not in columns:
             raise UserError(f"{place(0)}: no column {name!r}; the columns are {_quoted(columns)}")
+    space = label_space(label_names, kind)
+    texts = {name: space.kind.read_text(columns[name], name, place) for name in text}
     for name in text:
-        _check_text(columns[name], name, place, allow_empty_text)
+        _check_text(texts[name], name, place, allow_empty_text)
 
     rows = len(columns[text[0]])
     features: dict[str, Any] = {"idx": Value("int64")}
     arrays: list[pa.Array] = [pa.array(range(rows), pa.int64())]
     for name, source in zip(("text", "text_pair"), text, strict=False):
         features[name] = Value("string")
-        arrays.append(pa.array(columns[source], pa.string()))
+        arrays.append(pa.array(texts[source], pa.string()))
     if label is not None:
-        space = label_space(label_names, kind)
         features["label"], values = space.kind.read_labels(
             columns[label], space.names, label_encoding or space.names, label, place
         )
+        space.kind.check_rows(texts[text[0]], values.to_pylist(), place)
         arrays.append(values)
         if cluster is not None:
             features[CLUSTER] = Value("string")

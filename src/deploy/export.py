@@ -21,7 +21,7 @@ from src.runs.layout import RunFolder
 from src.runs.record import write_record
 from src.runs.run_record import SCHEMA_VERSION
 from src.tasks import LabelSpace
-from src.tasks.kinds import space_with
+from src.tasks.kinds import kind_with, space_with
 from src.utils.errors import UserError, in_short
 from src.utils.files import filled
 from src.utils.foreign import opened
@@ -174,11 +174,11 @@ def _compare_with_peft(classifier: Classifier, folder: Path, source: Mapping[str
 
 def _label_space(folder: Path, lora: PeftLora, source: Mapping[str, Any], given: list[str] | None) -> LabelSpace:
     """The classes: as many as the head's output layer, its last matrix, has rows."""
-    trial = load_backbone(source, label_names=("LABEL_0", "LABEL_1"), seed=0)
+    trial = load_backbone(source, label_names=("LABEL_0", "LABEL_1"), kind=kind_with(lora.task_type).name, seed=0)
     matrices = [name for name, p in trial.model.named_parameters() if name in trial.head and p.ndim == 2]
     if missing := sorted(trial.head - lora.head.keys()):
         raise UserError(f"{folder} lacks parts of the head of {source['path']}: {some(missing)}")
     outputs = len(lora.head[matrices[-1]])
     if given is not None and len(given) != outputs:
         raise UserError(f"--label-names names {len(given)} classes, but the head has {outputs} outputs")
-    return space_with(outputs, given)
+    return space_with(outputs, given, lora.task_type)

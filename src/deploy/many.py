@@ -114,13 +114,19 @@ class ManyAdapters:
         for name in set(names):
             self._known(name)
         encoded = [
-            self.runs[name].tokenise([text], None if second is None else [second])[0]
+            self.runs[name].encode([text], None if second is None else [second])
             for name, text, second in zip(names, texts, seconds, strict=True)
         ]
-        found: list[Tensor] = []
-        for start in range(0, len(texts), batch_size):
-            found += self._batch(encoded[start : start + batch_size], names[start : start + batch_size])
-        return found
+        inputs = [row for own in encoded for row in own.inputs]
+        named = [name for name, own in zip(names, encoded, strict=True) for _ in own.inputs]
+        outputs: list[Tensor] = []
+        for start in range(0, len(inputs), batch_size):
+            outputs += self._batch(inputs[start : start + batch_size], named[start : start + batch_size])
+        given = iter(outputs)
+        return [
+            self.runs[name].gather([next(given) for _ in own.inputs], own.notes)[0]
+            for name, own in zip(names, encoded, strict=True)
+        ]
 
     def _batch(self, encoded: list[dict[str, list[int]]], names: list[str]) -> list[Tensor]:
         first = self.runs[self.active].classifier

@@ -89,8 +89,9 @@ def merge_run(path: Path, out: Path, *, rows: int = 256, tolerance: float | None
 
 def _compare(before: Tensor, after: Tensor, precision: str, run: TrainedRun, tolerance: float | None) -> Comparison:
     share = TOLERANCE[precision] if tolerance is None else tolerance
-    largest = before.abs().max().item()
-    flips = run.classifier.space.kind.flips(before.numpy(), after.numpy())
+    kind = run.classifier.space.kind
+    largest = kind.present(before).abs().max().item()
+    flips = kind.flips(before.numpy(), after.numpy())
     return Comparison((before - after).abs().max().item(), largest, flips, len(before), share * max(1.0, largest))
 
 

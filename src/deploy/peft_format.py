@@ -60,6 +60,7 @@ NO_MATTER = (
 FIELDS = {
     "base_model_name_or_path": "str | null",
     "revision": "str | null",
+    "task_type": "str | null",
     "r": "int >= 1 | null",
     "lora_alpha": "float > 0 | null",
     "lora_dropout": "0 <= float < 1 | null",
@@ -169,6 +170,7 @@ class PeftLora:
         dropout: of the adapter's input.
         layers: full name of a Linear -> (A, B).
         head: full name of a parameter -> value.
+        task_type: what the library calls the kind of task; None where the checkpoint does not say.
     """
 
     base: str | None
@@ -178,10 +180,11 @@ class PeftLora:
     dropout: float
     layers: dict[str, tuple[Tensor, Tensor]]
     head: dict[str, Tensor]
+    task_type: str | None = None
 
 
 def read_peft(folder: Path) -> PeftLora:
-    """Read a plain LoRA for sequence classification.
+    """Read a plain LoRA for a classifier of sequences or tokens.
 
     Raises:
         UserError: if the folder holds no such thing, or a LoRA with parts that ours has not.
@@ -202,7 +205,8 @@ def read_peft(folder: Path) -> PeftLora:
     if unknown := [name for name in tensors if "lora_" in name]:
         raise UserError(f"{folder}: tensors without a counterpart here: {some(unknown)}")
     base, revision = config.get("base_model_name_or_path"), config.get("revision")
-    return PeftLora(base, revision, r, alpha, config.get("lora_dropout") or 0.0, layers, tensors)
+    dropout, task_type = config.get("lora_dropout") or 0.0, config.get("task_type")
+    return PeftLora(base, revision, r, alpha, dropout, layers, tensors, task_type)
 
 
 def plain_fields(folder: Path) -> dict[str, object]:

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from src.backbones.backbone import locate
-from src.data.sources.table_files import Columns, read_table
+from src.data.sources.file_columns import Columns
+from src.data.sources.table_files import read_table
 from src.deploy.output import keep_inputs
 from src.deploy.trained_run import TrainedRun, load_run
 from src.tasks import Prediction
@@ -19,7 +20,7 @@ from src.utils.text import cell
 def predict_text(folder: Path, text: str, text2: str | None) -> None:
     """Print what the run says about one text, as a line of JSON."""
     answer = load_run(folder).predict([text], None if text2 is None else [text2])[0]
-    say(json.dumps({"label": answer.label} | ({"scores": answer.scores} if answer.scores else {})))
+    say(json.dumps({"label": answer.label} | ({"scores": answer.scores} if answer.scores else {}) | answer.more))
 
 
 def predict_file(folder: Path, path: Path, columns: list[str] | None, out: Path, batch_size: int) -> None:
@@ -50,6 +51,7 @@ def _texts(
             "--columns names others"
         )
     for name in names:
+        table.values[name] = list(run.classifier.space.kind.read_text(table.values[name], name, table.place))
         for row, value in enumerate(table.values[name]):
             if not isinstance(value, str):
                 raise UserError(f"{table.place(row)}: {value!r} in column {name!r} is not text")
@@ -60,15 +62,19 @@ def _texts(
 def _write(path: Path, run: TrainedRun, table: Columns, answers: list[Prediction]) -> None:
     """Columns ``index``, the input's own, ``prediction`` and, of a classification, each class's probability.
 
-    One of the input's that has the name of one of these is called ``input_NAME``.
+    What a kind says besides (the entities of a sentence) is a column of JSON. One of the input's that has the name of
+    one of these is called ``input_NAME``.
     """
-    ours = ["index", "prediction", *run.label_names]
+    more = list(answers[0].more) if answers else []
+    ours = ["index", "prediction", *run.classifier.space.kind.score_names(run.label_names), *more]
     names = list(table.values)
     lines = ["\t".join(map(_cell, ["index", *_renamed(names, ours), *ours[1:]]))]
     for index, answer in enumerate(answers):
         label = cell(answer.label) if isinstance(answer.label, str) else f"{answer.label:.6g}"
         own = [_cell(table.values[name][index]) for name in names]
-        lines.append("\t".join([str(index), *own, label, *(f"{score:.6f}" for score in answer.scores.values())]))
+        scores = [f"{score:.6f}" for score in answer.scores.values()]
+        besides = [cell(json.dumps(answer.more[name], ensure_ascii=False)) for name in more]
+        lines.append("\t".join([str(index), *own, label, *scores, *besides]))
     make_folder(path.parent)
     write_whole(path, "\n".join(lines) + "\n")
 

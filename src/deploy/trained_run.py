@@ -1,7 +1,7 @@
 """A run folder as something to use: its classifier, ready for text."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,19 @@ from src.utils.errors import UserError
 
 LONGEST = 512  # tokens, where neither the record nor the model bounds an input
 AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}  # as the record names a run's precision
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Texts as a model takes them, a row each or, of one that is too long, several.
+
+    Attributes:
+        inputs: the model's, of every row.
+        notes: what the task's kind makes one entry a text of the rows by, see ``TaskKind.gather``.
+    """
+
+    inputs: list[dict[str, list[int]]]
+    notes: dict[str, list[Any]]
 
 
 @dataclass(frozen=True)
@@ -56,8 +69,8 @@ class TrainedRun:
         most = self.classifier.backbone.tokenizer.model_max_length
         return min(self.record.max_length or LONGEST, most)
 
-    def tokenise(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> list[dict[str, list[int]]]:
-        """One encoding a row, not padded, cut as in training.
+    def encode(self, texts: Sequence[str], pairs: Sequence[str] | None = None) -> Encoded:
+        """Texts as the model takes them, not padded, cut or windowed as in training.
 
         Raises:
             UserError: if the task takes pairs and there are none, or the reverse; if a text holds what is no character.
@@ -65,14 +78,27 @@ class TrainedRun:
         if self.text is not None and (len(self.text) == 2) != (pairs is not None):
             wanted = f"two texts ({' and '.join(self.text)})" if len(self.text) == 2 else f"one text ({self.text[0]})"
             raise UserError(f"{self.folder} was trained on {wanted} a row, not {2 if pairs is not None else 1}")
-        if not len(texts):
-            return []
         for column in (texts, *([] if pairs is None else [pairs])):
             for row, text in enumerate(column):
                 check_characters(text, functools.partial("text {}".format, row))
-        rows = zip(texts, pairs, strict=True) if pairs is not None else ((text,) for text in texts)
-        tokenizer = self.classifier.backbone.tokenizer
-        return [dict(tokenizer(*row, truncation=True, max_length=self.max_length)) for row in rows]
+        if pairs is not None and len(pairs) != len(texts):
+            raise UserError(f"{len(texts)} texts and {len(pairs)} second texts")
+        if not len(texts):
+            return Encoded([], {"idx": []})
+        kind, tokenizer = self.classifier.space.kind, self.classifier.backbone.tokenizer
+        rows = {"text": list(texts)} | ({} if pairs is None else {"text_pair": list(pairs)})
+        columns = kind.encode(tokenizer, rows, self.max_length)
+        notes = {"idx": columns.pop("origin", list(range(len(texts))))}
+        notes |= {name: columns.pop(name) for name in kind.note_columns}
+        return Encoded([dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)], notes)
+
+    def gather(self, outputs: Sequence[Tensor], notes: Mapping[str, list[Any]]) -> Tensor:
+        """What the model gave for encoded texts, one entry a text."""
+        kind = self.classifier.space.kind
+        if not kind.answers_every_token:
+            return torch.stack(list(outputs))
+        whole, _ = kind.gather(torch.nn.utils.rnn.pad_sequence(list(outputs), batch_first=True).numpy(), None, notes)
+        return torch.from_numpy(whole)
 
     def logits(
         self,
@@ -83,7 +109,7 @@ class TrainedRun:
         precision: str = "fp32",
         progress: bool = False,
     ) -> Tensor:
-        """The model's outputs, ``(rows, outputs)`` in float32 on the CPU.
+        """The model's outputs, ``(rows, outputs)`` in float32 on the CPU; of a kind that answers every word one a word.
 
         Args:
             texts: one text a row.
@@ -92,20 +118,24 @@ class TrainedRun:
             precision: fp32, or bf16 or fp16 for autocast to it.
             progress: show a bar.
         """
-        rows = self.tokenise(texts, pairs)
-        return batched_logits(
-            self.classifier.model, self.classifier.backbone.tokenizer, rows, batch_size, precision, progress
+        encoded = self.encode(texts, pairs)
+        if not encoded.inputs:
+            config: Any = self.classifier.model.config
+            return torch.empty(0, config.num_labels)
+        found = batched_logits(
+            self.classifier.model, self.classifier.backbone.tokenizer, encoded.inputs, batch_size, precision, progress
         )
+        return self.gather(found, encoded.notes)
 
     def predict(
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 64, progress: bool = False
     ) -> list[Prediction]:
         """Each row's answer."""
-        return self.answers(self.logits(texts, pairs, batch_size=batch_size, progress=progress))
+        return self.answers(self.logits(texts, pairs, batch_size=batch_size, progress=progress), texts)
 
-    def answers(self, logits: Tensor) -> list[Prediction]:
-        """What logits of this run's head, ``(rows, outputs)``, mean."""
-        return self.classifier.space.kind.answers(logits, self.label_names)
+    def answers(self, logits: Tensor, texts: Sequence[str] = ()) -> list[Prediction]:
+        """What logits of this run's head, ``(rows, outputs)``, mean, where they are of these texts."""
+        return self.classifier.space.kind.answers(logits, self.label_names, texts)
 
     def config(self) -> DictConfig:
         """Of the config that Hydra left in the folder the node ``data``, checked; see ``read_data``."""
@@ -132,8 +162,8 @@ def batched_logits(
     batch_size: int = 64,
     precision: str = "fp32",
     progress: bool = False,
-) -> Tensor:
-    """A model's logits for tokenised rows, in their order; see ``TrainedRun.logits``."""
+) -> list[Tensor]:
+    """A model's logits for each of some tokenised rows, in their order; see ``TrainedRun.logits``."""
     device = next(model.parameters()).device
     found: list[Tensor] = [torch.empty(0)] * len(rows)
     order = sorted(range(len(rows)), key=lambda row: -len(rows[row]["input_ids"]))
@@ -147,5 +177,4 @@ def batched_logits(
             for row, output in zip(chosen, outputs, strict=True):
                 found[row] = output
             bar.update(len(chosen))
-    config: Any = model.config
-    return torch.stack(found) if rows else torch.empty(0, config.num_labels)
+    return found

@@ -13,7 +13,9 @@ class Module(evaluate.Metric):
     def _info(self) -> evaluate.MetricInfo:
         self.metric = get_metric(self.config_name)
         number = datasets.Value("float64" if self.metric.reads is Reads.VALUES else "int64")
-        scores = self.metric.reads is Reads.SCORES
+        if self.metric.reads.several_classes or self.metric.reads is Reads.CHANCES:
+            number = datasets.Sequence(number)
+        scores = self.metric.reads in (Reads.SCORES, Reads.CHANCES)
         return evaluate.MetricInfo(
             description=f"{self.config_name}, from {self.metric.reads.value}",
             citation="",

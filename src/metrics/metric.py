@@ -15,11 +15,20 @@ class Reads(Enum):
     POSITIVE_CLASS = "the predicted class, of which 1 is the positive one"  # two classes
     SCORES = "a probability for each class"  # the softmax of the logits; any number of classes
     VALUES = "the predicted value"
+    SETS = "the predicted set of classes"  # a row of 0 and 1 an example
+    CHANCES = "a probability for each class by itself"  # any number of them may be there
+    WORDS = "the predicted class of every word"  # a row of classes an example, filled up with -1
+    ENTITIES = "the predicted tag of every word, O, B-TYPE and I-TYPE in this order"  # likewise
 
     @property
     def predicted_class(self) -> bool:
         """Whether it is a class, which is all that is looked at."""
         return self in (Reads.CLASSES, Reads.POSITIVE_CLASS)
+
+    @property
+    def several_classes(self) -> bool:
+        """Whether an example's label and prediction are rows of classes, as whole numbers."""
+        return self in (Reads.SETS, Reads.WORDS, Reads.ENTITIES)
 
 
 class Scale(Enum):

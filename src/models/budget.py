@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from src.config.choices import choices
 from src.config.composing import composed
 from src.models.sizes import adapter_size, width
+from src.tasks.kinds import kind_of_models
 from src.utils.errors import UserError
 from src.utils.plain import plain
 
@@ -34,7 +35,10 @@ def apply_budget(cfg: DictConfig) -> DictConfig:
         raise UserError("budget.adapter_params and budget.match are two budgets: give one of them")
     backbone = plain(cfg.backbone)
     written = json.dumps(backbone, sort_keys=True)
-    limit = budget.adapter_params if budget.match is None else _size_of(str(budget.match), written)
+    data = plain(cfg.data)
+    limit = (
+        budget.adapter_params if budget.match is None else _size_of(str(budget.match), written, kind_of_models(data))
+    )
     cfg = pickle.loads(pickle.dumps(cfg))  # ten times as quick as copy.deepcopy
     model = plain(cfg.model)
     knob = model["budget"]
@@ -42,7 +46,7 @@ def apply_budget(cfg: DictConfig) -> DictConfig:
     if knob:
         value = _largest(cfg, model, limit, backbone)
         _set(cfg, knob, value)
-    size = adapter_size(plain(cfg.model), backbone)
+    size = adapter_size(plain(cfg.model), backbone, data)
     if size > limit:
         raise UserError(
             f"budget of {limit:,} adapter parameters: model={cfg.model.name} cannot keep it; the nearest possible is "
@@ -59,7 +63,8 @@ def _largest(cfg: DictConfig, model: Mapping[str, Any], limit: int, backbone: Ma
 
     Searched for once for each configuration of the method: the jobs of a sweep differ in much else.
     """
-    key = (json.dumps(model, sort_keys=True), limit, json.dumps(backbone, sort_keys=True))
+    kind = kind_of_models(plain(cfg.data))
+    key = (json.dumps(model, sort_keys=True), limit, json.dumps([backbone, kind], sort_keys=True))
     if key not in _found:
         _found[key] = _search(cfg, model, limit, backbone)
     return _found[key]
@@ -68,14 +73,15 @@ def _largest(cfg: DictConfig, model: Mapping[str, Any], limit: int, backbone: Ma
 def _search(cfg: DictConfig, model: Mapping[str, Any], limit: int, backbone: Mapping[str, Any]) -> int:
     knob = model["budget"]
     to = knob["to"]
-    last = width(model, backbone) if to == "width" else to
+    data = plain(cfg.data)
+    last = width(model, backbone, data) if to == "width" else to
     values = last if isinstance(last, list) else range(knob.get("from", 1), last + 1)
     low, high = 0, len(values) - 1
     while low < high:
         middle = (low + high + 1) // 2
         trial = copy.deepcopy(cfg)
         _set(trial, knob, values[middle])
-        if adapter_size(plain(trial.model), backbone) <= limit:
+        if adapter_size(plain(trial.model), backbone, data) <= limit:
             low = middle
         else:
             high = middle - 1
@@ -95,9 +101,10 @@ def _set(cfg: DictConfig, knob: Mapping[str, Any], value: int) -> None:
 
 
 @functools.lru_cache(maxsize=64)
-def _size_of(model: str, backbone: str) -> int:
+def _size_of(model: str, backbone: str, kind: str | None) -> int:
     """The adapter's size of another model config, with its own values, on a backbone node as JSON."""
     known = choices("model")
     if model not in known:
         raise UserError(f"budget.match={model}: there is no such model; choices: {', '.join(known)}")
-    return adapter_size(plain(composed([f"model={model}"]).model), json.loads(backbone))
+    data = None if kind is None else {"kind": kind}
+    return adapter_size(plain(composed([f"model={model}"]).model), json.loads(backbone), data)

@@ -21,7 +21,7 @@ from src.utils.errors import UserError
 from src.utils.hub_access import require_hub
 from src.utils.plain import branch
 
-ANY_HEAD = KINDS["classification"]  # what is counted stands in the encoder
+ANY_HEAD = "classification"  # what is counted stands in the encoder, which is the same for most kinds
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,30 +39,31 @@ class MetaModel:
         return found
 
 
-def load_meta_model(cfg: Mapping[str, object]) -> MetaModel:
-    """Build the shapes of a ``backbone`` node from its config file; no weight is read.
+def load_meta_model(cfg: Mapping[str, object], kind: str | None = None) -> MetaModel:
+    """Build the shapes of a ``backbone`` node from its config file, for a kind of task; no weight is read.
 
     Raises:
         UserError: if there is no such folder or package, or the hub cannot be reached.
     """
     revision = cfg.get("revision")
-    return _meta_model(locate(cfg), None if revision is None else str(revision))
+    return _meta_model(locate(cfg), None if revision is None else str(revision), kind or ANY_HEAD)
 
 
 @functools.lru_cache(maxsize=4)
-def _meta_model(source: str, revision: str | None) -> MetaModel:
+def _meta_model(source: str, revision: str | None, name: str) -> MetaModel:
+    kind = KINDS[name]
     options: dict[str, Any] = NO_REMOTE_CODE | ({"revision": revision} if revision else {})
     try:
         try:
-            config = read_config(source, ANY_HEAD, local_files_only=True, **options)
+            config = read_config(source, kind, local_files_only=True, **options)
         except OSError:
             if Path(source).is_dir():
                 raise
             require_hub(f"model {source!r}")
-            config = read_config(source, ANY_HEAD, **options)
+            config = read_config(source, kind, **options)
         if Path(source).is_dir():  # which of its tensors a checkpoint lacks is in the headers of its files
             with quiet():
-                model, info = ANY_HEAD.model_class().from_pretrained(
+                model, info = kind.model_class().from_pretrained(
                     source,
                     config=config,
                     device_map="meta",
@@ -74,12 +75,12 @@ def _meta_model(source: str, revision: str | None) -> MetaModel:
             missing = info["missing_keys"]
         else:
             with torch.device("meta"):
-                model, missing = ANY_HEAD.model_class().from_config(config, **NO_REMOTE_CODE), set()
+                model, missing = kind.model_class().from_config(config, **NO_REMOTE_CODE), set()
     except UserError:
         raise
     except Exception as error:  # whatever files of other people's making lead to
         raise UserError(f"the config of backbone {source} could not be loaded: {why(error)}") from error
-    return MetaModel(model, head_names(model, missing, ANY_HEAD))
+    return MetaModel(model, head_names(model, missing, kind))
 
 
 def adapter_size(model_cfg: Mapping[str, object], meta: MetaModel) -> int:

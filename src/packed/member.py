@@ -99,6 +99,8 @@ class Member(Coroutine[Forward | Backward]):
             return model(**inputs)
         if self.training:
             logits = self._waiting = logits.requires_grad_()
+        if self.kind.answers_every_token:  # as long as the longest job's batch
+            logits = logits[:, : inputs["input_ids"].shape[1]]
         loss = None if labels is None else self.kind.loss(logits, labels)
         return SequenceClassifierOutput(loss=loss, logits=logits)
 

@@ -18,6 +18,8 @@ MOST_VALUES = 2**28  # of all rows together: 1 GiB in single precision
 def read_logits(folder: Path) -> dict[str, NDArray[np.float32]]:
     """Each split's logits, ``(rows, classes)`` in the order of the examples' index.
 
+    Of examples with different numbers of them, sentences of words, those of shorter ones are filled up with 0.
+
     Raises:
         PredictionsError: if there are none, they are no numbers, or more than fit.
     """
@@ -51,8 +53,15 @@ def _check(parquet: pq.ParquetFile) -> None:
 def _of_split(table: pa.Table) -> NDArray[np.float32]:
     lists = table["logits"].combine_chunks()
     lengths = pc.list_value_length(lists)
-    if table["index"].null_count or lists.null_count or pc.count_distinct(lengths).as_py() > 1:
-        raise PredictionsError("holds rows with different numbers of logits")
+    if table["index"].null_count or lists.null_count:
+        raise PredictionsError("holds rows without logits")
     order = np.argsort(table["index"].to_numpy(), kind="stable")
     flat = lists.flatten().to_numpy(zero_copy_only=False).astype(np.float32)
-    return flat.reshape(len(order), -1)[order]
+    if pc.count_distinct(lengths).as_py() <= 1:
+        return flat.reshape(len(order), -1)[order]
+    sizes = lengths.to_numpy(zero_copy_only=False)
+    if len(sizes) * int(sizes.max()) > MOST_VALUES:
+        raise PredictionsError("holds rows with too different numbers of logits")
+    found = np.zeros((len(sizes), int(sizes.max())), dtype=np.float32)
+    found[np.arange(found.shape[1]) < sizes[:, None]] = flat
+    return found[order]

@@ -51,6 +51,7 @@ def _size(job: SweepJob) -> tuple[str, str]:
     budget = branch(job.resolved, "budget")
     knob = f" ({budget['key']}={budget['value']})" if budget.get("key") else ""
     try:
-        return f"{adapter_size(branch(job.resolved, 'model'), branch(job.resolved, 'backbone')):,}", knob
+        nodes = (branch(job.resolved, group) for group in ("model", "backbone", "data"))
+        return f"{adapter_size(*nodes):,}", knob
     except UserError as error:
         return str(error).partition("\n")[0], knob

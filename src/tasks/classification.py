@@ -73,7 +73,7 @@ class Classification(SequenceKind):
     def predictions(self, logits: Array) -> Array:
         return logits.reshape(len(logits), -1).argmax(-1)
 
-    def answers(self, logits: "Tensor", names: Sequence[str]) -> list[Prediction]:
+    def answers(self, logits: "Tensor", names: Sequence[str], texts: Sequence[str] = ()) -> list[Prediction]:
         return [
             Prediction(names[max(range(len(names)), key=row.__getitem__)], dict(zip(names, row, strict=True)))
             for row in logits.softmax(-1).tolist()

@@ -6,7 +6,7 @@ beside this one and its entry in the table.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -26,10 +26,17 @@ Place = Callable[[int], str]  # row number -> "train.tsv line 7", for messages
 
 @dataclass(frozen=True)
 class Prediction:
-    """One example's answer: the class with the probabilities of all, or a number alone."""
+    """One example's answer: the class with the probabilities of all, or a number alone.
+
+    Attributes:
+        label: the answer.
+        scores: probabilities by class.
+        more: what else a kind says of it, by name, as values that JSON can hold.
+    """
 
     label: str | float
     scores: dict[str, float]
+    more: dict[str, Any] = field(default_factory=dict)
 
 
 class TaskKind(ABC):
@@ -47,7 +54,10 @@ class TaskKind(ABC):
         smooths_labels: whether ``training.label_smoothing_factor`` means something.
         reads_every_token: whether the head reads more of the last layer than the first token, so that no fast path may
             leave the others out.
+        several_labels: whether a row of a batch has a list of labels, not one.
+        answers_every_token: whether logits are (n, tokens, outputs), as long as their batch is; else (n, outputs).
         label_columns: the columns of a batch that hold what is to be answered; a model without them gives no loss.
+        note_columns: what ``encode`` says of its rows besides, for ``gather``; no model takes it.
         kept_as: the numpy type of labels and predictions in ``predictions.parquet``.
         peft_type: what the peft library calls it.
         model_title: what transformers' models for it are, in messages.
@@ -60,12 +70,48 @@ class TaskKind(ABC):
     picks_one: ClassVar[bool]
     smooths_labels: ClassVar[bool]
     reads_every_token: ClassVar[bool]
+    several_labels: ClassVar[bool] = False
+    answers_every_token: ClassVar[bool] = False
     label_columns: ClassVar[tuple[str, ...]] = ("labels",)
+    note_columns: ClassVar[tuple[str, ...]] = ()
     kept_as: ClassVar[type[np.generic]]
     peft_type: ClassVar[str]
     model_title: ClassVar[str]
 
-    # The classes and the column of labels.
+    # The texts, the classes and the column of labels.
+
+    def read_text(self, values: Sequence[Any], column: str, place: Place) -> Sequence[Any]:
+        """A source's column of texts as one text a row; what is no text is refused by the caller.
+
+        Args:
+            values: as the source has them.
+            column: its name, for messages.
+            place: where a row came from.
+        """
+        return values
+
+    def column_of(self, values: Mapping[str, Sequence[Any]], label: str, names: Sequence[Any] | None) -> Any:
+        """The column of labels of a table, one a row; None if it has none.
+
+        Args:
+            values: the table's columns.
+            label: the name that the user gives.
+            names: the classes that the user names.
+        """
+        return values.get(label)
+
+    def find_names(
+        self, values: Sequence[Any], names: Sequence[Any] | None, column: str, place: Place
+    ) -> tuple[str, ...]:
+        """The classes of a column of labels that ``picks_one`` is not true of, where the user names some or none.
+
+        Args:
+            values: the labels of the train rows.
+            names: the user's; None where they are to be found in the values.
+            column: its name, for messages.
+            place: where a row came from.
+        """
+        return tuple(map(str, names or ()))
 
     @abstractmethod
     def check_names(self, names: Sequence[str]) -> None:
@@ -96,6 +142,9 @@ class TaskKind(ABC):
             UserError: for a value that is no label.
         """
 
+    def check_rows(self, texts: Sequence[str], labels: Sequence[Any], place: Place) -> None:  # noqa: B027
+        """Raise a UserError for a row whose label, as ``read_labels`` gave it, does not fit its text."""
+
     @abstractmethod
     def names_in(self, feature: Any) -> tuple[str, ...] | None:
         """The classes that a feature of ``datasets`` describes; None if a column of this kind has another."""
@@ -107,6 +156,8 @@ class TaskKind(ABC):
     @abstractmethod
     def encode(self, tokenizer: Any, rows: Mapping[str, Sequence[Any]], max_length: int) -> dict[str, list[Any]]:
         """Rows as a model takes them, not padded: its inputs and, where the rows have a label, ``label_columns``.
+
+        A row may become several; a column ``origin`` then says, for each, the number of the row that it is of.
 
         Args:
             tokenizer: the backbone's.
@@ -146,19 +197,75 @@ class TaskKind(ABC):
             reduction: ``mean`` or ``sum``.
         """
 
+    def summed_loss(self, logits: "Tensor", labels: "Tensor") -> "Tensor":
+        """The sum over rows of each one's loss, in which a row counts once however many labels it has."""
+        return (
+            self.loss(logits, labels, "mean") * len(labels) if self.several_labels else self.loss(logits, labels, "sum")
+        )
+
     # Answers.
 
+    def unit_index(self, rows: Any) -> list[int]:
+        """The source row of each unit that encoded rows are of, in the order in which ``gather`` gives them."""
+        return rows["idx"][:]
+
+    def gather(self, logits: Array, labels: Array | None, rows: Any) -> tuple[Array, Array | None]:
+        """What a model gave for encoded rows, as one entry a unit.
+
+        Args:
+            logits: (rows, ...).
+            labels: (rows, ...) as the batches had them; None where there are none.
+            rows: columns ``idx`` and ``note_columns``, by name.
+
+        Returns:
+            Logits (n, ...) and labels (n, ...), which all methods below take.
+        """
+        return logits, labels
+
     def same_labels(self, found: Any, rows: Any) -> bool:
-        """Whether the labels that an evaluation saw are those of the encoded rows, in their order."""
+        """Whether the labels that an evaluation saw, one entry a unit, are the encoded rows' in their order."""
         return np.array_equal(found, np.asarray(rows[self.label_columns[0]][:]))
+
+    def is_constant(self, logits: Array) -> bool:
+        """Whether all answers are the same."""
+        return bool(np.unique(self.predictions(logits)).size == 1)
+
+    def kept(self, logits: Array, labels: Array, kept_as: Any) -> dict[str, Any]:
+        """The columns ``label``, ``prediction`` and ``logits`` of ``predictions.parquet``, a value or a list a unit.
+
+        Args:
+            logits: (n, ...).
+            labels: (n, ...).
+            kept_as: the numpy type of the first two.
+        """
+        flat = logits.reshape(len(logits), -1)
+        return {
+            "label": self.labelled(labels).astype(kept_as),
+            "prediction": self.predictions(flat).astype(kept_as),
+            "logits": list(flat),
+        }
+
+    def present(self, logits: "Tensor") -> "Tensor":
+        """Of (n, ...) logits those that are outputs of the model, and do not fill up shorter units."""
+        return logits
+
+    def score_names(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Whose ``scores`` every answer has."""
+        return tuple(names)
 
     @abstractmethod
     def predictions(self, logits: Array) -> Array:
         """(n, ...) logits to n predictions, which metrics and statistics hold against the labels."""
 
     @abstractmethod
-    def answers(self, logits: "Tensor", names: Sequence[str]) -> list[Prediction]:
-        """(n, ...) logits to n answers for people."""
+    def answers(self, logits: "Tensor", names: Sequence[str], texts: Sequence[str] = ()) -> list[Prediction]:
+        """(n, ...) logits to n answers for people.
+
+        Args:
+            logits: as ``gather`` gives them.
+            names: the classes.
+            texts: what was asked about, for kinds whose answers are parts of it.
+        """
 
     @abstractmethod
     def written(self, logits: "Tensor", label_encoding: Sequence[str], low: float, high: float) -> list[str]:
@@ -194,7 +301,12 @@ class TaskKind(ABC):
         of = self.name if names is None or not self.has_classes else f"{len(names)} classes"
         check_metrics(metrics, self.reads(names), of)
 
-    def compute(self, metrics: Sequence[str]) -> ComputeFunction:
-        """The function of (logits, labels) that gives the metrics by name; see ``make_compute``."""
+    def compute(self, metrics: Sequence[str], names: Sequence[str] = ()) -> ComputeFunction:
+        """The function of (logits, labels) that gives the metrics by name; see ``make_compute``.
+
+        Args:
+            metrics: their names.
+            names: the classes, for kinds that say more of each.
+        """
         self.check_metrics(metrics, None)
         return make_compute(metrics, self.read, self.labelled)

@@ -6,10 +6,14 @@ from typing import Any
 from src.tasks.classification import Classification
 from src.tasks.kind import TaskKind
 from src.tasks.label_space import LabelSpace
+from src.tasks.multi_label import MultiLabel
 from src.tasks.regression import Regression
+from src.tasks.token_classification import TokenClassification
 from src.utils.errors import UserError
 
-KINDS: dict[str, TaskKind] = {kind.name: kind for kind in (Classification(), Regression())}
+KINDS: dict[str, TaskKind] = {
+    kind.name: kind for kind in (Classification(), Regression(), TokenClassification(), MultiLabel())
+}
 
 
 def label_space(names: Sequence[str], kind: str | None = None) -> LabelSpace:
@@ -39,6 +43,13 @@ def stated_kind(data: Mapping[str, Any]) -> TaskKind | None:
     return None if data["label_names"] is None else label_space(data["label_names"]).kind
 
 
+def kind_of_models(data: Mapping[str, Any] | None) -> str | None:
+    """The kind that a ``data`` node states, where its models are others than those of a text's classes."""
+    if data is None or "tasks" in data or (kind := stated_kind(data)) is None:
+        return None
+    return None if kind.peft_type == KINDS["classification"].peft_type else kind.name
+
+
 def check_smoothing(factor: float | None, task: str, kind: TaskKind | None) -> None:
     """Raise a UserError for label smoothing of a kind that it means nothing to; None is not known yet."""
     if factor and kind is not None and not kind.smooths_labels:
@@ -66,8 +77,16 @@ def space_of(config: Any) -> LabelSpace | None:
     return next((LabelSpace(kind, names) for kind, names in found if names is not None), None)
 
 
-def space_with(outputs: int, names: Sequence[str] | None = None) -> LabelSpace:
+def kind_with(peft_type: str | None) -> TaskKind:
+    """The first kind in the table that the peft library calls so; None: that has no name there."""
+    return next((kind for kind in KINDS.values() if kind.peft_type == peft_type), KINDS["classification"])
+
+
+def space_with(outputs: int, names: Sequence[str] | None = None, peft_type: str | None = None) -> LabelSpace:
     """The space of a foreign checkpoint's head with so many outputs, its classes named or numbered."""
+    kind = kind_with(peft_type)
+    if kind is not KINDS["classification"]:
+        return LabelSpace(kind, tuple(names or (f"LABEL_{i}" for i in range(outputs))))
     if KINDS["regression"].outputs(()) == outputs:
         return label_space(())
     return label_space(tuple(names or (f"LABEL_{i}" for i in range(outputs))))

@@ -24,8 +24,11 @@ class LabelSpace:
         return shown(self.names) if self.kind.has_classes else self.kind.title
 
     def configure(self, config: Any) -> None:
-        """Write the space into a model's config."""
+        """Write the space into a model's config, and whose head it is: a checkpoint's tells its kind by that."""
         self.kind.configure(config, self.names)
+        models = self.kind.model_class()._model_mapping
+        if type(config) in models:
+            config.architectures = [models[type(config)].__name__]
 
     def is_permutation_of(self, other: "LabelSpace") -> bool:
         """Whether the two have the same classes in any order, each once."""

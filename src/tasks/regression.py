@@ -74,7 +74,7 @@ class Regression(SequenceKind):
     def predictions(self, logits: Array) -> Array:
         return logits.reshape(len(logits), -1)[:, 0]
 
-    def answers(self, logits: "Tensor", names: Sequence[str]) -> list[Prediction]:
+    def answers(self, logits: "Tensor", names: Sequence[str], texts: Sequence[str] = ()) -> list[Prediction]:
         return [Prediction(value, {}) for value in logits[:, 0].tolist()]
 
     def written(self, logits: "Tensor", label_encoding: Sequence[str], low: float, high: float) -> list[str]:

@@ -27,7 +27,6 @@ def describe(record: Record, job: Job) -> None:
         log.warning("the adapted layers do not start at the base's output: a published init of that kind, or init_from")
     head = classifier.backbone.head_init
     log.info("head: %s (%s)", head.how, head.why)
-    rows = {"train": job.train_rows} | job.evaluation_rows
     record.update(
         params=classifier.counts,
         adapted_modules=classifier.adapted,
@@ -40,7 +39,7 @@ def describe(record: Record, job: Job) -> None:
         processes=job.args.world_size,  # each with the config's batch size
         text=list(job.data.text),
         tasks=job.data.tasks,
-        rows={split: len(own) for split, own in rows.items()},
+        rows=job.data.rows,
         data_fingerprint=job.data.fingerprint,
         backbone_fingerprint=classifier.backbone.fingerprint,
         hardware=record.fields["hardware"] | {"device": _device(job), "torch_threads": torch.get_num_threads()},

@@ -128,7 +128,10 @@ class Fit:
             train_dataset=job.train_rows,
             eval_dataset=job.evaluation_rows,
             data_collator=self.collator,
-            compute={split: own.space.kind.compute(own.metrics) for split, own in job.split_tasks.items()},
+            compute={
+                split: own.space.kind.compute(own.metrics, own.label_names) for split, own in job.split_tasks.items()
+            },
+            kinds={split: own.space.kind for split, own in job.split_tasks.items()},
             quotas=job.data.quotas,
         )
         trainer.remove_callback(PrinterCallback)

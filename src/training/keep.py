@@ -32,8 +32,8 @@ def keep(record: Record, job: Job, selected: Evaluation, state: dict[str, Tensor
     """
     if not all(np.isfinite(logits).all() for logits in selected.logits.values()):
         raise UserError(f"the trained model's logits are not finite: {DIVERGED}")
-    index = {split: job.evaluation_rows[split]["idx"][:] for split in job.reported}
     kinds = {split: task.space.kind for split, task in job.reported.items()}
+    index = {split: kind.unit_index(job.evaluation_rows[split]) for split, kind in kinds.items()}
     write_predictions(record.folder / PREDICTIONS, selected.logits, selected.labels, index, kinds, job.data.clusters())
     folder = record.folder / ADAPTER
     size = save_classifier(job.classifier, folder, state)

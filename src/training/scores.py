@@ -57,7 +57,5 @@ def _metrics(evaluation: Evaluation, splits: tuple[str, ...]) -> dict[str, float
 def _flags(evaluation: Evaluation, scored: Mapping[str, Task], value: float) -> list[str]:
     """What should keep a run's score from being averaged without a look."""
     flags = [] if np.isfinite(value) else ["metric_is_nan"]
-    constant = (
-        np.unique(task.space.kind.predictions(evaluation.logits[split])).size == 1 for split, task in scored.items()
-    )
+    constant = (task.space.kind.is_constant(evaluation.logits[split]) for split, task in scored.items())
     return [*flags, "constant_predictions"] if any(constant) else flags

@@ -15,6 +15,7 @@ from transformers import EvalPrediction
 
 from src.metrics.compute import ComputeFunction
 from src.models.method import Adaptation
+from src.tasks import TaskKind
 from src.training.checkpoint import rng_state
 from src.training.evaluation import Evaluation
 from src.training.hooks import ACCUMULATION, ORDER, missing
@@ -43,6 +44,8 @@ class VerdictTrainer(ResumableTrainer):
         quotas: rows to draw in an epoch from each group that the training rows' column ``task`` numbers; None draws
             every row once.
         compute: per evaluation split, the function of logits and labels that gives its metrics.
+        kinds: per evaluation split, the kind of its task, which makes one entry a unit of what rows gave; None: a row
+            is a unit.
         kwargs: ``ResumableTrainer``'s; ``eval_dataset`` is a dict of splits.
     """
 
@@ -55,6 +58,7 @@ class VerdictTrainer(ResumableTrainer):
         on_log,
         compute: Mapping[str, ComputeFunction],
         adaptation: Adaptation,
+        kinds: Mapping[str, TaskKind] | None = None,
         quotas: list[int] | None = None,
         **kwargs,
     ):
@@ -62,6 +66,8 @@ class VerdictTrainer(ResumableTrainer):
         self.on_evaluation, self.on_log = on_evaluation, on_log
         self._outputs: dict[str, Any] = {}
         self._quotas, self._compute, self._split = quotas, compute, ""
+        self._kinds = kinds or {}
+        self._units: dict[str, tuple[Any, Any]] = {}  # logits and labels of the last evaluation, one entry a unit
         super().__init__(compute_metrics=self._metrics, **kwargs)
         self._check_hooks()
         # Some models take them, and do not show it in a signature.
@@ -172,7 +178,12 @@ class VerdictTrainer(ResumableTrainer):
             self.on_log({**logs, "epoch": self.state.epoch, "step": self.state.global_step})
 
     def _metrics(self, output: EvalPrediction) -> dict[str, float]:
-        return self._compute[self._split](output.predictions, output.label_ids)
+        logits, labels, kind = output.predictions, output.label_ids, self._kinds.get(self._split)
+        if kind is not None:
+            rows: Any = self.eval_dataset
+            logits, labels = kind.gather(logits, labels, rows[self._split])
+        self._units[self._split] = logits, labels
+        return self._compute[self._split](logits, labels)
 
     def evaluation_loop(self, *args: Any, **kwargs: Any):
         self._split = kwargs.get("metric_key_prefix", "eval").removeprefix("eval_")
@@ -198,8 +209,8 @@ class VerdictTrainer(ResumableTrainer):
                 metrics={
                     split: _plain(output.metrics, f"{metric_key_prefix}_{split}_") for split, output in outputs.items()
                 },
-                logits={split: output.predictions for split, output in outputs.items()},
-                labels={split: output.label_ids for split, output in outputs.items()},
+                logits={split: self._units[split][0] for split in splits},
+                labels={split: self._units[split][1] for split in splits},
             )
         )
         return metrics

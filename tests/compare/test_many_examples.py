@@ -25,7 +25,9 @@ def panels(metric: str, n: int, k: int = 2, seed: int = 0):
     ]
 
 
-@pytest.mark.parametrize("metric", [name for name in metric_names() if name != "spearmanr"])
+@pytest.mark.parametrize(
+    "metric", [name for name in metric_names() if name not in ("spearmanr", "mean_average_precision")]
+)
 def test_examples_of_a_kind_are_drawn_together_with_the_same_distribution(metric, monkeypatch):
     """Against drawing each example on its own: mean, spread and tails, within what 20,000 draws leave open."""
     ours, _ = panels(metric, 400)

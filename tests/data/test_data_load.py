@@ -19,7 +19,7 @@ from src.utils.errors import UserError
 CONF = Path(__file__).parents[2] / "conf" / "data"
 # The synthetic suite has its own tests, and so has a mix, which has no columns of its own.
 RECORDS = [name for name in choices("data") if not name.startswith("synth") and name != "mix"]
-GLUE_PRIMARY = {"cola": "matthews_correlation", "stsb": "pearson"}
+PRIMARY = {"cola": "matthews_correlation", "stsb": "pearson", "wnut17": "entity_f1"}
 
 
 @pytest.fixture
@@ -44,10 +44,11 @@ def test_record_is_consistent(record, data_config):
         tuple(cfg["metrics"]),
         cfg["primary_metric"],
         tuple(cfg["evaluation_splits"]),
+        cfg.get("kind"),
     )
     assert cfg["name"] == record
     assert cfg["source"] in cfg["sources"]
-    assert task.primary_metric == GLUE_PRIMARY.get(record, "accuracy" if task.space.kind.has_classes else "pearson")
+    assert task.primary_metric == PRIMARY.get(record, "accuracy" if task.space.kind.has_classes else "pearson")
     assert {"train", *task.evaluation_splits} <= set(cfg["rows"]) or record == "custom"
 
 

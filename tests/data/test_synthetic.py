@@ -12,7 +12,17 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from src.data.sources.synthetic import TASKS, examples, load_synthetic, morphology, rows, similarity, violations
+from src.data.sources.synthetic import (
+    TASKS,
+    examples,
+    load_synthetic,
+    mentions,
+    morphology,
+    roles,
+    rows,
+    similarity,
+    violations,
+)
 from src.data.sources.synthetic.changes import swap_roles
 from src.data.sources.synthetic.corpus import passages
 from src.data.sources.synthetic.dice import Dice
@@ -21,6 +31,7 @@ from src.data.sources.synthetic.grammar import write
 from src.data.sources.synthetic.lexicon import CLASSES, OPPOSITES, PEOPLE
 from src.data.sources.synthetic.meaning import Entity, Event, draw
 from src.data.sources.synthetic.splits import SHARES, split_of
+from src.metrics.entities import spans
 from src.utils.errors import UserError
 
 SPLITS = ("train", "validation", "test")
@@ -29,6 +40,8 @@ PINNED = {  # the first 20 rows of train from seed 0
     "acceptability": "6bdf3d3491c5d8de",
     "entailment": "f9acdb1651ff8e73",
     "similarity": "1b7e4f2a8d32f6b8",
+    "tags": "d74ce575c8e6e272",
+    "mentions": "a591162ab038190a",
 }
 
 
@@ -259,3 +272,32 @@ def test_pretraining_text_shares_no_template_with_a_task():
     assert not task_texts & {sentence for passage in text for sentence in passage[:2]}
     assert all(len(one.second.split()) - len(one.tampered.split()) in range(-3, 4) for one in text)
     assert 0.4 < np.mean([one.second != one.tampered for one in text]) < 0.8
+
+
+def test_tags_mark_who_does_it_however_it_is_said():
+    """Every participant's noun is tagged with its role, and what is told of place and time, and nothing else."""
+    types = roles.TYPES
+    for example in suite("tags", "train"):
+        (event,) = example.origin
+        words = example.texts[0].split(" ")
+        assert len(words) == len(example.label) and words[-1] == "." and example.label[-1] == 0
+        found = {}
+        for kind, start, stop in spans(np.array(example.label)):
+            found.setdefault(types[kind], []).append(" ".join(words[start:stop]).lower())
+        assert all(len(texts) == 1 for texts in found.values())
+        assert set(found) == {*event.roles, *(name for name in ("place", "time") if getattr(event, name))}
+        for role, entity in event.roles.items():
+            noun = found[role][0].split(" ")[-1]
+            assert any(noun in (name, morphology.plural(name)) for name in entity.noun.names), (example.texts, role)
+        for name in ("place", "time"):
+            if getattr(event, name):
+                assert found[name][0] in {own.lower() for own in getattr(event, name).names}
+
+
+def test_mentions_are_those_of_the_event():
+    for example in suite("mentions", "train"):
+        (event,) = example.origin
+        labels = dict(zip(mentions.LABELS, example.label, strict=True))
+        words = example.texts[0].lower().rstrip(".").split()
+        assert labels["negation"] <= ("not" in words) and labels["future"] == ("will" in words)
+        assert labels["place"] == (event.place is not None) and labels["manner"] == (event.manner is not None)

@@ -149,6 +149,10 @@ def test_the_library_loads_each_by_its_name():
         labels, predictions = (
             ([0.0, 1.0, 3.0], [0.5, 1.0, 2.0]) if metric.reads is Reads.VALUES else ([0, 1, 1], [1, 1, 0])
         )
+        if metric.reads.several_classes:
+            labels, predictions = [[1, 2, 0], [1, -1, -1]], [[1, 0, 0], [1, -1, -1]]
+        if metric.reads in (Reads.SETS, Reads.CHANCES):
+            labels, predictions = [[1, 1, 0], [1, 0, 0]], [[1, 0, 0], [1, 0, 1]]
         assert module.compute(predictions=predictions, references=labels) == {name: metric.compute(labels, predictions)}
 
 

@@ -17,10 +17,14 @@ from src.tasks import KINDS, LabelSpace, TaskKind, label_space
 from src.tasks.kinds import find_kind, space_in, space_of, space_with, spaces_in, stated_kind
 from src.utils.errors import UserError
 from src.utils.paths import ROOT
-from tests.tasks.multi_label import MultiLabel
+from tests.tasks.class_sets import ClassSets
 
 CLASSES, VALUES = KINDS["classification"], KINDS["regression"]
-SPACES = [label_space(("a", "b", "c")), label_space(()), LabelSpace(MultiLabel(), ("a", "b", "c"))]
+SPACES = [
+    label_space(("a", "b", "c")), label_space(()), label_space(("a", "b", "c"), "token_classification"),
+    label_space(("a", "b", "c"), "multi_label"),
+    LabelSpace(ClassSets(), ("a", "b", "c")),
+]  # fmt: skip
 each_space = pytest.mark.parametrize("space", SPACES, ids=lambda space: space.kind.name)
 TINY = {"vocab_size": 30, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
 
@@ -35,6 +39,8 @@ def model(space: LabelSpace):
 def labels_for(space: LabelSpace) -> torch.Tensor:
     if space.kind is CLASSES:
         return torch.tensor([2, 0])
+    if space.kind.answers_every_token:
+        return torch.tensor([[-100, 2, 0, 1, -100, 1, 0, -100], [-100, 1, -100, 0, -100, -100, -100, -100]])
     return torch.tensor([0.5, -3.0]) if space.kind is VALUES else torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
 
 
@@ -43,13 +49,13 @@ def test_the_loss_is_that_of_transformers_own_model(space):
     built = model(space)
     labels = labels_for(space)
     given = built(**probe_batch(built), labels=labels)
-    assert given.logits.shape == (2, space.outputs)
+    assert given.logits.shape == ((2, 8) if space.kind.answers_every_token else (2,)) + (space.outputs,)
     assert torch.equal(space.kind.loss(given.logits, labels), given.loss)
     by_row = [space.kind.loss(given.logits[i : i + 1], labels[i : i + 1], reduction="sum") for i in range(2)]
     torch.testing.assert_close(space.kind.loss(given.logits, labels, reduction="sum"), sum(by_row))
 
 
-@pytest.mark.parametrize("space", SPACES[:2], ids=lambda space: space.kind.name)
+@pytest.mark.parametrize("space", SPACES[:4], ids=lambda space: space.kind.name)
 def test_a_config_is_read_as_it_was_written(space):
     assert space_of(model(space).config) == space
 

@@ -1,4 +1,4 @@
-"""A third kind costs one file: with its row in the table it is trained, scored, compared, reloaded and asked."""
+"""A kind of one's own costs one file: with its row in the table it is trained, scored, compared, reloaded and asked."""
 
 import json
 
@@ -15,14 +15,14 @@ from src.tasks.kinds import space_of
 from src.training.run import run_job
 from src.utils.errors import UserError
 from tests.conftest import NANO, compose_config
-from tests.tasks.multi_label import MultiLabel
+from tests.tasks.class_sets import ClassSets
 
 NAMES = ("hot", "wet", "dark")
 
 
 @pytest.fixture
-def kind(monkeypatch) -> MultiLabel:
-    found = MultiLabel()
+def kind(monkeypatch) -> ClassSets:
+    found = ClassSets()
     monkeypatch.setitem(KINDS, found.name, found)
     monkeypatch.setitem(RULES["data"], "kind", " | ".join([*KINDS, "null"]))
     return found
@@ -36,11 +36,11 @@ def test_it_is_trained_scored_and_asked(kind, tmp_path, monkeypatch):
     files = [f"data.files.{split}={tmp_path}/{split}.jsonl" for split in ("train", "validation")]
     run = tmp_path / "run"
     config = compose_config(
-        *NANO, "data=custom", *files, "data.kind=multi_label", f"data.label_names=[{','.join(NAMES)}]",
+        *NANO, "data=custom", *files, "data.kind=class_sets", f"data.label_names=[{','.join(NAMES)}]",
         "training.max_steps=30", "training.learning_rate=5e-3",
     )  # fmt: skip
     score = run_job(config, run)
-    assert json.loads((run / "adapter" / "adapter.json").read_text())["kind"] == "multi_label"
+    assert json.loads((run / "adapter" / "adapter.json").read_text())["kind"] == "class_sets"
     kept = pq.read_table(run / "predictions.parquet").to_pydict()
     assert kept["label"] == list(range(8)) and len(kept["logits"][0]) == 3
     expected = [sum(2**i for i in range(3) if row[i] > 0) for row in kept["logits"]]
@@ -48,8 +48,8 @@ def test_it_is_trained_scored_and_asked(kind, tmp_path, monkeypatch):
     found = read_predictions(find_runs([tmp_path])[0], "validation", "accuracy")
     assert found.predictions.tolist() == expected
 
-    with monkeypatch.context() as patch, pytest.raises(UserError, match="kind=multi_label: there is no such kind"):
-        patch.delitem(KINDS, "multi_label")
+    with monkeypatch.context() as patch, pytest.raises(UserError, match="kind=class_sets: there is no such kind"):
+        patch.delitem(KINDS, "class_sets")
         load_run(run)
     loaded = load_run(run)
     logits = loaded.logits([row["text"] for row in rows[40:]])

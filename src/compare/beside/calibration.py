@@ -38,7 +38,7 @@ class Calibration:
     clusters: Clusters | None = None
 
     def __call__(self, group: Group, table: Table) -> Section | None:
-        """None for a regression, which has no probabilities."""
+        """None for a regression, which has no probabilities, and for several answers an example."""
         losses, problems, index = _losses(group, self.columns)
         if not losses:
             if not problems:
@@ -76,8 +76,8 @@ def _losses(group: Group, names: Sequence[str]) -> tuple[dict[str, dict[str, Los
         except PredictionsError as error:
             problems[str(run.folder)] = f"{run.name}: {error}"
             continue
-        if logits.shape[1] < 2 or not np.issubdtype(labels.dtype, np.integer):
-            continue  # a regression
+        if logits.shape[1] < 2 or labels.ndim > 1 or not np.issubdtype(labels.dtype, np.integer):
+            continue  # a regression, or several answers an example
         first = (index, labels) if first is None else first
         if not (np.array_equal(index, first[0]) and np.array_equal(labels, first[1])):
             problems[str(run.folder)] = f"{run.name}: other examples or labels than the group's other runs"
@@ -97,7 +97,8 @@ def _read(run: Run, split: str) -> tuple[Array, Array, Array]:
         raise PredictionsError(f"no logits of {split}")
     if not np.isfinite(logits).all():
         raise PredictionsError("logits that are not finite")
-    if np.issubdtype(known.labels.dtype, np.integer) and logits.shape[1] > 1 and known.labels.max() >= logits.shape[1]:
+    plain = known.labels.ndim == 1 and np.issubdtype(known.labels.dtype, np.integer)
+    if plain and logits.shape[1] > 1 and known.labels.max() >= logits.shape[1]:
         raise PredictionsError(f"the label {known.labels.max()} with {logits.shape[1]} logits")
     return known.index, known.labels, logits
 

@@ -43,6 +43,10 @@ class Column:
         """
         if self.rows is not None:
             return _grouped(self.name, _of_table(self.rows, self.name, known))
+        if self.name == LABEL and known.labels.ndim > 1:
+            raise UserError(
+                f"--by {LABEL}: an example has several labels; --rows FILE names a table with other columns"
+            )
         if self.name == LABEL:
             return _grouped(self.name, known.labels.tolist())
         if self.name == LENGTH:

@@ -22,8 +22,8 @@ class Panel:
 
     Args:
         metric: how it is made of its examples.
-        labels: (n,) references.
-        predictions: (k, n) predicted classes or values, one row per run.
+        labels: (n,) references; (n, m) where an example has several answers.
+        predictions: (k, n) predicted classes or values, one row per run; (k, n, m).
         num_classes: of the task, where it is one of classification; else None.
 
     Attributes:
@@ -110,9 +110,10 @@ def kinds(panels: Sequence[Panel]) -> tuple[Array, Array] | None:
     n = len(columns[0])
     kind, first, counts = np.zeros(n, dtype=np.int64), np.zeros(1, dtype=np.int64), np.array([n])
     for column in columns:
-        values, codes = np.unique(column, return_inverse=True)
+        axis = None if column.ndim == 1 else 0  # an example may have a row of answers
+        values, codes = np.unique(column, return_inverse=True, axis=axis)
         _, first, kind, counts = np.unique(
-            kind * len(values) + codes, return_index=True, return_inverse=True, return_counts=True
+            kind * len(values) + codes.reshape(-1), return_index=True, return_inverse=True, return_counts=True
         )
         if len(first) > n // 4:
             return None

@@ -10,8 +10,9 @@ from datasets import ClassLabel, Dataset
 from src.data.label_encoding import Labels, decide_labels, required_class, unlabelled_split
 from src.data.normalise import normalise, rows_of
 from src.data.partition import split_off
+from src.data.sources.file_columns import Columns
 from src.data.sources.hub import column_lists, fetch, unlabelled
-from src.data.sources.table_files import Columns, read_table
+from src.data.sources.table_files import read_table
 from src.data.task import is_test
 from src.tasks import TaskKind, label_space
 from src.utils.errors import UserError
@@ -66,6 +67,8 @@ def load_custom(
     else:
         sources = {split: read_table(Path(file).expanduser()) for split, file in given.items()}
 
+    if kind is not None:
+        _add_labels(sources, label, label_names, label_space(label_names or (), kind).kind)
     labels = _labels(sources["train"], label, label_names, kind)
     space = label_space(labels.names, kind)
     loaded = {
@@ -95,9 +98,19 @@ def _from_hub(
             values[label] = [
                 None if number is None or number < 0 else feature.names[number] for number in values[label]
             ]
+        elif isinstance(inner := getattr(feature, "feature", None), ClassLabel):  # a list of classes
+            values[label] = [[inner.names[number] for number in own] for own in values[label]]
+            feature = inner
         names = feature.names if isinstance(feature, ClassLabel) else None
         sources[split] = Columns(values, rows_of(f"data set {path!r} {theirs}"), names)
     return sources
+
+
+def _add_labels(sources: Mapping[str, Columns], label: str, names: Sequence[Any] | None, kind: TaskKind) -> None:
+    """The column of labels where a kind makes it of others."""
+    for source in sources.values():
+        if (found := kind.column_of(source.values, label, names)) is not None:
+            source.values[label] = found
 
 
 def _labels(train: Columns, label: str, names: Sequence[Any] | None, kind: str | None) -> Labels:

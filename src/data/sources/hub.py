@@ -11,6 +11,7 @@ import huggingface_hub
 from datasets import ClassLabel, Dataset, DatasetDict
 
 from src.data.normalise import normalise, rows_of
+from src.data.sources.task_files import joined
 from src.data.task import is_test
 from src.tasks import label_space
 from src.utils.errors import UserError
@@ -30,6 +31,7 @@ def load_hub(
     kind: str | None = None,
     revision: str | None = None,
     cluster: str | None = None,
+    join: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Dataset]:
     """Load a published set whose YAML states its labels.
 
@@ -43,6 +45,7 @@ def load_hub(
         kind: of the task; None for the one that the classes imply.
         revision: branch, tag or commit on the hub.
         cluster: the column that says what a row is part of, see ``src.data.cluster_column``.
+        join: columns that are made of others, with a space between them.
 
     Raises:
         UserError: neither cached nor reachable; a split or column that is missing; labels in another order.
@@ -55,11 +58,14 @@ def load_hub(
             raise UserError(f"{_name(path, config)} has no split {theirs!r}; it has {', '.join(source)}")
         data = source[theirs]
         feature = data.features.get(label)
-        if one_class and isinstance(feature, ClassLabel) and feature.names != list(label_names):
+        named = isinstance(feature, ClassLabel) and feature.names != [str(i) for i in range(len(feature.names))]
+        if one_class and named and feature.names != list(label_names):
             raise UserError(
                 f"{_name(path, config)}: the classes are {feature.names}, the task's label_names {list(label_names)}"
             )
-        columns = column_lists(data, [*text, label, *([cluster] if cluster else [])])
+        parts = [name for own in (join or {}).values() for name in own]
+        columns = column_lists(data, [*text, *parts, label, *([cluster] if cluster else [])])
+        joined(columns, join or {}, rows_of(f"{_name(path, config)} {split}"))
         loaded[split] = normalise(
             columns,
             text=text,

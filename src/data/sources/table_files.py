@@ -1,4 +1,4 @@
-"""Local tables of any common kind: CSV, TSV, JSONL and Parquet, read into columns of Python values."""
+"""Local tables of any common kind: CSV, TSV, JSONL, Parquet and CoNLL, read into columns of Python values."""
 
 import csv
 import functools
@@ -6,11 +6,12 @@ import io
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from src.data.normalise import Place, check_characters, check_header, lines_of, rows_of
+from src.data.sources.conll import read_conll
+from src.data.sources.file_columns import Columns
 from src.data.sources.tsv import parse_tsv
 from src.utils.errors import UserError
 from src.utils.foreign import memory
@@ -18,26 +19,18 @@ from src.utils.foreign import memory
 OBJECTS = 4  # bytes that a byte of a table takes as Python's values, at least; a value takes 64
 
 
-@dataclass(frozen=True)
-class Columns:
-    """Columns by name, all of one length; where each row stands; the classes, if the source names them."""
-
-    values: dict[str, list[Any]]
-    place: Place
-    class_names: list[str] | None = None
-
-
-def read_table(path: Path) -> Columns:
-    """Read a table by the ending of its name.
+def read_table(path: Path, ending: str | None = None) -> Columns:
+    """Read a table by the ending of its name, or as one that ends otherwise.
 
     ``.csv`` is real CSV (quotes, line breaks within quotes); ``.tsv`` knows no quotes, tabs and line feeds alone divide
-    it. Both start with a header.
+    it. Both start with a header. ``.conll`` has the columns ``tokens`` and ``tags``.
 
     Raises:
         UserError: no such file, an unknown ending, or a malformed row, named by its line.
     """
-    if path.suffix not in READERS:
-        raise UserError(f"data file {path}: the ending {path.suffix!r} is none of {', '.join(READERS)}")
+    ending = ending or path.suffix
+    if ending not in READERS:
+        raise UserError(f"data file {path}: the ending {ending!r} is none of {', '.join(READERS)}")
     if not path.is_file():
         there = path.parent
         present = sorted(entry.name for entry in there.iterdir() if entry.suffix in READERS) if there.is_dir() else []
@@ -46,7 +39,7 @@ def read_table(path: Path) -> Columns:
         )
     if (size := path.stat().st_size) > memory() // OBJECTS:
         raise UserError(f"{path} has {size:,} bytes, more than a table that this machine's memory holds")
-    return READERS[path.suffix](path)
+    return READERS[ending](path)
 
 
 def _read_csv(path: Path) -> Columns:
@@ -139,6 +132,10 @@ def _values(column: Any, name: str, place: Place) -> list[Any]:
         raise
 
 
+def _read_conll(path: Path) -> Columns:
+    return read_conll(_text(path), str(path))
+
+
 def _text(path: Path) -> str:
     data = path.read_bytes()
     try:
@@ -153,4 +150,5 @@ READERS: dict[str, Callable[[Path], Columns]] = {
     ".tsv": _read_tsv,
     ".jsonl": _read_jsonl,
     ".parquet": _read_parquet,
+    ".conll": _read_conll,
 }

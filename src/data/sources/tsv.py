@@ -105,7 +105,7 @@ def load_tsv(
     Raises:
         UserError: a folder or file that is missing; a malformed row, named by file and line.
     """
-    home = _task_folder(dir, folder)
+    home = task_folder(dir, folder, "tsv")
     splits = {}
     for split, name in files.items():
         path = home / name
@@ -132,14 +132,26 @@ def load_tsv(
     return splits
 
 
-def _task_folder(dir: str | None, folder: str) -> Path:
+def task_folder(dir: str | None, folder: str, source: str) -> Path:
+    """The folder of a task's files: the one of that name in ``dir``, or in one of its folders, or ``dir`` itself.
+
+    Raises:
+        UserError: if there is none, or several.
+    """
     if not dir:
-        raise UserError(f"data.source=tsv needs data.dir=FOLDER, the folder that holds GLUE's {folder}/")
+        raise UserError(f"data.source={source} needs data.dir=FOLDER, the folder that holds {folder}/")
     root = Path(dir).expanduser()
     home = root / folder
     if home.is_dir():
         return home
     if not root.is_dir():
         raise UserError(f"data.dir={dir}: no such folder ({root.resolve()})")
+    if root.resolve().name == folder:
+        return root
     present = sorted(entry.name for entry in root.iterdir() if entry.is_dir())
+    within = [root / name / folder for name in present if (root / name / folder).is_dir()]
+    if len(within) == 1:
+        return within[0]
+    if within:
+        raise UserError(f"data.dir={dir}: several folders are named {folder}: {', '.join(map(str, within))}")
     raise UserError(f"data.dir={dir}: no folder {home}; the folders there are {', '.join(present) or '(none)'}")

@@ -27,6 +27,7 @@ from src.config.known_names import TARGET
 from src.models.inject import ALL_LINEAR, match_targets, refuse_shared, shared_modules
 from src.models.method import Adaptation, Method
 from src.models.peft.rank_schedule import HOOK, PeftSchedule, split_phases
+from src.tasks.kinds import space_of
 from src.utils.errors import UserError
 
 ADAPTER = "default"  # the library's name for the only adapter
@@ -155,7 +156,9 @@ def _make_config(model: Any, node: Mapping[str, Any], exclude: Collection[str]) 
     if options.get("layers_to_transform") is None:  # the library applies that to the ends of names alone
         options |= {key: _full_names(model, options[key], exclude) for key in TARGETS if options.get(key)}
     if issubclass(cls, peft.PromptLearningConfig):
-        options["task_type"] = "SEQ_CLS"  # for others the library would put a copy of the head in place of ours
+        space = space_of(model.config)
+        # For others the library would put a copy of the head in place of ours.
+        options["task_type"] = "SEQ_CLS" if space is None else space.kind.peft_type
     try:
         return cls(**options), shares
     except (ValueError, TypeError, AssertionError) as error:

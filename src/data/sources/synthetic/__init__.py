@@ -1,4 +1,4 @@
-"""The synthetic suite: four text-classification and regression tasks generated from a grammar of English.
+"""The synthetic suite: tasks of classification, regression and token classification from a grammar of English.
 
 No download: `load_synthetic` draws rows from a seed, and keeps them in the user's cache. The splits share no template
 (a sentence with its content words taken out), so a model has to generalise over constructions; see `splits`.
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.data.sources.synthetic import acceptability, entailment, paraphrase, similarity
+from src.data.sources.synthetic import acceptability, entailment, mentions, paraphrase, roles, similarity
 from src.data.sources.synthetic.dice import Dice
 from src.data.sources.synthetic.example import Example
 from src.data.sources.synthetic.splits import SHARES
@@ -23,6 +23,8 @@ TASKS = {
     "acceptability": acceptability.examples,
     "entailment": entailment.examples,
     "similarity": similarity.examples,
+    "tags": roles.examples,
+    "mentions": mentions.examples,
 }
 
 

@@ -11,7 +11,7 @@ class Example:
     """One or two sentences and their label; `origin` is what they were made from, where a test needs it."""
 
     sentences: tuple[Sentence, ...]
-    label: int | float
+    label: int | float | tuple[int, ...]
     origin: tuple[Meaning | Sentence, ...] = ()
 
     @property

@@ -1,4 +1,4 @@
-"""A third kind of task, as a file of ``src/tasks`` would have it: what it needs is here, and nowhere else."""
+"""A kind of task of one's own, as a file of ``src/tasks`` would have it: what it needs is here, and nowhere else."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -15,14 +15,14 @@ from src.tasks.sequence import SequenceKind
 from src.utils.errors import UserError
 
 
-class MultiLabel(SequenceKind):
+class ClassSets(SequenceKind):
     """Any number of C classes a text: binary cross entropy of C logits, of which those above 0 are the answer.
 
     A set of classes is the number whose bits they are, so that accuracy is that of whole sets.
     """
 
-    name: ClassVar[str] = "multi_label"
-    title: ClassVar[str] = "a multi-label classification"
+    name: ClassVar[str] = "class_sets"
+    title: ClassVar[str] = "a classification by sets"
     has_classes: ClassVar[bool] = True
     picks_one: ClassVar[bool] = False
     smooths_labels: ClassVar[bool] = False
@@ -66,7 +66,7 @@ class MultiLabel(SequenceKind):
     def predictions(self, logits: Array) -> Array:
         return self.labelled(logits > 0)
 
-    def answers(self, logits: Tensor, names: Sequence[str]) -> list[Prediction]:
+    def answers(self, logits: Tensor, names: Sequence[str], texts: Sequence[str] = ()) -> list[Prediction]:
         shares = logits.sigmoid().tolist()
         return [
             Prediction(

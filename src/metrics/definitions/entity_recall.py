@@ -1,0 +1,25 @@
+"""Recall of whole entities: TP / (TP + FN), as seqeval in strict mode; 0 when there is none."""
+
+from typing import Any
+
+import numpy as np
+
+from src.metrics.decomposition import Sums, divided
+from src.metrics.entities import entity_counts
+from src.metrics.metric import Metric, Reads, Scale
+
+
+def compute(labels: Any, predictions: Any) -> float:
+    return DECOMPOSITION.whole(np.asarray(labels), np.asarray(predictions))
+
+
+DECOMPOSITION = Sums(entity_counts, lambda sums: divided(sums[..., 0], sums[..., 2]))
+
+METRIC = Metric(
+    name="entity_recall",
+    reads=Reads.ENTITIES,
+    greater_is_better=True,
+    compute=compute,
+    scale=Scale.RATE,
+    decomposition=DECOMPOSITION,
+)

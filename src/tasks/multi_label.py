@@ -1,0 +1,169 @@
+"""Multi-label classification: any number of several classes a text."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from src.metrics.metric import Reads
+from src.tasks.kind import Array, Place, Prediction
+from src.tasks.sequence import SequenceKind
+from src.utils.errors import UserError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from torch import Tensor
+
+SEPARATORS = "|;,"  # of the classes of a text in one cell of a table; the first that a column has
+YES, NO = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no", "")
+
+
+class MultiLabel(SequenceKind):
+    """Any number of C classes a text: binary cross entropy of C logits; those more likely than not are answered.
+
+    A row of labels and of predictions has 1 for each class that the text has, else 0.
+    """
+
+    name: ClassVar[str] = "multi_label"
+    title: ClassVar[str] = "a multi-label classification"
+    has_classes: ClassVar[bool] = True
+    picks_one: ClassVar[bool] = False
+    smooths_labels: ClassVar[bool] = False
+    several_labels: ClassVar[bool] = True
+    kept_as: ClassVar[type[np.generic]] = np.int64
+
+    def check_names(self, names: Sequence[str]) -> None:
+        if not names or len(set(names)) != len(names):
+            raise UserError(f"data.label_names={list(names)}: expected different names, one at least")
+
+    def find_names(
+        self, values: Sequence[Any], names: Sequence[Any] | None, column: str, place: Place
+    ) -> tuple[str, ...]:
+        if names is not None:
+            return tuple(map(str, names))
+        return tuple(sorted({str(name) for own in _sets(values, column, place) for name in own}))
+
+    def column_of(self, values: Mapping[str, Sequence[Any]], label: str, names: Sequence[Any] | None) -> Any:
+        """The column of labels of a table, or one made of a column a class, 0 or 1, where the classes name columns."""
+        if label in values or not names or not all(str(name) in values for name in names):
+            return values.get(label)
+        columns = [values[str(name)] for name in names]
+        return [
+            [str(name) for name, value in zip(names, row, strict=True) if _says_yes(str(name), value)]
+            for row in zip(*columns, strict=True)
+        ]
+
+    def read_labels(
+        self,
+        values: Sequence[Any],
+        names: Sequence[str],
+        label_encoding: Sequence[str | int],
+        column: str,
+        place: Place,
+    ) -> "tuple[Any, pa.Array]":
+        import pyarrow as pa
+        from datasets import ClassLabel, List
+
+        numbers: dict[Any, int] = {written: number for number, written in enumerate(label_encoding)}
+        rows = np.zeros((len(values), len(names)), dtype=np.int64)
+        for row, own in enumerate(_sets(values, column, place)):
+            for name in own:
+                if name not in numbers:
+                    choices = ", ".join(map(repr, label_encoding))
+                    raise UserError(f"{place(row)}: label {name!r} is none of {choices} (column {column!r})")
+                rows[row, numbers[name]] = 1
+        # The feature holds the names; the values say of each class whether it is there.
+        return List(ClassLabel(names=list(names))), pa.array(rows.tolist(), pa.list_(pa.int64()))
+
+    def names_in(self, feature: Any) -> tuple[str, ...] | None:
+        from datasets import ClassLabel
+
+        inner = getattr(feature, "feature", None)
+        return tuple(map(str, inner.names)) if isinstance(inner, ClassLabel) else None
+
+    def strata(self, labels: Sequence[Any]) -> Array | None:
+        return None
+
+    def encode(self, tokenizer: Any, rows: Mapping[str, Sequence[Any]], max_length: int) -> dict[str, list[Any]]:
+        found = super().encode(tokenizer, rows, max_length)
+        if "labels" in found:
+            found["labels"] = [list(map(float, own)) for own in found["labels"]]
+        return found
+
+    def outputs(self, names: Sequence[str]) -> int:
+        return len(names)
+
+    def configure(self, config: Any, names: Sequence[str]) -> None:
+        config.problem_type = "multi_label_classification"
+        config.id2label = dict(enumerate(names))
+        config.label2id = {name: i for i, name in enumerate(names)}
+
+    def names_of(self, config: Any) -> tuple[str, ...] | None:
+        if config.problem_type != "multi_label_classification":
+            return None
+        return tuple(str(config.id2label.get(number)) for number in range(config.num_labels))
+
+    def loss(self, logits: "Tensor", labels: "Tensor", reduction: str = "mean") -> "Tensor":
+        import torch.nn.functional as F
+
+        return F.binary_cross_entropy_with_logits(logits, labels.float(), reduction=reduction)
+
+    def predictions(self, logits: Array) -> Array:
+        return (np.asarray(logits) > 0).astype(np.int64)
+
+    def is_constant(self, logits: Array) -> bool:
+        return len(np.unique(self.predictions(logits), axis=0)) == 1
+
+    def kept(self, logits: Array, labels: Array, kept_as: Any) -> dict[str, Any]:
+        columns = {"label": self.labelled(labels), "prediction": self.predictions(logits)}
+        return {name: list(column.astype(kept_as)) for name, column in columns.items()} | {"logits": list(logits)}
+
+    def answers(self, logits: "Tensor", names: Sequence[str], texts: Sequence[str] = ()) -> list[Prediction]:
+        return [
+            Prediction(
+                "|".join(name for name, chance in zip(names, row, strict=True) if chance > 0.5),
+                dict(zip(names, row, strict=True)),
+            )
+            for row in logits.sigmoid().tolist()
+        ]
+
+    def written(self, logits: "Tensor", label_encoding: Sequence[str], low: float, high: float) -> list[str]:
+        return [str(answer.label) for answer in self.answers(logits, label_encoding)]
+
+    def flips(self, before: Array, after: Array) -> int:
+        return int((self.predictions(before) != self.predictions(after)).any(1).sum())
+
+    def reads(self, names: Sequence[str] | None) -> frozenset[Reads]:
+        return frozenset({Reads.SETS, Reads.CHANCES})
+
+    def read(self, what: Reads, logits: Array) -> Array:
+        if what is Reads.SETS:
+            return self.predictions(logits)
+        return 1 / (1 + np.exp(-np.asarray(logits, dtype=np.float64)))
+
+    def labelled(self, labels: Array) -> Array:
+        return np.asarray(labels).astype(np.int64)
+
+
+def _sets(values: Sequence[Any], column: str, place: Place) -> list[list[Any]]:
+    """The classes of each row: a list, or a text in which one of ``SEPARATORS`` divides them."""
+    texts = [value for value in values if isinstance(value, str)]
+    separator = next((mark for mark in SEPARATORS if any(mark in text for text in texts)), SEPARATORS[0])
+    found = []
+    for row, value in enumerate(values):
+        own = [part.strip() for part in value.split(separator)] if isinstance(value, str) else value
+        own = [] if own is None else own
+        if not isinstance(own, list | tuple | np.ndarray):
+            raise UserError(f"{place(row)}: {value!r} in column {column!r} is no list of classes")
+        for name in own:
+            if isinstance(name, bool) or not isinstance(name, str | int):
+                raise UserError(f"{place(row)}: {name!r} in column {column!r} is no class: a text or a whole number")
+        found.append([name for name in own if name != ""])
+    return found
+
+
+def _says_yes(column: str, value: Any) -> bool:
+    text = "" if value is None else str(value).strip().lower()
+    if text not in (*YES, *NO):
+        raise UserError(f"column {column!r} is a class, and holds {value!r}; choices: 1, 0")
+    return text in YES

@@ -1,0 +1,246 @@
+"""Token classification: one class a word; where the classes are tags of entities, the entities that they mark."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from src.metrics.compute import ComputeFunction
+from src.metrics.decomposition import f1
+from src.metrics.entities import NOTHING, entity_counts
+from src.metrics.metric import Reads
+from src.tasks.kind import Array, Place, Prediction, TaskKind
+from src.tasks.tag_schemes import as_iob2, entity_types, is_marked, marks_entities, tags_of
+from src.tasks.tagged_words import entities_in, read_tags, split_words
+from src.tasks.word_windows import windows
+from src.utils.errors import UserError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from torch import Tensor
+
+IGNORED = -100  # the label of a token that is not the first of its word: no loss
+NO_LOGIT = float(np.finfo(np.float32).min)  # all logits of a word that a shorter sentence does not have
+
+
+class TokenClassification(TaskKind):
+    """C >= 2 classes a word, as of parts of speech or entities: cross entropy over C logits of a word's first token.
+
+    A row is a sentence: ``text`` has its words with a space between them, ``label`` the class of each. Tags of entities
+    are kept as O, B-TYPE and I-TYPE. A sentence longer than a model's input becomes several windows, and is whole again
+    before anything is counted.
+    """
+
+    name: ClassVar[str] = "token_classification"
+    title: ClassVar[str] = "a token classification"
+    unit: ClassVar[str] = "sentence"
+    has_classes: ClassVar[bool] = True
+    picks_one: ClassVar[bool] = False
+    smooths_labels: ClassVar[bool] = True
+    reads_every_token: ClassVar[bool] = True
+    several_labels: ClassVar[bool] = True
+    answers_every_token: ClassVar[bool] = True
+    note_columns: ClassVar[tuple[str, ...]] = ("window", "answered")
+    kept_as: ClassVar[type[np.generic]] = np.int64
+    peft_type: ClassVar[str] = "TOKEN_CLS"
+    model_title: ClassVar[str] = "token classifier"
+
+    def read_text(self, values: Sequence[Any], column: str, place: Place) -> Sequence[Any]:
+        return split_words(values, column, place)
+
+    def find_names(
+        self, values: Sequence[Any], names: Sequence[Any] | None, column: str, place: Place
+    ) -> tuple[str, ...]:
+        if names is not None:
+            given = tuple(map(str, names))
+            return tags_of(entity_types(given)) if is_marked(given) else given
+        tags = {tag for row in read_tags(values, column, place) for tag in row}
+        return tags_of(sorted(entity_types(tags))) if is_marked(tags) else tuple(sorted(map(str, tags)))
+
+    def check_names(self, names: Sequence[str]) -> None:
+        if len(names) < 2 or len(set(names)) != len(names):
+            raise UserError(f"data.label_names={list(names)}: expected two or more different names")
+        if is_marked(names) and not marks_entities(names):
+            expected = ", ".join(tags_of(entity_types(names)))
+            raise UserError(f"data.label_names={list(names)}: tags of entities stand in this order: {expected}")
+
+    def read_labels(
+        self,
+        values: Sequence[Any],
+        names: Sequence[str],
+        label_encoding: Sequence[str | int],
+        column: str,
+        place: Place,
+    ) -> "tuple[Any, pa.Array]":
+        import pyarrow as pa
+        from datasets import ClassLabel, List
+
+        numbers = {name: number for number, name in enumerate(names)}
+        entities, rows = marks_entities(names), []
+        for row, tags in enumerate(read_tags(values, column, place)):
+            given = [names[tag] if isinstance(tag, int) and 0 <= tag < len(names) else tag for tag in tags]
+            written = as_iob2(list(map(str, given))) if entities else given
+            if unknown := [tag for tag in written if tag not in numbers]:
+                raise UserError(
+                    f"{place(row)}: tag {unknown[0]!r} is none of {', '.join(map(repr, names))} (column {column!r})"
+                )
+            rows.append([numbers[str(tag)] for tag in written])
+        return List(ClassLabel(names=list(names))), pa.array(rows, pa.list_(pa.int64()))
+
+    def check_rows(self, texts: Sequence[str], labels: Sequence[Any], place: Place) -> None:
+        for row, (text, tags) in enumerate(zip(texts, labels, strict=True)):
+            if len(words := text.split(" ")) != len(tags):
+                raise UserError(f"{place(row)}: {len(tags)} tags for {len(words)} words: {text[:60]!r}")
+
+    def names_in(self, feature: Any) -> tuple[str, ...] | None:
+        from datasets import ClassLabel
+
+        inner = getattr(feature, "feature", None)
+        return tuple(map(str, inner.names)) if isinstance(inner, ClassLabel) else None
+
+    def strata(self, labels: Sequence[Any]) -> Array | None:
+        return None
+
+    def encode(self, tokenizer: Any, rows: Mapping[str, Sequence[Any]], max_length: int) -> dict[str, list[Any]]:
+        if "text_pair" in rows:
+            raise UserError(f"data.text: {self.title} reads one column of words a row, not a pair")
+        found: dict[str, list[Any]] = {}
+        for origin, text in enumerate(rows["text"]):
+            for number, window in enumerate(windows(tokenizer, words_of(text), max_length)):
+                answered = np.zeros(len(window.inputs["input_ids"]), dtype=np.int64)
+                answered[window.tokens] = 1
+                columns = window.inputs | {"origin": origin, "window": number, "answered": answered.tolist()}
+                if "label" in rows:
+                    labels = np.full(len(answered), IGNORED)
+                    labels[window.tokens] = [rows["label"][origin][word] for word in window.words]
+                    columns["labels"] = labels.tolist()
+                for name, value in columns.items():
+                    found.setdefault(name, []).append(value)
+        return found
+
+    def model_class(self) -> Any:
+        from transformers import AutoModelForTokenClassification
+
+        return AutoModelForTokenClassification
+
+    def outputs(self, names: Sequence[str]) -> int:
+        return len(names)
+
+    def configure(self, config: Any, names: Sequence[str]) -> None:
+        config.problem_type = None
+        config.id2label = dict(enumerate(names))
+        config.label2id = {name: i for i, name in enumerate(names)}
+
+    def names_of(self, config: Any) -> tuple[str, ...] | None:
+        if not any(
+            str(name).endswith("ForTokenClassification") for name in getattr(config, "architectures", None) or ()
+        ):
+            return None
+        return tuple(str(config.id2label.get(number)) for number in range(config.num_labels))
+
+    def collator(self, tokenizer: Any) -> Callable[[list[Mapping[str, Any]]], Mapping[str, Any]]:
+        from transformers import DataCollatorForTokenClassification
+
+        return DataCollatorForTokenClassification(tokenizer, label_pad_token_id=IGNORED)
+
+    def loss(self, logits: "Tensor", labels: "Tensor", reduction: str = "mean") -> "Tensor":
+        import torch.nn.functional as F
+
+        flat = logits.reshape(-1, logits.shape[-1])
+        return F.cross_entropy(flat, labels.reshape(-1).long(), ignore_index=IGNORED, reduction=reduction)
+
+    def unit_index(self, rows: Any) -> list[int]:
+        return np.unique(np.asarray(rows["idx"][:])).tolist()
+
+    def gather(self, logits: Array, labels: Array | None, rows: Any) -> tuple[Array, Array | None]:
+        index = np.asarray(rows["idx"][:])
+        answered = [np.flatnonzero(own) for own in rows["answered"][:]]
+        order = np.lexsort((np.asarray(rows["window"][:]), index))
+        counts = np.array([len(answered[row]) for row in order])
+        units, unit = np.unique(index[order], return_inverse=True)
+        unit = np.repeat(unit, counts)  # of each word in its order
+        sizes = np.bincount(unit, minlength=len(units))
+        word = np.arange(len(unit)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        source = np.repeat(order, counts), np.concatenate([answered[row] for row in order])
+        shape = len(units), int(sizes.max(initial=0))
+        whole = np.full((*shape, logits.shape[-1]), NO_LOGIT, dtype=np.float32)
+        whole[unit, word] = logits[source]
+        if labels is None:
+            return whole, None
+        found = np.full(shape, IGNORED, dtype=labels.dtype)
+        found[unit, word] = labels[source]
+        return whole, found
+
+    def same_labels(self, found: Any, rows: Any) -> bool:
+        own = rows["labels"][:]
+        padded = np.full((len(own), max(map(len, own))), IGNORED)
+        for row, labels in zip(padded, own, strict=True):
+            row[: len(labels)] = labels
+        _, expected = self.gather(padded[..., None].astype(np.float32), padded, rows)
+        return expected is not None and np.array_equal(found, expected) and bool((expected >= 0).any(1).all())
+
+    def predictions(self, logits: Array) -> Array:
+        return np.where(logits[..., 0] == NO_LOGIT, NOTHING, logits.argmax(-1))
+
+    def is_constant(self, logits: Array) -> bool:
+        found = self.predictions(logits)
+        return bool(np.unique(found[found != NOTHING]).size == 1)
+
+    def kept(self, logits: Array, labels: Array, kept_as: Any) -> dict[str, Any]:
+        sizes = (labels != IGNORED).sum(1)
+        columns = {"label": labels, "prediction": self.predictions(logits)}
+        found = {name: [row[:size] for row, size in zip(column.astype(kept_as), sizes, strict=True)]
+                 for name, column in columns.items()}  # fmt: skip
+        return found | {"logits": [row[:size].reshape(-1) for row, size in zip(logits, sizes, strict=True)]}
+
+    def present(self, logits: "Tensor") -> "Tensor":
+        return logits[logits != NO_LOGIT]
+
+    def score_names(self, names: Sequence[str]) -> tuple[str, ...]:
+        return ()
+
+    def answers(self, logits: "Tensor", names: Sequence[str], texts: Sequence[str] = ()) -> list[Prediction]:
+        found = []
+        for row, tags in enumerate(self.predictions(logits.float().numpy())):
+            own = tags[tags != NOTHING]
+            more = {}
+            if marks_entities(names) and row < len(texts):
+                more = {"entities": entities_in(texts[row], own, names, logits[row, : len(own)].softmax(-1).numpy())}
+            found.append(Prediction(" ".join(names[tag] for tag in own), {}, more))
+        return found
+
+    def written(self, logits: "Tensor", label_encoding: Sequence[str], low: float, high: float) -> list[str]:
+        return [str(answer.label) for answer in self.answers(logits, label_encoding)]
+
+    def flips(self, before: Array, after: Array) -> int:
+        return int((self.predictions(before) != self.predictions(after)).any(1).sum())
+
+    def reads(self, names: Sequence[str] | None) -> frozenset[Reads]:
+        entities = names is None or marks_entities(names)
+        return frozenset({Reads.WORDS, Reads.ENTITIES} if entities else {Reads.WORDS})
+
+    def read(self, what: Reads, logits: Array) -> Array:
+        return self.predictions(logits)
+
+    def labelled(self, labels: Array) -> Array:
+        return np.where(labels == IGNORED, NOTHING, labels).astype(np.int64)
+
+    def compute(self, metrics: Sequence[str], names: Sequence[str] = ()) -> ComputeFunction:
+        """As of any kind; of entities also each type's F1, as ``f1_TYPE``."""
+        common, types = super().compute(metrics), entity_types(names) if marks_entities(names) else []
+
+        def compute(logits: Array, labels: Array) -> dict[str, float]:
+            found = common(logits, labels)
+            tags, given = self.predictions(np.asarray(logits)), self.labelled(np.asarray(labels))
+            for number, name in enumerate(types):
+                counts = entity_counts(given, tags, number).sum(0)
+                found["f1_" + re.sub(r"\W", "_", name)] = float(f1(*counts))
+            return found
+
+        return compute
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, which white space divides; of one without a word the text itself."""
+    return [word for word in re.split(r"[ \t\r\n\f\v]+", text) if word] or [text or "."]
