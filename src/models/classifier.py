@@ -125,7 +125,8 @@ def build_classifier(
         backbone = with_heads(backbone, several, seed)
     model, head = backbone.model, backbone.head
     model.requires_grad_(False)
-    fast_paths = use_fast_paths(model, whole=space.kind.reads_every_token) if wants_fast_paths(backbone_cfg) else []
+    whole = any(own.kind.reads_every_token for own in (space, *several.values()))
+    fast_paths = use_fast_paths(model, whole=whole) if wants_fast_paths(backbone_cfg) else []
     adaptation = Adaptation(model)
     if model_cfg.get("adapter"):
         encoder: Any = model.base_model
