@@ -40,8 +40,11 @@ def _metrics() -> dict[str, str]:
 
 
 def _kinds() -> dict[str, str]:
-    units = {name: f"{kind.unit}s are what statistics resample" for name, kind in KINDS.items()}
-    return {name: f"{first_sentence(kind.__doc__ or '')}; {units[name]}" for name, kind in KINDS.items()}
+    lines = {name: (kind.__doc__ or "").partition("\n")[0] for name, kind in KINDS.items()}
+    return {
+        name: f"{first_sentence(line)}; {KINDS[name].unit}s are what statistics resample"
+        for name, line in lines.items()
+    }
 
 
 WIDTH = 200  # columns of a line

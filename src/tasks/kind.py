@@ -226,6 +226,15 @@ class TaskKind(ABC):
         """Whether the labels that an evaluation saw, one entry a unit, are the encoded rows' in their order."""
         return np.array_equal(found, np.asarray(rows[self.label_columns[0]][:]))
 
+    def tuned(self, held_logits: Array, held_labels: Array, logits: Array, labels: Array) -> dict[str, float]:
+        """What is scored besides where something is picked on held-out units: what was picked, and scores with it.
+
+        Args:
+            held_logits: (m, ...) of the units held out; ``held_labels`` likewise.
+            logits: (n, ...) of the units that are scored; ``labels`` likewise.
+        """
+        return {}
+
     def is_constant(self, logits: Array) -> bool:
         """Whether all answers are the same."""
         return bool(np.unique(self.predictions(logits)).size == 1)

@@ -35,6 +35,11 @@ def split_words(values: Sequence[Any], column: str, place: Place) -> list[Any]:
     return found
 
 
+def words_of(text: str) -> list[str]:
+    """The words of a text, which white space divides; of one without a word the text itself."""
+    return [word for word in re.split(r"[ \t\r\n\f\v]+", text) if word] or [text or "."]
+
+
 def read_tags(values: Sequence[Any], column: str, place: Place) -> list[list[str | int]]:
     """A column of tags, a list a sentence; a text is a list of what white space divides.
 

@@ -12,8 +12,8 @@ from src.metrics.entities import NOTHING, entity_counts
 from src.metrics.metric import Reads
 from src.tasks.kind import Array, Place, Prediction, TaskKind
 from src.tasks.tag_schemes import as_iob2, entity_types, is_marked, marks_entities, tags_of
-from src.tasks.tagged_words import entities_in, read_tags, split_words
-from src.tasks.word_windows import windows
+from src.tasks.tagged_words import entities_in, read_tags, split_words, words_of
+from src.tasks.word_windows import windows_of_all
 from src.utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -106,8 +106,9 @@ class TokenClassification(TaskKind):
         if "text_pair" in rows:
             raise UserError(f"data.text: {self.title} reads one column of words a row, not a pair")
         found: dict[str, list[Any]] = {}
-        for origin, text in enumerate(rows["text"]):
-            for number, window in enumerate(windows(tokenizer, words_of(text), max_length)):
+        sentences = [words_of(text) for text in rows["text"]]
+        for origin, own in enumerate(windows_of_all(tokenizer, sentences, max_length)):
+            for number, window in enumerate(own):
                 answered = np.zeros(len(window.inputs["input_ids"]), dtype=np.int64)
                 answered[window.tokens] = 1
                 columns = window.inputs | {"origin": origin, "window": number, "answered": answered.tolist()}
@@ -149,6 +150,13 @@ class TokenClassification(TaskKind):
 
         flat = logits.reshape(-1, logits.shape[-1])
         return F.cross_entropy(flat, labels.reshape(-1).long(), ignore_index=IGNORED, reduction=reduction)
+
+    def summed_loss(self, logits: "Tensor", labels: "Tensor") -> "Tensor":
+        import torch.nn.functional as F
+
+        given = labels.long()
+        losses = F.cross_entropy(logits.transpose(1, 2), given, ignore_index=IGNORED, reduction="none")
+        return (losses.sum(1) / (given != IGNORED).sum(1).clamp(min=1)).sum()
 
     def unit_index(self, rows: Any) -> list[int]:
         return np.unique(np.asarray(rows["idx"][:])).tolist()
@@ -239,8 +247,3 @@ class TokenClassification(TaskKind):
             return found
 
         return compute
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a text, which white space divides; of one without a word the text itself."""
-    return [word for word in re.split(r"[ \t\r\n\f\v]+", text) if word] or [text or "."]

@@ -4,7 +4,7 @@ Windows overlap by a third of their words. Of two neighbours the middle of what 
 so that each word is answered once, with words on both sides of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,23 @@ class Window:
     words: range
 
 
+def windows_of_all(tokenizer: Any, sentences: Sequence[Sequence[str]], max_length: int) -> Iterator[list[Window]]:
+    """Each sentence's windows; those that fit are read together, which is several times as quick. See ``windows``."""
+    _check(tokenizer)
+    texts = [" ".join(words) for words in sentences]
+    batch = dict(tokenizer(texts, truncation=True, max_length=max_length, return_offsets_mapping=True))
+    places = batch.pop("offset_mapping")
+    for number, words in enumerate(sentences):
+        offsets = np.asarray(places[number])
+        firsts = first_tokens(words, offsets)
+        whole = len(offsets) < max_length or offsets.max() == len(texts[number])
+        if whole and (firsts >= 0).all():
+            inputs = {name: column[number] for name, column in batch.items()}
+            yield [Window(inputs, firsts.tolist(), range(len(words)))]
+        else:
+            yield windows(tokenizer, words, max_length)
+
+
 def windows(tokenizer: Any, sentence: Sequence[str], max_length: int) -> list[Window]:
     """One window for a sentence that fits, else as many as it takes.
 
@@ -43,10 +60,7 @@ def windows(tokenizer: Any, sentence: Sequence[str], max_length: int) -> list[Wi
     Raises:
         UserError: for another tokenizer.
     """
-    if not tokenizer.is_fast:
-        raise UserError(
-            f"{type(tokenizer).__name__} does not say which token is of which word: it is no fast tokenizer"
-        )
+    _check(tokenizer)
     found: list[Window] = []
     start = answered = 0
     words = list(sentence)
@@ -79,6 +93,13 @@ def _cut(tokenizer: Any, words: list[str], start: int, max_length: int) -> tuple
             return inputs, firsts[:known].tolist()
         for place in lost:
             words[start + int(place)] = _stand_in(tokenizer, words[start + int(place)])
+
+
+def _check(tokenizer: Any) -> None:
+    if not tokenizer.is_fast:
+        raise UserError(
+            f"{type(tokenizer).__name__} does not say which token is of which word: it is no fast tokenizer"
+        )
 
 
 def _stand_in(tokenizer: Any, word: str) -> str:

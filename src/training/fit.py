@@ -25,7 +25,7 @@ from src.training.keep import keep
 from src.training.prepared_job import Job, prepare
 from src.training.profile import ProfileCallback
 from src.training.progress import ProgressBar, one_of_many
-from src.training.scores import record_evaluation, record_scores
+from src.training.scores import record_evaluation, record_scores, with_tuned
 from src.training.selection import Selector
 from src.training.trainer import VerdictTrainer
 from src.training.watch import make_watch
@@ -147,7 +147,7 @@ class Fit:
         """Record an epoch's evaluation, and keep what was trained if the epoch is the selected one now."""
         self._check_order(evaluation)
         model, metric = self.job.classifier, self.job.data.primary_metric
-        evaluation = replace(evaluation, metrics=self.job.data.with_means(evaluation.metrics))
+        evaluation = replace(evaluation, metrics=self.job.data.with_means(with_tuned(evaluation, self.job.split_tasks)))
         record_evaluation(self.record, evaluation, diagnose(model.model, self.probe))
         if self.selector.add(evaluation):
             self.kept.update({name: tensor.to("cpu", copy=True) for name, tensor in model.state().items()})

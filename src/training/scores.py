@@ -15,6 +15,18 @@ from src.training.selection import Selector
 log = logging.getLogger(__name__)
 
 
+def with_tuned(evaluation: Evaluation, tasks: Mapping[str, Task]) -> dict[str, dict[str, float]]:
+    """Every split's metrics, and what its kind of task scores with something picked on the held-out rows."""
+    found = {split: dict(metrics) for split, metrics in evaluation.metrics.items()}
+    for split, task in tasks.items():
+        name, _, own = split.rpartition("/")
+        held = f"{name}/{HOLDOUT}" if name else HOLDOUT
+        if own != HOLDOUT and held in evaluation.logits and np.isfinite(evaluation.logits[held]).all():
+            picked = evaluation.logits[held], evaluation.labels[held]
+            found[split] |= task.space.kind.tuned(*picked, evaluation.logits[split], evaluation.labels[split])
+    return found
+
+
 def record_evaluation(record: Record, evaluation: Evaluation, diagnostics: dict[str, float]) -> None:
     """A line for each split in the run's history and in its log."""
     when = {"step": evaluation.step, "epoch": evaluation.epoch}

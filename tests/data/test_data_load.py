@@ -19,7 +19,7 @@ from src.utils.errors import UserError
 CONF = Path(__file__).parents[2] / "conf" / "data"
 # The synthetic suite has its own tests, and so has a mix, which has no columns of its own.
 RECORDS = [name for name in choices("data") if not name.startswith("synth") and name != "mix"]
-PRIMARY = {"cola": "matthews_correlation", "stsb": "pearson", "wnut17": "entity_f1"}
+PRIMARY = {"cola": "matthews_correlation", "stsb": "pearson", "wnut17": "entity_f1", "multirc": "f1"}
 
 
 @pytest.fixture

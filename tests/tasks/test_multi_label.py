@@ -72,6 +72,20 @@ def test_metrics_are_those_of_scikit_learn():
     assert not SETS.is_constant(logits) and SETS.is_constant(np.abs(logits))
 
 
+def test_a_threshold_is_picked_on_held_out_rows():
+    """Against trying each: where the held-out texts' classes are those above 0.3, others are scored at about that."""
+    rng = np.random.default_rng(1)
+    chances = rng.random((200, 3))
+    labels = (chances > 0.3).astype(int)
+    logits = np.log(chances / (1 - chances))
+    found = SETS.tuned(logits[:100], labels[:100], logits[100:], labels[100:])
+    assert found["threshold"] == pytest.approx(0.3)
+    assert found["f1_micro_at_threshold"] == sk.f1_score(labels[100:], chances[100:] > 0.3, average="micro") == 1
+    assert (
+        found["f1_macro_at_threshold"] == 1 and SETS.compute(METRICS)(logits[100:], labels[100:])["subset_accuracy"] < 1
+    )
+
+
 def test_a_file_is_trained_on_and_asked(tmp_path):
     texts = [[n for i, n in enumerate(NAMES) if row >> i & 1] for row in range(8)] * 6
     lines = ["text,labels"] + [f"it is {' and '.join(own) or 'nothing'},{'|'.join(own)}" for own in texts]

@@ -9,8 +9,9 @@ from src.metrics.entities import NOTHING, entity_counts, spans, word_counts
 from src.metrics.names import get_metric
 from src.tasks import KINDS, label_space
 from src.tasks.tag_schemes import as_iob2, entity_types, is_marked, marks_entities, tags_of
-from src.tasks.token_classification import IGNORED, words_of
-from src.tasks.word_windows import windows
+from src.tasks.tagged_words import words_of
+from src.tasks.token_classification import IGNORED
+from src.tasks.word_windows import windows, windows_of_all
 from src.utils.errors import UserError
 from src.utils.paths import ROOT
 
@@ -130,6 +131,13 @@ def test_windows_leave_no_word_out(tokenizer, length):
 def test_a_short_sentence_is_one_row_as_the_tokenizer_has_it(tokenizer):
     (window,) = windows(tokenizer, ["The", "doctor", "sleeps", "."], 32)
     assert window.inputs == dict(tokenizer("The doctor sleeps .", truncation=True, max_length=32))
+
+
+def test_many_sentences_are_read_as_each_alone(tokenizer):
+    sentences = [["a", "b"], [f"w{i}" for i in range(30)], ["\ufe0f", "x"], ["word"] * 9]
+    for length in (8, 11, 14, 100):
+        alone = [windows(tokenizer, words, length) for words in sentences]
+        assert list(windows_of_all(tokenizer, sentences, length)) == alone
 
 
 def test_windows_become_sentences_again(tokenizer):
