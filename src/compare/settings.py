@@ -51,6 +51,10 @@ def settings_of(run: Run) -> dict[str, object]:
     }
     if (found.get("training.max_steps") or -1) > 0:
         found.pop("training.num_train_epochs", None)  # steps decide
+    targets = record.adapter_config.get("target_modules")
+    for key, value in found.items():  # what `auto` was for the backbone; older records name the modules
+        if key.endswith(".target_modules") and value == "auto" and targets:
+            found[key] = _plain(targets)
     if precision := record.training.precision:
         found["training.precision"] = precision
     return found

@@ -16,6 +16,7 @@ from src.backbones.backbone import Backbone, load_backbone, with_heads
 from src.backbones.fast_paths.install import use_fast_paths, wants_fast_paths
 from src.config.method_names import named
 from src.config.rules import show
+from src.models.auto_targets import with_targets
 from src.models.description import FORMAT_VERSION, SAVED, read_description
 from src.models.inject import copy_state, count_parameters, endings
 from src.models.method import Adaptation, make_method
@@ -124,6 +125,7 @@ def build_classifier(
     if several:
         backbone = with_heads(backbone, several, seed)
     model, head = backbone.model, backbone.head
+    model_cfg = with_targets(model_cfg, model, tell=True)
     model.requires_grad_(False)
     whole = any(own.kind.reads_every_token for own in (space, *several.values()))
     fast_paths = use_fast_paths(model, whole=whole) if wants_fast_paths(backbone_cfg) else []

@@ -13,6 +13,7 @@ from torch import nn
 from src.backbones.backbone import locate, quiet, read_config
 from src.backbones.head_init import head_names
 from src.backbones.remote_code import NO_REMOTE_CODE, why
+from src.models.auto_targets import with_targets
 from src.models.inject import match_targets
 from src.models.method import make_method
 from src.models.rank import check_rank
@@ -94,7 +95,7 @@ def adapter_size(model_cfg: Mapping[str, object], meta: MetaModel) -> int:
         UserError: if a target or pattern matches nothing, or the size depends on the training text.
     """
     encoder, head = meta.encoder, meta.head
-    total = 0
+    model_cfg, total = with_targets(model_cfg, meta.model), 0
     if adapter := branch(model_cfg, "adapter"):
         if unknown := [key for key in branch(model_cfg, "auto") if adapter.get(key) == "auto"]:
             raise UserError(f"{', '.join(unknown)}=auto: the adapter's size depends on the training text")
@@ -122,6 +123,7 @@ def adapter_size(model_cfg: Mapping[str, object], meta: MetaModel) -> int:
 
 def width(model_cfg: Mapping[str, object], meta: MetaModel) -> int:
     """The smallest side of the adapted Linears: no rank can be larger."""
-    found = match_targets(meta.encoder, branch(model_cfg, "adapter")["target_modules"])
+    targets = branch(with_targets(model_cfg, meta.model), "adapter")["target_modules"]
+    found = match_targets(meta.encoder, targets)
     linears: list[Any] = [meta.encoder.get_submodule(name) for name in found]
     return min(min(linear.in_features, linear.out_features) for linear in linears)
