@@ -20,6 +20,7 @@ from transformers.utils import logging as transformers_logging
 
 from src.backbones.attention_choice import usable_attention
 from src.backbones.bounds import check_folder, check_size
+from src.backbones.half_precision import mend_autocast
 from src.backbones.head_init import (
     NEW,
     NO_HEAD,
@@ -125,6 +126,7 @@ def _load(source: str, revision: str | None, attention: str, space: LabelSpace) 
             raise UserError(f"the backbone {source} has no tokenizer: its files (tokenizer.json ...) are missing")
         without_code(source, tokenizer, model.config)
         fit_tokenizer(tokenizer, model, source)
+        mend_autocast(model)
         if implementation in ("sdpa", "eager"):  # others need a GPU
             require_plain_text(model, tokenizer)
         return Backbone(model, tokenizer, head, fingerprint(model, head), start), missing

@@ -37,10 +37,10 @@ class TaskHeads(nn.Module):
         self.rows: list[Tensor] = []  # of the batch at hand, by task
 
     def forward(self, features: Tensor) -> Tensor:
-        """``(n, ...) -> (n, C)`` for n rows of one task with C outputs.
+        """``(n, width) -> (n, C)`` for n rows of one task with C outputs; ``(n, tokens, width) -> (n, tokens, C)`` too.
 
-        Rows of several tasks give as many columns as the widest of these has; what a task lacks holds the smallest
-        finite number, which no argmax picks. Of no task with a head here there is one column of it.
+        Rows of several tasks give as many columns as the widest of these has; what a task lacks is filled by ``hide``.
+        Of no task with a head here there is one column.
         """
         present = [task for task, rows in enumerate(self.rows) if len(rows)]
         width = max((self.widths[task] for task in present), default=1)
@@ -48,9 +48,20 @@ class TaskHeads(nn.Module):
         for task in present:
             logits = self.heads[task](features[self.rows[task]])
             if outputs is None:
-                outputs = logits.new_full((len(features), width), torch.finfo(logits.dtype).min)
-            outputs[self.rows[task], : self.widths[task]] = logits
-        return features.new_full((len(features), 1), torch.finfo(features.dtype).min) if outputs is None else outputs
+                outputs = logits.new_zeros((len(features), *logits.shape[1:-1], width))
+            outputs[self.rows[task], ..., : self.widths[task]] = logits
+        return features.new_zeros((*features.shape[:-1], 1)) if outputs is None else outputs
+
+    def hide(self, logits: Tensor) -> Tensor:
+        """The model's logits ``(n, C)`` with the smallest finite number, which no argmax picks, for what a task lacks.
+
+        Only now: some models take a mean of their head's outputs over the tokens, or pick one token's.
+        """
+        columns = torch.arange(logits.shape[-1], device=logits.device)
+        lacking = torch.ones_like(logits, dtype=torch.bool)
+        for rows, width in zip(self.rows, self.widths, strict=True):
+            lacking[rows] = columns >= width
+        return logits.masked_fill(lacking, torch.finfo(logits.dtype).min)
 
 
 class MultiTask:
@@ -87,6 +98,7 @@ class MultiTask:
             flat = super().forward(input_ids=input_ids, attention_mask=attention_mask, **kwargs).logits  # type: ignore[misc]
         finally:
             hook.remove()
+        flat = own.hide(flat)
         found = {number: flat[rows[number], : own.widths[place]] for place, number in enumerate(own.numbers)}
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
         given = {name: tensor for name, tensor in inputs.items() if tensor is not None}

@@ -17,6 +17,7 @@ from src.models.warm_start import warm_start
 from src.runs.record import Record
 from src.tasks.kinds import check_smoothing
 from src.training.arguments import training_arguments
+from src.training.model_limits import check_limits
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ def prepare(cfg: DictConfig, record: Record) -> Job:
         training_texts=data.texts,
         tasks=data.spaces,
     )
+    check_limits(classifier.model, args)
     if warm := warm_start(classifier, config.get("init_from")):
         record.update(init_from=warm)
     rows = data.encode(classifier.backbone.tokenizer, config["data"]["max_length"])
