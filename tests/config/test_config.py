@@ -114,7 +114,7 @@ WRONG = {
     "num_experts": (["model=roberta_hydralora", "model.hydralora.num_experts=few"], "rule: int >= 1"),
     "unknown model": (["model=roberta_lroa"], "model=roberta_lroa: there is no such choice; choices: roberta_bitfit"),
     "unknown task": (["data=mrcp"], "data=mrcp: there is no such choice; choices: cola"),
-    "unknown backbone": (["backbone=bert"], "choices: minilm, nano"),
+    "unknown backbone": (["backbone=bert"], "choices: deberta_v3_base"),
     "unknown experiment": (["experiment=best"], "choices: demo"),
     "unknown source": (["data.source=csv"], "data.source=csv is not a source of mrpc; choices: hub, tsv"),
     "missing folder": (["data.source=tsv", "data.dir=/nowhere"], "/nowhere"),
