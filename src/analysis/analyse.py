@@ -1,11 +1,12 @@
 """Everything that is looked at inside trained adapters, as figures and numbers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from src.analysis import drawings
 from src.analysis.breakdown import breakdown
+from src.analysis.forgetting import forgetting
 from src.analysis.history import diagnostics
 from src.analysis.movement import movement
 from src.analysis.spectra import spectra
@@ -22,8 +23,10 @@ from src.utils.text import shown_path
 RESULT = "analysis.json"
 
 
-def analyse_runs(paths: list[Path], out: Path, loss: float | None, score: float | None) -> None:
-    """Analyse runs, write the figures and the numbers, and say what was left out.
+def analyse_runs(
+    paths: list[Path], out: Path, loss: float | None, score: float | None, texts: Sequence[str] = ()
+) -> None:
+    """Analyse runs, write the figures and the numbers, and say what was left out; with texts, what was forgotten.
 
     Raises:
         UserError: if no run is finished, or the folder cannot be written.
@@ -33,6 +36,10 @@ def analyse_runs(paths: list[Path], out: Path, loss: float | None, score: float 
     labels = run_labels(runs)
     loaded, unread = _load(labels, runs)
     result = analyse(loaded, dict(zip(labels, runs, strict=True)), loss, score)
+    if texts:
+        found = forgetting(runs, texts)
+        result["forgetting"] = [] if isinstance(found, str) else found
+        result["left_out"] |= {"forgetting": found} if isinstance(found, str) else {}
     with filled(out):
         drawn = draw(result, out)
         result["without_adapters"] = unread
@@ -41,6 +48,9 @@ def analyse_runs(paths: list[Path], out: Path, loss: float | None, score: float 
         say(out / name)
     for part in result["breakdown"]:
         say(f"{part['method']}: {part['verdict']}")
+    for row in result.get("forgetting", []):
+        change = f"{row['loss_before']:.4f} -> {row['loss_after']:.4f}"
+        say(f"masked-LM loss {change} ({row['hidden_tokens']} hidden tokens): {row['run']}")
     for label, reason in unread.items():
         say(f"not looked into: {label}: {reason}")
     for part, reason in result["left_out"].items():
