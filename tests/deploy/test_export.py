@@ -60,8 +60,9 @@ def test_a_trained_run_is_opened_by_peft_without_this_project(trained, tmp_path,
         (["model=roberta_lsr", "model.lsr.r=2", "model.lsr.num_terms=3"], 4),
         (["model=roberta_lsr", "model.lsr.r=2", "model.lsr.num_terms=3", "model.lsr.coupling=sum_of_products"], 12),
         (["model=roberta_c3a", "model.c3a.divisions=2", "model.c3a.target_modules=all-linear"], None),
+        (["model=roberta_dora", "model.dora.r=3", "model.dora.alpha=7"], 3),
     ],
-    ids=["lora", "svd_lorafa", "lsr_product", "lsr_sum", "c3a"],
+    ids=["lora", "svd_lorafa", "lsr_product", "lsr_sum", "c3a", "dora"],
 )
 def test_peft_gives_the_same_logits(overrides, rank, tmp_path):
     path = moved_run(tmp_path / "run", *overrides, "data=synth_entailment", head=0.1)

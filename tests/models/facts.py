@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from src.models.adapter import AdapterLinear
 from src.models.c3a import C3ALinear
+from src.models.dora import DoRALinear
 from src.models.hydralora import HydraLoRALinear
 from src.models.lora import LoRALinear
 from src.models.lorafa import LoRAFALinear
@@ -28,6 +29,7 @@ class Fact:
     moving: tuple[str, ...]  # tensors with a gradient other than zero at step 0
     identity: bool = True
     square_only: bool = False
+    constants: bool = False  # backward takes part of the output for a constant
     wrong: dict = field(default_factory=dict)  # hyperparameters that must be refused
     anywhere: dict = field(default_factory=lambda: {"r": 2})  # hyperparameters that fit layers of any sides
 
@@ -77,6 +79,14 @@ def naive_c3a(layer: C3ALinear, x: Tensor) -> Tensor:
     return x @ update.T / layer.in_features
 
 
+def naive_dora(layer: DoRALinear, x: Tensor) -> Tensor:
+    rows = []
+    for weight, b, length in zip(layer.weight, layer.B, layer.magnitude, strict=True):
+        row = weight + layer.scaling * b @ layer.A
+        rows.append(length * row / row.square().sum().sqrt() - weight)
+    return x @ torch.stack(rows).T
+
+
 LOW_RANK_WRONG = {"r": (0, -1, 2.5), "alpha": (0, -1.0), "dropout": (-0.1, 1.0)}
 
 FACTS = {
@@ -112,6 +122,15 @@ FACTS = {
         ("A", "B", "router"),
         ("B",),
         wrong=LOW_RANK_WRONG | {"num_experts": (0, "auto")},
+    ),
+    "dora": Fact(
+        DoRALinear,
+        {"r": 4, "alpha": 8},
+        naive_dora,
+        ("A", "B", "magnitude"),
+        ("B", "magnitude"),
+        constants=True,
+        wrong=LOW_RANK_WRONG,
     ),
     "loraplus": Fact(
         LoRAPlusLinear,

@@ -15,6 +15,7 @@ from tests.conftest import NANO, compose_config
 TIED = {
     "roberta_lora": ("r", "alpha", 8),
     "roberta_loraplus": ("r", "alpha", 8),
+    "roberta_dora": ("r", "alpha", 8),
     "roberta_lsr": ("r", "alpha", 2),
     "roberta_lorafa": ("r", "alpha", 16),
     "roberta_svd_lorafa": ("r", "alpha", 16),

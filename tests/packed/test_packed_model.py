@@ -10,6 +10,7 @@ from transformers import BertConfig, BertForSequenceClassification, RobertaConfi
 
 from src.models.adapter import AdapterLinear
 from src.models.c3a import C3ALinear
+from src.models.dora import DoRALinear
 from src.models.hydralora import HydraLoRALinear
 from src.models.inject import inject
 from src.models.lora import LoRALinear
@@ -35,6 +36,7 @@ METHODS: dict[str, tuple[Make | None, str | list[str]]] = {
     "lorafa": (partial(LoRAFALinear, r=3, alpha=6), ["query", "value"]),
     "hydralora": (partial(HydraLoRALinear, r=2, alpha=4, num_experts=3), ["value", "query"]),
     "c3a": (partial(C3ALinear, divisions=2), ["query", "value"]),
+    "dora": (partial(DoRALinear, r=2, alpha=4), ["query", "value"]),
     "head": (None, []),
 }
 
