@@ -23,6 +23,7 @@ from src.models.method import Adaptation, make_method
 from src.models.rank import check_rank
 from src.models.schedule import Schedule
 from src.models.tensors import read_tensors
+from src.models.text_batches import text_batches
 from src.runs.layout import DESCRIPTION, TENSORS
 from src.tasks import LabelSpace, label_space
 from src.tasks.kinds import spaces_in
@@ -110,7 +111,7 @@ def build_classifier(
         backbone_cfg: the ``backbone`` node.
         label_names: the task's classes.
         seed: the run's seed; head and adapters draw from streams of their own.
-        training_texts: asked for texts where a key of the method is ``auto``.
+        training_texts: asked for texts where a key of the method is ``auto``, or its start depends on them.
         kind: of the task; None for the one that the classes imply, see ``label_space``.
         tasks: what the heads answer, by their tasks. Of several a head is built for each; a single one stands for
             ``label_names`` and ``kind``.
@@ -139,6 +140,8 @@ def build_classifier(
             check_rank(method, encoder, new)
             with seeded(seed, "adapter"):
                 adaptation = method.apply(model, head, exclude=new)
+                if adaptation.start_on is not None and training_texts is not None:
+                    adaptation.start_on(text_batches(backbone.tokenizer, training_texts()))
         except (ValueError, TypeError) as error:
             raise UserError(f"model={model_cfg['name']}: {error}") from error
     patterns: Any = model_cfg.get("train_parameters", [])

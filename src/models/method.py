@@ -9,7 +9,7 @@ import functools
 import importlib
 import importlib.util
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -39,12 +39,15 @@ class Adaptation:
         adapted: names of the adapted modules in the encoder, in the model's order.
         identity_at_start: whether the model computed at its start what it did before.
         schedule: what the method does between steps, if anything.
+        start_on: what moves the adapters to a start that training text decides, given tokenised batches of it; a saved
+            run is built again without, and has its tensors.
     """
 
     model: nn.Module
     adapted: list[str] = field(default_factory=list)
     identity_at_start: bool = True
     schedule: Schedule | None = None
+    start_on: Callable[[Iterable[Mapping[str, Tensor]]], None] | None = None
     packable: ClassVar[bool] = True  # see ``Method``
 
     def state(self) -> dict[str, Tensor]:

@@ -25,6 +25,8 @@ TIED = {
     "roberta_peft_pissa": ("r", "lora_alpha", 8),
     "roberta_peft_adalora": ("init_r", "lora_alpha", 12),
     "roberta_peft_loha": ("r", "alpha", 4),
+    "roberta_peft_gralora": ("r", "alpha", 8),
+    "roberta_peft_eva": ("r", "lora_alpha", 8),
     "roberta_peft_lokr": ("r", "alpha", 16),
 }
 FREE = {"roberta_peft_rslora": ("r", "lora_alpha", 8)}  # scaled by alpha / sqrt(r): alpha is no multiple of r

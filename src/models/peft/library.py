@@ -4,7 +4,6 @@ The library changes the model in place. The model stays the outermost module, so
 same as for every other method; what the library keeps beside the model is hung into it.
 """
 
-import copy
 import dataclasses
 import fnmatch
 import functools
@@ -26,13 +25,16 @@ from src.backbones.probe import SAME, probe_logits
 from src.config.known_names import TARGET
 from src.models.inject import ALL_LINEAR, match_targets, refuse_shared, shared_modules
 from src.models.method import Adaptation, Method
+from src.models.peft.eva import START, eva_options, start_on_text
 from src.models.peft.rank_schedule import HOOK, PeftSchedule, split_phases
+from src.models.peft.without_weights import adapted_without_weights
 from src.tasks.kinds import space_of
 from src.utils.errors import UserError
 
 ADAPTER = "default"  # the library's name for the only adapter
 SHARED = "peft_shared"  # where what the library keeps beside the model hangs in the model
 TARGETS = ("target_modules", "feedforward_modules")
+START_FIELD = "init_lora_weights"
 # The key that is a rank, where a method has one: elsewhere the library's `r` means something else.
 RANKS = {"peft.LoraConfig": "r", "peft.LoHaConfig": "r", "peft.AdaLoraConfig": "init_r"}
 
@@ -95,14 +97,14 @@ class PeftMethod(Method):
         found = self._adapt(model, head, exclude)
         found.changed = frozenset(name for name, value in _checksums(model).items() if sums.get(name, value) != value)
         found.identity_at_start = torch.allclose(before, probe_logits(model), rtol=0, atol=SAME)
+        if self.node.get(START_FIELD) == START:
+            found.start_on = functools.partial(start_on_text, found.handle)
         return found
 
     def size(self, model: nn.Module, head: Collection[str], exclude: Collection[str] = ()) -> int:
         """Values that the method trains; raises as ``apply``, and if the method cannot be set up without weights."""
-        model = copy.deepcopy(model)
         try:
-            with torch.device("meta"):
-                self._adapt(model, head, exclude)
+            model = adapted_without_weights(model, lambda copied: self._adapt(copied, head, exclude))
         except (RuntimeError, NotImplementedError) as error:
             raise UserError(
                 f"the size of {self.node[TARGET]} cannot be worked out without weights, so no budget can be set: "
@@ -155,6 +157,8 @@ def _make_config(model: Any, node: Mapping[str, Any], exclude: Collection[str]) 
     options: dict[str, Any] = found
     if options.get("layers_to_transform") is None:  # the library applies that to the ends of names alone
         options |= {key: _full_names(model, options[key], exclude) for key in TARGETS if options.get(key)}
+    if options.get(START_FIELD) == START:
+        options |= eva_options()
     if issubclass(cls, peft.PromptLearningConfig):
         space = space_of(model.config)
         # For others the library would put a copy of the head in place of ours.
