@@ -69,6 +69,12 @@ OPTIMIZER_OPTIONS: dict[str, tuple[str, ...]] = {
     "grokadamw": ("alpha_init", "lamb", "gamma", "grokking_signal_decay_rate", "gradient_clipping"),
 }
 _FLAGS = ("nesterov", "centered")
+# AdamW that knows a low-rank update's two factors, see src/training/paired_step.py; options and their defaults.
+PAIRED: dict[str, dict[str, float]] = {
+    "adamw_lorafa": {},
+    "adamw_loraplus": {"ratio": 16.0},
+    "adamw_riemannian": {"reg": 1e-2},
+}
 
 # The schedule and the rules of `training.lr_scheduler_kwargs`.
 _FLOOR = {"num_cycles": "float > 0", "min_lr": "float >= 0 | null", "min_lr_rate": "0 <= float <= 1 | null"}
@@ -102,12 +108,12 @@ def check_optimizer(training: Mapping[str, Any]) -> None:
         UserError: naming the choices, the reason, or the line that installs the package.
     """
     name = training.get("optim", "adamw_torch")
-    _choose("training.optim", name, OPTIMIZERS, REFUSED_OPTIMIZERS)
-    package = OPTIMIZERS[name]
+    _choose("training.optim", name, OPTIMIZERS | dict.fromkeys(PAIRED), REFUSED_OPTIMIZERS)
+    package = OPTIMIZERS.get(name)
     if package is not None and importlib.util.find_spec(package) is None:
         install = f"pip install {_PIP.get(package, package)}"
         raise UserError(f"training.optim={name} needs a package that is not installed: {install}")
-    valid = OPTIMIZER_OPTIONS.get(name, ())
+    valid = OPTIMIZER_OPTIONS.get(name, tuple(PAIRED.get(name, ())))
     for option in filter(None, (training.get("optim_args") or "").replace(" ", "").split(",")):
         key, _, value = option.partition("=")
         if key not in valid:

@@ -32,6 +32,8 @@ class AdapterLinear(nn.Module):
     not_mergeable_because: ClassVar[str] = ""
     frozen: ClassVar[tuple[str, ...]] = ()  # own tensors that are saved but not trained
     routing: ClassVar[tuple[str, ...]] = ()  # own tensors that are counted as router, not as adapter
+    factors: ClassVar[tuple[str, str] | None] = None  # own tensors A and B with dW = scaling * B A, where it is that
+    scaling: float = 1.0
     rates: Mapping[str, float] = {}  # own tensors whose learning rate is a multiple of the common one
     unmerged_weight: Tensor | None  # the base's weight from before merge()
     identity_at_start: bool = True  # False only in modes that reproduce a published non-identity init

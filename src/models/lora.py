@@ -23,6 +23,8 @@ class LoRALinear(LowRankAdapter):
         dropout: probability of zeroing an element of x on its way to A.
     """
 
+    factors = ("A", "B")
+
     def __init__(self, base: nn.Linear, *, r: Rank, alpha: Alpha, dropout: Dropout = 0.0) -> None:
         super().__init__(base, r=r, alpha=alpha, dropout=dropout)
         self.A = self.new_parameter(r, base.in_features)

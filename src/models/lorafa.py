@@ -49,6 +49,7 @@ class LoRAFALinear(LowRankAdapter):
     """
 
     frozen = ("A",)
+    factors = ("A", "B")
 
     B0: Tensor | None
 

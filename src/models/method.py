@@ -21,6 +21,7 @@ from src.config.method_names import hyperparameters, method_name, own_methods, p
 from src.config.peft_fields import config_of
 from src.models.adapter import AdapterLinear
 from src.models.inject import adapter_state, adapters, inject, match_targets
+from src.models.pairs import Pair
 from src.models.schedule import Schedule
 from src.utils.errors import UserError
 from src.utils.extras import require_package
@@ -72,6 +73,16 @@ class Adaptation:
             for name, factor in adapter.rates.items()
             if factor != 1
         }
+
+    def pairs(self) -> list[Pair]:
+        """The factors A and B of every layer that has them."""
+        found = []
+        for prefix, adapter in adapters(self.model):
+            own = adapter.own_parameters()
+            if adapter.factors is not None:
+                down, up = adapter.factors
+                found.append(Pair((f"{prefix}.{down}", f"{prefix}.{up}"), own[down], own[up], adapter.scaling))
+        return found
 
     def started_elsewhere(self) -> None:
         """Note that the start came from another run."""

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from transformers import Trainer, TrainingArguments, get_scheduler
 
+from src.config.optimizers import PAIRED
 from src.config.training_keys import OURS
 from src.utils.errors import UserError
 from src.utils.seeding import derive
@@ -21,6 +22,8 @@ def training_arguments(cfg: Mapping[str, Any], folder: Path, seed: int) -> Train
         UserError: if the precision is not to be had here, or TrainingArguments refuses a value.
     """
     given = {key: value for key, value in cfg.items() if key not in OURS}
+    if given.get("optim") in PAIRED:  # AdamW, but for what the trainer does to it
+        given |= {"optim": "adamw_torch", "optim_args": None}
     checkpointing, options = (
         given.pop("gradient_checkpointing", False),
         given.pop("gradient_checkpointing_kwargs", None),

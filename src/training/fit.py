@@ -125,6 +125,7 @@ class Fit:
             on_log=lambda line: record.log(event="train", **line),
             checkpoints=Checkpoints(record.folder, job.config["checkpoint"]["every"], record.fields["identity"], self),
             adaptation=job.classifier.adaptation,
+            paired=job.paired_step,
             train_dataset=job.train_rows,
             eval_dataset=job.evaluation_rows,
             data_collator=self.collator,

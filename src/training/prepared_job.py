@@ -18,6 +18,7 @@ from src.runs.record import Record
 from src.tasks.kinds import check_smoothing
 from src.training.arguments import training_arguments
 from src.training.model_limits import check_limits
+from src.training.paired_step import PairedStep, paired_step
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Job:
         evaluation_rows: of every split that is evaluated; the longest first, so that batches of similar lengths waste
             no padding and the largest comes first: memory fails early.
         split_tasks: the task of each of these splits.
+        paired_step: what ``training.optim`` does to low-rank factors besides, if anything.
     """
 
     config: dict[str, Any]
@@ -42,6 +44,7 @@ class Job:
     train_rows: Dataset
     evaluation_rows: dict[str, Dataset]
     split_tasks: dict[str, Task]
+    paired_step: PairedStep | None = None
 
     @property
     def reported(self) -> dict[str, Task]:
@@ -76,6 +79,7 @@ def prepare(cfg: DictConfig, record: Record) -> Job:
     data = load_mix(cfg.data, holdout=config["training"]["selection"] == "holdout")
     for name, space in data.spaces.items():  # known only now where the labels themselves decide it
         check_smoothing(args.label_smoothing_factor, name, space.kind)
+    paired = paired_step(config["training"])
     classifier = build_classifier(
         config["model"],
         config["backbone"],
@@ -84,12 +88,14 @@ def prepare(cfg: DictConfig, record: Record) -> Job:
         tasks=data.spaces,
     )
     check_limits(classifier.model, args)
+    if paired is not None:
+        paired.check(classifier.adaptation.pairs(), config["model"]["name"])
     if warm := warm_start(classifier, config.get("init_from")):
         record.update(init_from=warm)
     rows = data.encode(classifier.backbone.tokenizer, config["data"]["max_length"])
     train = rows.pop("train")
     evaluated = {split: _longest_first(own) for split, own in rows.items()}
-    return Job(config, args, data, classifier, train, evaluated, data.split_tasks())
+    return Job(config, args, data, classifier, train, evaluated, data.split_tasks(), paired)
 
 
 def _longest_first(rows: Dataset) -> Dataset:

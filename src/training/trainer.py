@@ -19,6 +19,7 @@ from src.tasks import TaskKind
 from src.training.checkpoint import rng_state
 from src.training.evaluation import Evaluation
 from src.training.hooks import ACCUMULATION, ORDER, missing
+from src.training.paired_step import PairedStep
 from src.training.profile import FORWARD, STEP
 from src.training.resume import ResumableTrainer
 from src.training.sampler import LengthGroupedSampler, QuotaSampler
@@ -41,6 +42,7 @@ class VerdictTrainer(ResumableTrainer):
         on_evaluation: called with an ``Evaluation`` after each pass over all evaluation splits.
         on_log: called with the Trainer's own log lines.
         adaptation: what the method made of the model: its losses, rates and schedule.
+        paired: what ``training.optim`` does to low-rank factors besides, if anything.
         quotas: rows to draw in an epoch from each group that the training rows' column ``task`` numbers; None draws
             every row once.
         compute: per evaluation split, the function of logits and labels that gives its metrics.
@@ -59,6 +61,7 @@ class VerdictTrainer(ResumableTrainer):
         compute: Mapping[str, ComputeFunction],
         adaptation: Adaptation,
         kinds: Mapping[str, TaskKind] | None = None,
+        paired: PairedStep | None = None,
         quotas: list[int] | None = None,
         **kwargs,
     ):
@@ -76,7 +79,7 @@ class VerdictTrainer(ResumableTrainer):
         # Classification losses are means and ignore the item count that the Trainer would pass them. Left to believe
         # otherwise, it does not divide by the accumulation steps: the gradient is that many times too large.
         self.model_accepts_loss_kwargs = False
-        self._adaptation = adaptation
+        self._adaptation, self._paired = adaptation, paired
         if adaptation.schedule is not None:
             self.add_callback(ScheduleCallback(adaptation.schedule))
 
@@ -103,7 +106,8 @@ class VerdictTrainer(ResumableTrainer):
         """
         if self.optimizer is None:
             decayed = set(self.get_decay_parameter_names(self.model))
-            factors = self._adaptation.rates()
+            pairs = self._adaptation.pairs() if self._paired is not None else []
+            factors = self._adaptation.rates() | (self._paired.rates(pairs) if self._paired is not None else {})
             groups: dict[tuple[bool, bool, float], list[nn.Parameter]] = {}
             for name, parameter in self.model.named_parameters():
                 if parameter.requires_grad:
@@ -122,6 +126,8 @@ class VerdictTrainer(ResumableTrainer):
                 ],
                 **options,
             )
+            if self._paired is not None:
+                self._paired.attach(self.optimizer, pairs)
         return self.optimizer
 
     def _get_train_sampler(self, train_dataset=None) -> Sampler | None:

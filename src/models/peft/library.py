@@ -25,6 +25,7 @@ from src.backbones.probe import SAME, probe_logits
 from src.config.known_names import TARGET
 from src.models.inject import ALL_LINEAR, match_targets, refuse_shared, shared_modules
 from src.models.method import Adaptation, Method
+from src.models.pairs import Pair
 from src.models.peft.eva import START, eva_options, start_on_text
 from src.models.peft.rank_schedule import HOOK, PeftSchedule, split_phases
 from src.models.peft.without_weights import adapted_without_weights
@@ -60,6 +61,14 @@ class PeftAdaptation(Adaptation):
 
     def auxiliary_losses(self) -> list[Tensor]:
         return [] if self.extra_loss is None else [self.extra_loss]
+
+    def pairs(self) -> list[Pair]:
+        return [
+            Pair((f"{name}.lora_A.{own}.weight", f"{name}.lora_B.{own}.weight"), a.weight, module.lora_B[own].weight,
+                 float(module.scaling[own]))
+            for name, module in self.model.named_modules() if isinstance(getattr(module, "lora_A", None), nn.ModuleDict)
+            for own, a in module.lora_A.items()
+        ]  # fmt: skip
 
     def require_own(self, action: str) -> None:
         raise UserError(f"{action}: its adapters are those of {self.config}, not of this framework")
