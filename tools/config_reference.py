@@ -179,9 +179,11 @@ def data() -> Iterator[str]:
 def training() -> Iterator[str]:
     found = entries(CONF / "training" / "default.yaml")
     yield f"## training\n\n{listed('training')}\n\nKeys of all of them:\n\n{keys(found, WORKS | OURS, 'training.')}"
-    further = sorted(WORKS.keys() - {e.key for e in found})
-    rows = ([code(f"training.{key}"), code(WORKS[key])] for key in further)
-    text = "Further fields of `transformers.TrainingArguments`; what they do is told there"
+    shown, known = {e.key for e in found}, WORKS | OURS
+    rows = ([code(f"training.{key}"), code(known[key])] for key in sorted(known.keys() - shown))
+    own = " and ".join(code(key) for key in sorted(OURS.keys() - shown))
+    text = f"{own} are [this program's](configuration.md); the others are further fields of"
+    text += " `transformers.TrainingArguments`, where what they do is told"
     yield f"### More training arguments\n\n{text}.\n\n{table(rows, 'key', 'rule')}"
     refused = ([code(f"training.{key}"), words(reason)] for key, reason in sorted(DECIDED_BY_THE_RUN.items()))
     yield "### What the run decides\n\nSetting these is refused, with the reason.\n\n" + table(refused, "key", "reason")

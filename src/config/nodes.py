@@ -9,7 +9,7 @@ from src.config.key_rules import CEILINGS
 from src.config.known_names import TARGET
 from src.config.method_names import PARTIAL
 from src.config.rules import broken, check_rule, unknown_key
-from src.config.training_keys import DECIDED_BY_THE_RUN, OURS, listed_keys
+from src.config.training_keys import DECIDED_BY_THE_RUN, listed_keys
 from src.utils.errors import UserError
 
 GROUPS = ("model", "backbone", "data", "training")
@@ -20,7 +20,7 @@ INTERPOLATED = re.compile(r"\$\{")
 def _required(path: str, table: Mapping[str, str]) -> Iterator[str]:
     """The keys of a node that must be there: all of them, but of TrainingArguments' fields those in our YAML."""
     if path == "training":
-        yield from (key for key in table if key in listed_keys() or key in OURS)
+        yield from (key for key in table if key in listed_keys())
     else:
         yield from (key for key in table if (path, key) not in (("data", "rules"), ("data", "kind")))
 

@@ -22,6 +22,8 @@ OURS = {
     "precision": "auto | fp32 | bf16 | fp16",
     "selection": "holdout | best | last",
     "profile": "bool",
+    "class_weights": "balanced | list[float] | null",
+    "sampling": "stratified | balanced | null",
 }
 
 _LEVELS = "passive | debug | info | warning | error | critical | detail"

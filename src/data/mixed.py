@@ -14,6 +14,7 @@ import pyarrow as pa
 from datasets import Dataset, Features, List, Value, concatenate_datasets
 from omegaconf import DictConfig, OmegaConf
 
+from src.data.cut import cut_inputs, warn_of_cuts
 from src.data.encode import encode
 from src.data.list_collator import ListCollator
 from src.data.load import HOLDOUT, TaskData, load_data
@@ -126,6 +127,17 @@ class Mix:
                 else:
                     rows[self._split(name, split)] = own
         return {"train": concatenate_datasets(train) if self.several else train[0]} | rows
+
+    def cut(self, rows: Mapping[str, Dataset], tokenizer: Any, max_length: int) -> dict[str, dict[str, float]]:
+        """What ``max_length`` has cut off each split of ``encode``'s; of several tasks the evaluated ones alone."""
+        found = {}
+        for name, part in self.parts.items():
+            for split in [*([] if self.several else ["train"]), *part.evaluated]:
+                own = self._split(name, split)
+                if share := cut_inputs(part.splits[split], rows[own], tokenizer, max_length):
+                    found[own] = share
+        warn_of_cuts(found, max_length)
+        return found
 
     def with_means(self, metrics: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
         """Add splits that stand for all tasks: the mean of their primary metrics, and every metric as ``TASK/METRIC``.

@@ -26,6 +26,7 @@ SHARED = (
 ALONE = (
     "gradient_checkpointing", "torch_compile", "label_smoothing_factor", "neftune_noise_alpha", "auto_find_batch_size",
     "use_liger_kernel", "deepspeed", "fsdp", "full_determinism", "profile",
+    "class_weights",
 )  # fmt: skip
 
 

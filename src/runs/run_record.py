@@ -206,6 +206,8 @@ class RunRecord(Group):
     text: Annotated[Sequence[str], TEXTS] = ()
     tasks: Annotated[Sequence[str], TEXTS] = ()
     rows: Annotated[Mapping[str, int], MAP, COUNT] = field(default_factory=dict)
+    labels: Annotated[Mapping[str, Mapping[str, int]], MAP, MAP, COUNT] = field(default_factory=dict)
+    cut: Annotated[Mapping[str, Mapping[str, float]], MAP, MAP, "0 <= float <= 1"] = field(default_factory=dict)
     data_fingerprint: Text = None
     backbone_fingerprint: Text = None
     batches_fingerprint: Text = None

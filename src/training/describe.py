@@ -1,8 +1,11 @@
 """What a run's record says before a step is done, so that a failed run says as much as possible."""
 
 import logging
+from collections.abc import Mapping
 
+import numpy as np
 import torch
+from datasets import Dataset
 
 from src.runs.layout import SUMMARY
 from src.runs.record import Record
@@ -40,10 +43,26 @@ def describe(record: Record, job: Job) -> None:
         text=list(job.data.text),
         tasks=job.data.tasks,
         rows=job.data.rows,
+        labels=label_counts({"train": job.train_rows, **job.evaluation_rows}, job),
+        cut=job.cut,
         data_fingerprint=job.data.fingerprint,
         backbone_fingerprint=classifier.backbone.fingerprint,
         hardware=record.fields["hardware"] | {"device": _device(job), "torch_threads": torch.get_num_threads()},
     )
+
+
+def label_counts(rows: Mapping[str, Dataset], job: Job) -> dict[str, dict[str, int]]:
+    """How many rows of each split have each class, where a label is one class of one task."""
+    spaces = list(job.data.spaces.values())
+    if len(spaces) != 1 or not spaces[0].kind.picks_one:
+        return {}
+    return {
+        split: {
+            name: int((np.asarray(own["labels"][:]) == number).sum()) for number, name in enumerate(spaces[0].names)
+        }
+        for split, own in rows.items()
+        if "labels" in own.column_names
+    }
 
 
 def _write_summary(record: Record, job: Job) -> None:

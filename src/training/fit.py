@@ -126,6 +126,8 @@ class Fit:
             checkpoints=Checkpoints(record.folder, job.config["checkpoint"]["every"], record.fields["identity"], self),
             adaptation=job.classifier.adaptation,
             paired=job.paired_step,
+            weights=job.class_weights,
+            sampling=job.config["training"].get("sampling"),
             train_dataset=job.train_rows,
             eval_dataset=job.evaluation_rows,
             data_collator=self.collator,

@@ -1,6 +1,6 @@
 """What a run needs, loaded and checked: settings, data, model, rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from src.models.warm_start import warm_start
 from src.runs.record import Record
 from src.tasks.kinds import check_smoothing
 from src.training.arguments import training_arguments
+from src.training.class_weights import check_sampling, class_weights
 from src.training.model_limits import check_limits
 from src.training.paired_step import PairedStep, paired_step
 
@@ -34,6 +35,8 @@ class Job:
         evaluation_rows: of every split that is evaluated; the longest first, so that batches of similar lengths waste
             no padding and the largest comes first: memory fails early.
         split_tasks: the task of each of these splits.
+        class_weights: of each class in the training loss; None for equal ones.
+        cut: by split, the shares of rows that were cut and of tokens that were lost.
         paired_step: what ``training.optim`` does to low-rank factors besides, if anything.
     """
 
@@ -45,6 +48,8 @@ class Job:
     evaluation_rows: dict[str, Dataset]
     split_tasks: dict[str, Task]
     paired_step: PairedStep | None = None
+    class_weights: Tensor | None = None
+    cut: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
     def reported(self) -> dict[str, Task]:
@@ -93,9 +98,13 @@ def prepare(cfg: DictConfig, record: Record) -> Job:
     if warm := warm_start(classifier, config.get("init_from")):
         record.update(init_from=warm)
     rows = data.encode(classifier.backbone.tokenizer, config["data"]["max_length"])
+    cut = data.cut(rows, classifier.backbone.tokenizer, config["data"]["max_length"])
     train = rows.pop("train")
+    check_sampling(config["training"].get("sampling"), list(data.spaces.values()))
+    labels = train["labels"][:] if "labels" in train.column_names else []
+    weights = class_weights(config["training"].get("class_weights"), list(data.spaces.values()), labels)
     evaluated = {split: _longest_first(own) for split, own in rows.items()}
-    return Job(config, args, data, classifier, train, evaluated, data.split_tasks(), paired)
+    return Job(config, args, data, classifier, train, evaluated, data.split_tasks(), paired, weights, cut)
 
 
 def _longest_first(rows: Dataset) -> Dataset:

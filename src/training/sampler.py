@@ -35,6 +35,43 @@ class QuotaSampler(Sampler[int]):
         yield from together[torch.randperm(len(together), generator=self.generator)].tolist()
 
 
+class StratifiedSampler(Sampler[int]):
+    """Row numbers such that every batch holds the classes nearly in their proportion.
+
+    A class of n rows is shuffled; its rows stand evenly over the epoch, one in each nth part of it, and where in its
+    part is drawn for the class.
+
+    Args:
+        classes: the class of every row.
+        generator: the only source of randomness; every pass draws on.
+    """
+
+    def __init__(self, classes: Sequence[int], generator: torch.Generator) -> None:
+        self.classes, self.generator = torch.as_tensor(classes), generator
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def __iter__(self) -> Iterator[int]:
+        places = torch.empty(len(self), dtype=torch.float64)
+        for own in self.classes.unique():
+            rows = (self.classes == own).nonzero()[:, 0]
+            order = torch.randperm(len(rows), generator=self.generator)
+            places[rows[order]] = (
+                torch.arange(len(rows)) + torch.rand(1, generator=self.generator, dtype=torch.float64)
+            ) / len(rows)
+        yield from places.argsort(stable=True).tolist()
+
+
+def by_class(sampling: str, classes: Sequence[int], generator: torch.Generator) -> Sampler[int]:
+    """``training.sampling``: ``stratified``, or ``balanced``, which gives every class equally many rows of an epoch."""
+    if sampling == "stratified":
+        return StratifiedSampler(classes, generator)
+    numbers, places = torch.as_tensor(classes).unique(return_inverse=True)
+    quota, rest = divmod(len(places), len(numbers))
+    return QuotaSampler(places.tolist(), [quota + (i < rest) for i in range(len(numbers))], generator)
+
+
 class LengthGroupedSampler(Sampler[int]):
     """Row numbers such that every run of ``group_size`` rows has similar lengths, so that padding wastes little.
 

@@ -17,12 +17,13 @@ from src.metrics.compute import ComputeFunction
 from src.models.method import Adaptation
 from src.tasks import TaskKind
 from src.training.checkpoint import rng_state
+from src.training.class_weights import weighted_loss
 from src.training.evaluation import Evaluation
 from src.training.hooks import ACCUMULATION, ORDER, missing
 from src.training.paired_step import PairedStep
 from src.training.profile import FORWARD, STEP
 from src.training.resume import ResumableTrainer
-from src.training.sampler import LengthGroupedSampler, QuotaSampler
+from src.training.sampler import LengthGroupedSampler, QuotaSampler, by_class
 from src.training.schedule_callback import ScheduleCallback
 from src.utils.errors import UserError
 
@@ -45,6 +46,8 @@ class VerdictTrainer(ResumableTrainer):
         paired: what ``training.optim`` does to low-rank factors besides, if anything.
         quotas: rows to draw in an epoch from each group that the training rows' column ``task`` numbers; None draws
             every row once.
+        weights: of each class in the training loss; None for equal ones.
+        sampling: how rows are drawn by their class, ``training.sampling``; None for ``train_sampling_strategy``.
         compute: per evaluation split, the function of logits and labels that gives its metrics.
         kinds: per evaluation split, the kind of its task, which makes one entry a unit of what rows gave; None: a row
             is a unit.
@@ -63,6 +66,8 @@ class VerdictTrainer(ResumableTrainer):
         kinds: Mapping[str, TaskKind] | None = None,
         paired: PairedStep | None = None,
         quotas: list[int] | None = None,
+        weights: Tensor | None = None,
+        sampling: str | None = None,
         **kwargs,
     ):
         self.head, self.head_learning_rate = head, head_learning_rate
@@ -80,6 +85,7 @@ class VerdictTrainer(ResumableTrainer):
         # otherwise, it does not divide by the accumulation steps: the gradient is that many times too large.
         self.model_accepts_loss_kwargs = False
         self._adaptation, self._paired = adaptation, paired
+        self._weights, self._sampling = weights, sampling
         if adaptation.schedule is not None:
             self.add_callback(ScheduleCallback(adaptation.schedule))
 
@@ -136,6 +142,8 @@ class VerdictTrainer(ResumableTrainer):
         generator = self._order = torch.Generator().manual_seed(self.args.data_seed)
         if self._quotas is not None:
             return QuotaSampler(self.train_dataset["task"][:], self._quotas, generator)
+        if self._sampling is not None:
+            return by_class(self._sampling, self.train_dataset["labels"][:], generator)
         match self.args.train_sampling_strategy:
             case "sequential":
                 return SequentialSampler(dataset)
@@ -164,8 +172,11 @@ class VerdictTrainer(ResumableTrainer):
         Of the outputs the logits alone are handed on: an encoder-decoder gives its encoder's states besides, which
         differ in shape from batch to batch and are nothing that a metric reads.
         """
+        labels = inputs.get("labels")
         with record_function(FORWARD):
             loss, outputs = super().compute_loss(model, inputs, return_outputs=True, **kwargs)
+        if model.training and self._weights is not None and labels is not None:
+            loss = weighted_loss(outputs.logits, labels, self._weights, self.args.label_smoothing_factor)
         if model.training and (extra := self._adaptation.auxiliary_losses()):
             auxiliary = torch.stack(extra).sum()
             self._auxiliary.append(auxiliary.detach())

@@ -1,0 +1,56 @@
+"""How much of the inputs ``data.max_length`` cuts off."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+
+log = logging.getLogger(__name__)
+
+LOOKED_AT = 2000  # rows of the full length in a split: of more, every k-th one stands for k
+WARNED_ABOVE = 0.01
+
+
+def cut_inputs(texts: Dataset, encoded: Dataset, tokenizer: Any, max_length: int) -> dict[str, float]:
+    """The shares of rows that were cut and of tokens that were lost.
+
+    Args:
+        texts: the split with ``text`` and, of pairs, ``text_pair``.
+        encoded: the same rows as they were tokenised, in any order.
+        tokenizer: the backbone's.
+        max_length: tokens of an input.
+
+    Returns:
+        ``rows`` and ``tokens``, from 0 to 1; of more than 2,000 rows of the full length they are estimates. Empty where
+        the split has no plain texts, or a row is not one input.
+    """
+    if "text" not in texts.column_names or len(texts) != len(encoded) or not len(texts):
+        return {}
+    lengths = np.asarray(encoded["length"][:])
+    full = np.flatnonzero(lengths >= max_length)
+    seen = full[:: max(1, -(-len(full) // LOOKED_AT))]
+    if not len(seen):
+        return {"rows": 0.0, "tokens": 0.0}
+    places = {number: place for place, number in enumerate(texts["idx"][:])}
+    rows = texts.select([places[number] for number in np.asarray(encoded["idx"][:])[seen].tolist()])
+    pairs = [rows["text_pair"][:]] if "text_pair" in rows.column_names else []
+    whole = np.array([len(ids) for ids in tokenizer(rows["text"][:], *pairs, verbose=False)["input_ids"]])
+    each = len(full) / len(seen)
+    lost = each * np.maximum(whole - max_length, 0).sum()
+    return {
+        "rows": float(each * (whole > max_length).sum() / len(lengths)),
+        "tokens": float(lost / (lengths.sum() + lost)),
+    }
+
+
+def warn_of_cuts(cut: Mapping[str, Mapping[str, float]], max_length: int) -> None:
+    """Log what was cut; as a warning where it is more than one row in a hundred."""
+    for split, share in cut.items():
+        if share.get("rows"):
+            level = logging.WARNING if share["rows"] > WARNED_ABOVE else logging.INFO
+            message = (
+                "%s: %.1f %% of inputs are longer than data.max_length=%d and were cut, %.1f %% of tokens are lost"
+            )
+            log.log(level, message, split, 100 * share["rows"], max_length, 100 * share["tokens"])
