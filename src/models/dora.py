@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from src.models.adapter import AdapterLinear
+from src.models.hyperparameters import Alpha, Dropout, Rank
 from src.models.kernels.low_rank import fusable
 from src.models.kernels.scaled_rows import scaled_rows_linear, updated
 from src.models.peft_part import PeftPart
@@ -34,7 +35,7 @@ class DoRALinear(AdapterLinear):
 
     factors = ("A", "B")
 
-    def __init__(self, base: nn.Linear, *, r: int, alpha: float, dropout: float = 0.0) -> None:
+    def __init__(self, base: nn.Linear, *, r: Rank, alpha: Alpha, dropout: Dropout = 0.0) -> None:
         super().__init__(base, dropout=dropout)
         self.check(isinstance(r, int) and r >= 1, "r", r, "r is an integer >= 1")
         self.check(alpha > 0, "alpha", alpha, "alpha > 0")

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from src.__main__ import main as command
 from src.compare.comparison import compare_runs
-from src.compare.present.answer import MOST_SEEDS, answer, more_seeds, recommended
 from src.compare.present.chosen_columns import CHOICES, FEW, PAPER, chosen_columns
 from src.compare.present.formats import csv_text, json_text, latex, markdown
+from src.compare.present.table_answer import MOST_SEEDS, answer, more_seeds, recommended
 from src.compare.present.terminal_table import print_comparison
 from src.compare.statistics.crossed import quantile
 from src.compare.statistics.estimate import Estimate

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from src.compare.beside.section import Section
-from src.compare.present.answer import answer
 from src.compare.present.chosen_columns import chosen_columns
 from src.compare.present.columns import EXPLANATION, OF_MORE, Column, score_cells
+from src.compare.present.table_answer import answer
 from src.compare.present.table_sentences import NOTHING_LEARNED, SCOPE, held_fixed, sentences
 from src.compare.published import published_rows
 from src.compare.tables import Comparison, Matrix, Row, Table

@@ -8,15 +8,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from src.compare.present.answer import answer
 from src.compare.present.formats import csv_text, latex
+from src.compare.present.table_answer import answer
 from src.compare.present.table_sentences import NOTHING_LEARNED, SCOPE, sentences
 from src.compare.published import published_rows
 from src.compare.report.cells import columns
 from src.compare.report.matrix import matrices
 from src.compare.report.payload import payload
 from src.compare.report.provenance import provenance
-from src.compare.report.tuning import Tuning
+from src.compare.report.tuning_section import Tuning
 from src.compare.sensitivity import sweeps
 from src.compare.tables import Comparison, Table
 from src.plotting.palette import styles
