@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from src.compare.beside.section import Section
 from src.compare.present.table_sentences import signed, verdict
@@ -31,12 +30,12 @@ class TaskCell:
     kind: str = ""
 
 
-def matrices(comparison: Comparison) -> list[dict[str, Any]]:
+def matrices(comparison: Comparison) -> list[dict[str, object]]:
     """What the page shows of each matrix, with what is said over all its tasks."""
     return [_matrix(matrix, comparison) for matrix in comparison.matrices]
 
 
-def _matrix(matrix: Matrix, comparison: Comparison) -> dict[str, Any]:
+def _matrix(matrix: Matrix, comparison: Comparison) -> dict[str, object]:
     tables = {task: _table(matrix, task, comparison.tables) for task in matrix.tasks}
     widest = {task: _widest(table) for task, table in tables.items()}
     rows = []
