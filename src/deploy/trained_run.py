@@ -92,7 +92,7 @@ class TrainedRun:
         notes |= {name: columns.pop(name) for name in kind.note_columns}
         return Encoded([dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)], notes)
 
-    def gather(self, outputs: Sequence[Tensor], notes: Mapping[str, list[Any]]) -> Tensor:
+    def gather(self, outputs: Sequence[Tensor], notes: Mapping[str, Sequence[object]]) -> Tensor:
         """What the model gave for encoded texts, one entry a text."""
         kind = self.classifier.space.kind
         if not kind.answers_every_token:

@@ -2,10 +2,13 @@
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from src.backbones.attention_targets import attention_targets, note_on
 from src.utils.plain import branch
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 log = logging.getLogger(__name__)
 
@@ -13,7 +16,9 @@ AUTO = "auto"
 KEY = "target_modules"
 
 
-def with_targets(model_cfg: Mapping[str, Any], model: Any, *, tell: bool = False) -> Mapping[str, Any]:
+def with_targets(
+    model_cfg: Mapping[str, object], model: "PreTrainedModel", *, tell: bool = False
+) -> Mapping[str, object]:
     """A ``model`` node whose method names the targets that it is to adapt.
 
     Args:

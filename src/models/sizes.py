@@ -28,7 +28,7 @@ VERSIONED = (None, "peft")
 
 
 def adapter_size(
-    model_cfg: Mapping[str, object], backbone_cfg: Mapping[str, object], data_cfg: Mapping[str, Any] | None = None
+    model_cfg: Mapping[str, object], backbone_cfg: Mapping[str, object], data_cfg: Mapping[str, object] | None = None
 ) -> int:
     """Values that a method trains outside the head on a backbone, routers among them.
 
@@ -46,7 +46,7 @@ def adapter_size(
 
 
 def width(
-    model_cfg: Mapping[str, object], backbone_cfg: Mapping[str, object], data_cfg: Mapping[str, Any] | None = None
+    model_cfg: Mapping[str, object], backbone_cfg: Mapping[str, object], data_cfg: Mapping[str, object] | None = None
 ) -> int:
     """The smallest side of the adapted Linears: no rank can be larger; see ``adapter_size``."""
     return _answer("width", model_cfg, backbone_cfg, data_cfg)

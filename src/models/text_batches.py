@@ -1,14 +1,14 @@
 """Training text as batches, for a start that depends on it."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from torch import Tensor
+from transformers import PreTrainedTokenizerBase
 
 ROWS, BATCHES, LONGEST = 32, 32, 128
 
 
-def text_batches(tokenizer: Any, texts: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+def text_batches(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Iterator[dict[str, Tensor]]:
     """Up to 32 batches of 32 texts that lie evenly over all, cut at 128 tokens; no label."""
     step = max(1, len(texts) // (ROWS * BATCHES))
     chosen = list(texts[::step][: ROWS * BATCHES])

@@ -4,19 +4,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 START = "eva"  # its name in peft.LoraConfig
 
 
-def eva_options() -> dict[str, Any]:
+def eva_options() -> dict[str, object]:
     """The config's options besides: every layer keeps its rank, so that the size is known before the text is read."""
     from peft import EvaConfig
 
     return {"eva_config": EvaConfig(rho=1.0)}
 
 
-def start_on_text(handle: Any, batches: Iterable[Mapping[str, Tensor]]) -> None:
+def start_on_text(handle: nn.Module, batches: Iterable[Mapping[str, Tensor]]) -> None:
     """Let the library work out the start, on batches of training rows; no label is read.
 
     Args:
