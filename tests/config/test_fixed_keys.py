@@ -5,6 +5,8 @@ from omegaconf import OmegaConf
 
 from src.config import validate
 from src.config.task_records import FIXED_KEYS, FOLDER
+from src.metrics import metric_names
+from src.tasks import label_space
 from src.utils.errors import UserError
 from tests.conftest import compose_config
 
@@ -22,7 +24,9 @@ OTHER = {"text": "[nope]", "label": "nope", "label_names": "[no,nope]"}
 def test_another_value_reaches_the_source_or_is_refused(name, source, key):
     options = [f"data={name}", f"data.source={source}", "data.dir=."]
     validate(compose_config(*options))
-    metric = ["data.metrics=[accuracy]", "data.primary_metric=accuracy"] if key == "label_names" else []
+    space = label_space(("no", "nope"), compose_config(*options).data.get("kind"))
+    fitting = metric_names(space.kind.reads(space.names))[0]
+    metric = [f"data.metrics=[{fitting}]", f"data.primary_metric={fitting}"] if key == "label_names" else []
     cfg = compose_config(*options, *metric, f"data.{key}={OTHER[key]}")
     node = OmegaConf.to_container(cfg.data.sources[source], resolve=True)
     by_position = key == "label_names" and "label_encoding" in node

@@ -6,10 +6,13 @@ import pytest
 import torch
 
 from src.compare.verified import contradiction
+from src.config.task_records import task_records
+from src.data.load import load_data
 from src.models.classifier import load_classifier
 from src.runs.predictions_reading import read_split
 from src.runs.reading import find_runs, load_record
 from src.training.run import run_job
+from src.utils.errors import UserError
 from src.verify.consistent import check_run
 from src.verify.finding import Verdict
 from tests.conftest import NANO, compose_config
@@ -72,17 +75,12 @@ def test_a_batch_of_all_kinds_has_the_loss_of_its_rows(run):
     torch.testing.assert_close(alone[1].loss, tags)
 
 
-def test_two_tasks_of_words_need_no_head_for_texts(tmp_path):
-    records = ["data.tasks=[synth_tags,wnut17]", "data.source=tsv", f"data.dir={tmp_path}"]
+def test_each_task_of_a_mix_is_read_from_the_files_it_has(tmp_path):
     (tmp_path / "wnut17").mkdir()
     for name in ("train", "dev"):
         (tmp_path / "wnut17" / f"{name}.conll").write_text("Ann\tB-person\nruns\tO\n\nRome\tB-location\n\n" * 20)
-    from src.config.task_records import task_records
-    from src.data.load import load_data
-    from src.utils.errors import UserError
-
     with pytest.raises(UserError, match="synth_tags can be read from synthetic"):
-        compose_config(*NANO, "data=mix", *records).data.sources.tsv.records  # noqa: B018
+        task_records(["synth_tags", "wnut17"], "tsv", str(tmp_path))
     found = task_records(["mrpc", "wnut17"], "tsv", str(tmp_path))
     assert found["wnut17"]["source"] == "files" and found["mrpc"]["source"] == "tsv"
     common = {"holdout_fraction": 0.2, "holdout_max": None}
