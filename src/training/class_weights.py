@@ -27,7 +27,7 @@ def class_weights(setting: object, spaces: Sequence[LabelSpace], labels: Sequenc
     if setting is None:
         return None
     if len(spaces) != 1:
-        raise UserError("training.class_weights: several tasks have classes of their own; weigh tasks by data.mix")
+        raise UserError("training.class_weights: several tasks have classes of their own; choices: null")
     (space,) = spaces
     if not space.kind.picks_one:
         raise UserError(f"training.class_weights: {space.kind.title} has no one class an example; choices: null")
@@ -48,7 +48,7 @@ def check_sampling(setting: object, spaces: Sequence[LabelSpace]) -> None:
     if setting is None:
         return
     if len(spaces) != 1:
-        raise UserError(f"training.sampling={setting}: several tasks are drawn from by data.mix.sampling")
+        raise UserError(f"training.sampling={setting}: several tasks are drawn from by the data's own sampling; choices: null")
     if not spaces[0].kind.picks_one:
         raise UserError(f"training.sampling={setting}: {spaces[0].kind.title} has no one class an example")
 

@@ -333,9 +333,9 @@ def test_an_unstable_baseline_is_warned_of(tmp_path):
     assert not any(words in sentence for sentence in sentences(of(tmp_path, baseline=METHODS[1].name).tables[0]))
 
 
-@pytest.mark.parametrize(("unstable", "least", "most"), [(0, 0.6, 1.0), (None, 0.0, 0.1)])
+@pytest.mark.parametrize(("unstable", "least", "most"), [(0, 0.4, 1.0), (None, 0.0, 0.1)])
 def test_how_often_an_unstable_baseline_is_seen(unstable, least, most):
-    """Nine methods, three seeds: in most tables where it is one, and in one of twenty where it is none."""
+    """Nine methods, three seeds: in half of the tables where it is one, and in one of twenty where it is none."""
     found = [
         bool(unstable_baseline_warning((spread[0], 3), [(other, 3) for other in spread[1:]], "accuracy"))
         for hits, _ in tables(Cell(9, 3, 0.6, unstable=unstable), 60)

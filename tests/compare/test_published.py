@@ -39,7 +39,7 @@ def test_fractions_and_protocols(table):
     rows = {(row.source, row.method): row for row in asked(table, "rte", "accuracy")}
     lora = rows["LoRA, table 2", "LoRA r=8 on query, value"]
     assert (lora.score, lora.deviation) == pytest.approx((0.866, 0.007))
-    assert "start from MNLI weights" in lora.protocol
+    assert "warm start from MNLI" in lora.protocol
     assert "best epoch" in lora.protocol
     c3a = rows["C3A, table 2", "LoRA r=8"]
     assert c3a.score == pytest.approx(0.7668)

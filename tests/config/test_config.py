@@ -113,7 +113,7 @@ WRONG = {
     "init": (["model=roberta_lorafa", "model.lorafa.init=pissa"], "rule: kaiming"),
     "num_experts": (["model=roberta_hydralora", "model.hydralora.num_experts=few"], "rule: int >= 1"),
     "unknown model": (["model=roberta_lroa"], "model=roberta_lroa: there is no such choice; choices: roberta_bitfit"),
-    "unknown task": (["data=mrcp"], "data=mrcp: there is no such choice; choices: cola"),
+    "unknown task": (["data=mrcp"], "data=mrcp: there is no such choice; choices: boolq"),
     "unknown backbone": (["backbone=bert"], "choices: deberta_v3_base"),
     "unknown experiment": (["experiment=best"], "choices: demo"),
     "unknown source": (["data.source=csv"], "data.source=csv is not a source of mrpc; choices: hub, tsv"),
@@ -232,7 +232,7 @@ def test_a_class_of_the_users_own_has_the_rules_of_its_yaml(tmp_path):
     OmegaConf.set_struct(cfg, False)
     cfg.model.method, cfg.model.lora = None, {"_target_": "rich.MyAdapter", "r": 2, "size": 3}
     cfg.model.rules = {"r": "int >= 1"}
-    with pytest.raises(UserError, match=r"model\.lora\.size is not a key of the config; valid keys: model\.lora\.r"):
+    with pytest.raises(UserError, match=r"model\.lora\.size is not a key of the config; did you mean model\.lora\.r"):
         validate(cfg)
     cfg.model.rules = {"r": "int >= 1", "size": "int >= 1"}
     validate(cfg)

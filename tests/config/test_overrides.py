@@ -164,7 +164,7 @@ def test_a_pickled_config_can_be_run_again(tmp_path):
         (["init_from=nowhere/model=a,seed=0"], "as one text: \"init_from='nowhere/model=a,seed=0'\""),
         (["init_from=größe=(1)"], "init_from=größe=(1) is not a run folder"),
         (["~seed"], "error: seed is missing from the config"),
-        (["data=null"], "error: data=null: a choice is a name; choices: cola"),
+        (["data=null"], "error: data=null: a choice is a name; choices: boolq"),
         (["model=null"], "error: model=null: a choice is a name; choices: roberta_bitfit"),
         (["~data"], "error: data."),
         (["model.name=[a]"], "error: model.name=['a'] breaks the rule: str"),
