@@ -163,8 +163,7 @@ def test_four_independent_tunings_give_a_verdict_on_the_methods(tmp_path, monkey
     assert len(summary) == 8 and len(list((tmp_path / "runs").glob("*/result.json"))) == 8
     runs = sorted(find_runs([tmp_path / "runs"]), key=lambda run: run.seed)
     scores = {
-        method: [run.record.primary_metric.value for run in runs if run.method == method]
-        for method in ("lora", "head")
+        method: [run.record.primary_metric.value for run in runs if run.method == method] for method in ("lora", "head")
     }
     verdict = summary["synth_paraphrase_head"]["method_verdict"]
     gaps = [b - a for a, b in zip(scores["lora"], scores["head"], strict=True)]
