@@ -7,12 +7,12 @@ from typing import Any
 
 from src.config.rules import check_rule
 from src.runs.record import write_json
+from src.study.laps import Lap
 from src.study.looks import Finding
-from src.study.race import Lap
+from src.study.study_folder import LOOKS
 from src.utils.errors import UserError
 from src.utils.foreign import read_json
 
-FILE = "looks.json"
 SCHEMA = 1
 LARGEST = 2**26  # bytes
 RULES = {
@@ -67,7 +67,7 @@ def write_evidence(folder: Path, evidence: Evidence) -> None:
         "laps": laps,
         "looks": looks,
     }
-    write_json(folder / FILE, body)
+    write_json(folder / LOOKS, body)
 
 
 def read_evidence(folder: Path) -> Evidence:
@@ -76,7 +76,7 @@ def read_evidence(folder: Path) -> Evidence:
     Raises:
         UserError: if there is none, or it breaks its schema.
     """
-    file = folder / FILE
+    file = folder / LOOKS
     if not file.exists():
         raise UserError(f"{folder}: nothing of this study has been looked at yet; python -m src study runs it")
     fields = read_json(file, LARGEST)

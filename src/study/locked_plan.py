@@ -14,10 +14,10 @@ from src.runs.identity import code_version
 from src.runs.record import write_json
 from src.study.question import Question, parse_question
 from src.study.study_arms import StudyArm
+from src.study.study_folder import PLAN
 from src.utils.errors import UserError
 from src.utils.foreign import read_json
 
-FILE = "plan.json"
 SCHEMA = 1
 LARGEST = 2**24  # bytes
 FIXED = ("config", "data", "backbone")  # of an arm's identity: what no run of a study may leave
@@ -56,7 +56,7 @@ def lock(folder: Path, question: Question, arms: Sequence[StudyArm]) -> Plan:
         UserError: if the folder holds the plan of another study.
         UnwritableError: if it cannot be written.
     """
-    if not (folder / FILE).exists():
+    if not (folder / PLAN).exists():
         fields = {
             "schema_version": SCHEMA,
             "name": question.name,
@@ -67,7 +67,7 @@ def lock(folder: Path, question: Question, arms: Sequence[StudyArm]) -> Plan:
             "arms": {arm.name: arm.identity for arm in arms},
             "environment": environment(),
         }
-        write_json(folder / FILE, fields)
+        write_json(folder / PLAN, fields)
     plan = read_plan(folder)
     if plan.hash != plan_hash(question, arms):
         raise UserError(
@@ -84,13 +84,13 @@ def read_plan(folder: Path) -> Plan:
         UserError: if there is none, or it breaks its schema.
     """
     fields = _read(folder)
-    question = parse_question(fields["name"], fields["study"], str(folder / FILE))
+    question = parse_question(fields["name"], fields["study"], str(folder / PLAN))
     differs = tuple(_differs(fields["code"], fields["environment"].get("versions")))
     return Plan(question, fields["made"], fields["hash"], differs)
 
 
 def _read(folder: Path) -> Any:
-    file = folder / FILE
+    file = folder / PLAN
     fields = read_json(file, LARGEST)
     if wrong := [key for key, rule in RULES.items() if not check_rule(fields.get(key), rule)]:
         raise UserError(f"{file} is no plan of a study: {wrong[0]} breaks the rule: {RULES[wrong[0]]}")

@@ -6,21 +6,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from src.runs.layout import ADAPTER, DESCRIPTION, HISTORY, PREDICTIONS, RESULT, SUMMARY, TENSORS
-from src.study.evidence import FILE as LOOKS
 from src.study.evidence import read_evidence
-from src.study.locked_plan import FILE as PLAN
 from src.study.locked_plan import read_plan
-from src.study.run_study import RUNS
-from src.study.study_report import REPORT, TIDY, VERDICT
-from src.study.tuning import TUNING
+from src.study.study_folder import OF_THE_STUDY, RUNS, SUMS
 from src.utils.errors import UserError
 from src.utils.files import whole
 from src.utils.terminal import say
 
-OF_THE_STUDY = (PLAN, LOOKS, VERDICT, REPORT, TIDY, f"{TUNING}/tune.json")
 OF_A_RUN = (RESULT, HISTORY, PREDICTIONS, SUMMARY)
 WEIGHTS = (f"{ADAPTER}/{DESCRIPTION}", f"{ADAPTER}/{TENSORS}")
-SUMS = "SHA256SUMS"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the date of every member: the same study gives the same archive
 
 

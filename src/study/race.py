@@ -7,7 +7,6 @@ import logging
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from hydra.plugins.launcher import Launcher
@@ -15,30 +14,18 @@ from omegaconf import DictConfig
 
 from src.metrics.names import greater_is_better
 from src.runs.run_record import RunRecord
+from src.study.laps import Lap
 from src.study.question import Question
 from src.study.study_arms import StudyArm, shortened
+from src.study.study_folder import RACE
 from src.sweep.compose import Composer
 from src.sweep.sweep import finish, make_jobs, raise_unless_finished
 from src.training.selection import HOLDOUT
 
 log = logging.getLogger(__name__)
 
-RACE = "race"
 ERRORS = 2.0  # standard errors behind the best from which on a method is clearly behind
 FACTOR = 1.5  # of an error, which has no such scale
-
-
-@dataclass(frozen=True)
-class Lap:
-    """What an arm has shown in the race.
-
-    Attributes:
-        score: the metric on the held-out rows.
-        dropped: why it goes no further; None if it does.
-    """
-
-    score: float | None
-    dropped: str | None
 
 
 def race(

@@ -8,17 +8,17 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
 from src.study.evidence import Evidence, write_evidence
+from src.study.laps import Lap
 from src.study.looks import Finding, look
 from src.study.question import Question
-from src.study.race import Lap, race
+from src.study.race import race
 from src.study.study_arms import StudyArm
+from src.study.study_folder import RUNS
 from src.study.tuning import tuned_settings
 from src.sweep.compose import Composer
 from src.sweep.sweep import finish, make_jobs, raise_unless_finished
 
 log = logging.getLogger(__name__)
-
-RUNS = "runs"
 
 
 def run_study(

@@ -6,8 +6,8 @@ from src.config.rules import check_rule
 from src.study.evidence import read_evidence
 from src.study.habits import RATE, best_epoch, one_seed, shared_rate
 from src.study.locked_plan import Plan, read_plan
+from src.study.study_folder import TUNING
 from src.study.study_report import judged_rows
-from src.study.tuning import TUNING
 from src.utils.foreign import read_json
 from src.utils.terminal import say
 

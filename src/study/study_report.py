@@ -14,12 +14,10 @@ from src.study.evidence import Evidence, read_evidence
 from src.study.locked_plan import Plan, read_plan
 from src.study.looks import compare_study, row_of
 from src.study.read_tunings import read_tunings
-from src.study.run_study import RUNS
+from src.study.study_folder import REPORT, RUNS, TIDY, VERDICT
 from src.utils.errors import UserError
 from src.utils.files import write_whole
 from src.utils.terminal import say
-
-REPORT, VERDICT, TIDY = "report.html", "verdict.md", "runs.csv"
 
 
 def report_study(folder: Path) -> None:

@@ -8,11 +8,11 @@ from omegaconf import DictConfig
 
 from src.study.question import Question
 from src.study.study_arms import StudyArm, shortened
+from src.study.study_folder import TUNING
 from src.sweep.compose import Composer
 from src.utils.errors import UserError
 from src.utils.keys import override
 
-TUNING = "tuning"
 OF_TUNE = ("trials", "sampler", "pruner")  # keys that ``tune`` has, too
 
 

@@ -13,7 +13,7 @@ from typing import IO
 
 from src.runs.claim import HYDRA, is_own_name
 from src.runs.layout import ADAPTER, CHECKPOINT
-from src.study.pack_study import OF_THE_STUDY, SUMS
+from src.study.study_folder import OF_THE_STUDY, SUMS
 from src.utils.errors import UserError, in_short
 
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")

@@ -6,12 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from src.runs.reading import Run
-from src.study.evidence import FILE as LOOKS
 from src.study.evidence import read_evidence
-from src.study.locked_plan import FILE as PLAN
 from src.study.locked_plan import FIXED, hashes_of, planned_parts
-from src.study.pack_study import OF_THE_STUDY, SUMS
-from src.study.run_study import RUNS
+from src.study.study_folder import LOOKS, OF_THE_STUDY, PLAN, RUNS, SUMS
 from src.utils.errors import UserError
 from src.utils.foreign import read_text
 from src.utils.text import printable

@@ -5,10 +5,11 @@ import zipfile
 
 import pytest
 
-from src.study.evidence import FILE, Evidence, read_evidence, write_evidence
+from src.study.evidence import Evidence, read_evidence, write_evidence
+from src.study.laps import Lap
 from src.study.looks import Finding, look_levels
 from src.study.pack_study import pack_study
-from src.study.race import Lap
+from src.study.study_folder import LOOKS
 from src.utils.errors import UserError
 from tests.study.test_locked_plan import arms, lock
 from tests.study.test_question import parsed
@@ -24,7 +25,7 @@ def test_read_back(tmp_path):
 
 def test_every_field_is_checked(tmp_path):
     write_evidence(tmp_path, EVIDENCE)
-    body = json.loads((tmp_path / FILE).read_text())
+    body = json.loads((tmp_path / LOOKS).read_text())
     broken = [body | {key: value} for key in body for value in (7, "x", [1], {"a": 1})]
     broken += [body | {"looks": [{"t_lora": vars(FINDING) | {key: {"a": 1}}}]} for key in vars(FINDING)]
     broken += [body | {"runs": {name: "t_lora"}} for name in ("../up", "/etc", "..", "")]
@@ -32,7 +33,7 @@ def test_every_field_is_checked(tmp_path):
     for number, fields in enumerate(broken):
         if fields == body:
             continue
-        (tmp_path / FILE).write_text(json.dumps(fields))
+        (tmp_path / LOOKS).write_text(json.dumps(fields))
         with pytest.raises(UserError, match=r"looks\.json"):
             read_evidence(tmp_path)
             pytest.fail(f"accepted: {number}")

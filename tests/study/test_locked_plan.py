@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from src.runs.identity import code_version
-from src.study.locked_plan import FILE, lock, plan_hash, read_plan
+from src.study.locked_plan import lock, plan_hash, read_plan
 from src.study.power import detectable, needed
 from src.study.study_arms import StudyArm
+from src.study.study_folder import PLAN
 from src.utils.errors import UserError
 from tests.study.test_question import parsed
 
@@ -32,10 +33,10 @@ def test_a_plan_is_locked_once_and_read_back(tmp_path):
 )  # fmt: skip
 def test_another_study_does_not_take_its_place(change, told, tmp_path):
     lock(tmp_path, parsed(), arms())
-    before = (tmp_path / FILE).read_bytes()
+    before = (tmp_path / PLAN).read_bytes()
     with pytest.raises(UserError, match=told):
         lock(tmp_path, parsed(**change), arms())
-    assert (tmp_path / FILE).read_bytes() == before
+    assert (tmp_path / PLAN).read_bytes() == before
 
 
 @pytest.mark.parametrize("part", ["config", "data", "backbone"])
@@ -47,10 +48,10 @@ def test_nor_other_files_behind_the_same_words(part, tmp_path):
 
 def test_other_code_and_packages_are_told(tmp_path):
     lock(tmp_path, parsed(), arms())
-    fields = json.loads((tmp_path / FILE).read_text())
+    fields = json.loads((tmp_path / PLAN).read_text())
     fields["environment"]["versions"]["torch"] = "1.0"
     fields["code"] = "before"
-    (tmp_path / FILE).write_text(json.dumps(fields))
+    (tmp_path / PLAN).write_text(json.dumps(fields))
     differs = read_plan(tmp_path).differs
     assert lock(tmp_path, parsed(), arms()).differs == differs
     assert f"the code is {code_version()}, and was before" in differs
@@ -59,15 +60,15 @@ def test_other_code_and_packages_are_told(tmp_path):
 
 def test_every_field_of_a_strangers_plan_is_checked(tmp_path):
     lock(tmp_path, parsed(), arms())
-    fields = json.loads((tmp_path / FILE).read_text())
+    fields = json.loads((tmp_path / PLAN).read_text())
     for key in fields:
         for value in (None, [], 7.5, "\x00"):
             if value != fields[key] and not (isinstance(value, str) and isinstance(fields[key], str)):
-                (tmp_path / FILE).write_text(json.dumps(fields | {key: value}))
+                (tmp_path / PLAN).write_text(json.dumps(fields | {key: value}))
                 with pytest.raises(UserError, match="plan"):
                     read_plan(tmp_path)
     for text in ("", "[]", "{" * 5000, "nan"):
-        (tmp_path / FILE).write_text(text)
+        (tmp_path / PLAN).write_text(text)
         with pytest.raises(UserError):
             read_plan(tmp_path)
 

@@ -10,8 +10,7 @@ import yaml
 from src.commands.study import main as study
 from src.commands.verify import main as verify
 from src.runs.reading import find_runs
-from src.study.evidence import FILE as LOOKS
-from src.study.locked_plan import FILE as PLAN
+from src.study.study_folder import LOOKS, PLAN
 from src.utils.errors import UserError
 from tests.conftest import NANO
 
