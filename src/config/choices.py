@@ -3,7 +3,7 @@
 import functools
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -17,8 +17,14 @@ CITATION = re.compile(r" \([^()]*arXiv[^()]*\)")
 
 
 def described(group: str) -> str:
-    """A line for each choice of a config group, as Hydra, which fills in what a $ names, prints it."""
-    return "\n".join(lines(sentences(group))).replace("$", "$$")
+    """A line for each choice of a config group, as Hydra, which fills in what a $ names, prints it.
+
+    Choices that begin as another one, ``roberta_peft_*``, are named below it, without a line of their own.
+    """
+    texts = sentences(group)
+    kin = [name for name in texts if any(name.startswith(f"{other}_") for other in texts)]
+    told = lines({name: text for name, text in texts.items() if name not in kin})
+    return "\n".join([*told, _filled(kin)] if kin else told).replace("$", "$$")
 
 
 def sentences(group: str) -> dict[str, str]:
@@ -37,7 +43,11 @@ def lines(texts: Mapping[str, str], width: int = WIDTH) -> list[str]:
 
 def listed(group: str) -> str:
     """The choices of a config group, one after the other."""
-    return textwrap.fill(", ".join(choices(group)), WIDTH, initial_indent="  ", subsequent_indent="  ")
+    return _filled(choices(group))
+
+
+def _filled(names: Iterable[str]) -> str:
+    return textwrap.fill(", ".join(names), WIDTH, initial_indent="  ", subsequent_indent="  ")
 
 
 def choices(group: str) -> list[str]:

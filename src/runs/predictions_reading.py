@@ -162,6 +162,10 @@ def _rows_of(column: pa.ChunkedArray, split: str) -> Array:
     return np.concatenate(found)
 
 
+def _without_filling(column: Array) -> Array:
+    return np.maximum(column, 0) if column.dtype.kind == "i" else column
+
+
 def _problems(found: dict[str, Array], split: str) -> Iterator[str]:
     """What of the values themselves is none of a run's."""
     index, values = found["index"], (found["label"], found["prediction"])
@@ -173,7 +177,7 @@ def _problems(found: dict[str, Array], split: str) -> Iterator[str]:
         return
     whole = [bool(np.issubdtype(column.dtype, np.integer)) for column in values]
     if values[0].ndim > 1:
-        values = tuple(np.maximum(column, 0) if column.dtype.kind == "i" else column for column in values)
+        values = _without_filling(values[0]), _without_filling(values[1])
     if index.min() < 0 or index.max() >= 2**62:
         yield "holds an index that is no row's"
     if (np.diff(np.sort(index)) == 0).any():  # in a fraction of the time of np.unique

@@ -55,8 +55,8 @@ class TokenClassification(TaskKind):
         if names is not None:
             given = tuple(map(str, names))
             return tags_of(entity_types(given)) if is_marked(given) else given
-        tags = {tag for row in read_tags(values, column, place) for tag in row}
-        return tags_of(sorted(entity_types(tags))) if is_marked(tags) else tuple(sorted(map(str, tags)))
+        tags = {str(tag) for row in read_tags(values, column, place) for tag in row}
+        return tags_of(sorted(entity_types(tags))) if is_marked(tags) else tuple(sorted(tags))
 
     def check_names(self, names: Sequence[str]) -> None:
         if len(names) < 2 or len(set(names)) != len(names):

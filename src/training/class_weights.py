@@ -48,7 +48,9 @@ def check_sampling(setting: object, spaces: Sequence[LabelSpace]) -> None:
     if setting is None:
         return
     if len(spaces) != 1:
-        raise UserError(f"training.sampling={setting}: several tasks are drawn from by the data's own sampling; choices: null")
+        raise UserError(
+            f"training.sampling={setting}: several tasks are drawn from by the data's own sampling; choices: null"
+        )
     if not spaces[0].kind.picks_one:
         raise UserError(f"training.sampling={setting}: {spaces[0].kind.title} has no one class an example")
 

@@ -72,6 +72,11 @@ def test_what_has_no_masked_lm_head_is_left_out_with_the_reason(tmp_path):
 
 def test_the_command_writes_it_beside_the_rest(tmp_path, monkeypatch, capsys):
     run = moved_run(tmp_path / "run", "model=roberta_lora")
+    record = json.loads((run / "result.json").read_text())
+    record |= {"backbone": "nano", "params": {"adapter": 1, "router": 0, "head": 1, "trainable": 2, "total": 2}}
+    record |= {"primary_metric": {"name": "accuracy", "split": "validation", "value": 0.5}}
+    record |= {"time": {"train_s": 1.0, "total_s": 1.0}}
+    (run / "result.json").write_text(json.dumps(record | {"metrics": {"selected": {"accuracy": 0.5}}}))
     (tmp_path / "text.txt").write_text("\n".join(TEXTS[:8]) + "\n\n")
     words = [str(run), "--out", str(tmp_path / "out"), "--forgetting", "--text", str(tmp_path / "text.txt")]
     monkeypatch.setattr(sys, "argv", ["src", "analyze", *words])

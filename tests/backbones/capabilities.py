@@ -30,8 +30,20 @@ from tests.backbones import zoo
 
 # All but decoders, of which two stand for the rest: one with Linears, one without.
 ENCODERS = {*MODEL_FOR_MASKED_LM_MAPPING_NAMES} | ({*zoo.ARCHITECTURES} - {*MODEL_FOR_CAUSAL_LM_MAPPING_NAMES})
+# Of which the walk cannot tell, and why; each stands on the page.
+UNTOLD = {
+    "canine": "the logits of a tiny random checkpoint are no numbers in double precision",
+    "longformer": "its projections of the first token get no gradient from texts this short",
+    "mistral4": "its grouped product does not compute in double precision",
+    "modernvbert": "it has an encoder of images, too",
+    "mra": "its attention does not compute in double precision",
+    "t5gemma2": "it has an encoder of images, too",
+    "ultravbert": "it has an encoder of images, too",
+}
 ARCHITECTURES = tuple(
-    name for name in zoo.ARCHITECTURES if name not in zoo.UNBUILT and (name in ENCODERS or name in ("gpt2", "qwen2"))
+    name
+    for name in zoo.ARCHITECTURES
+    if name not in zoo.UNBUILT and name not in UNTOLD and (name in ENCODERS or name in ("gpt2", "qwen2", "xlnet"))
 )
 PAGE = ROOT / "docs" / "encoders.md"
 CLASSES = ("a", "b", "c")

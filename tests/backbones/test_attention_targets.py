@@ -42,7 +42,11 @@ EXPECTED = (
     | {"bigbird_pegasus": 12, "canine": 6, "longformer": 8, "perceiver": 8, "t5gemma2": 8}
 )
 # Methods whose targets are no projections of queries and values.
-OWN = {"roberta_peft_beft": "values", "roberta_peft_ia3": "keys, values and a feed-forward layer", "roberta_peft_ln_tuning": "norms"}
+OWN = {
+    "roberta_peft_beft": "values",
+    "roberta_peft_ia3": "keys, values and a feed-forward layer",
+    "roberta_peft_ln_tuning": "norms",
+}
 
 
 def shapes(name: str) -> Any:

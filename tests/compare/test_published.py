@@ -45,7 +45,7 @@ def test_fractions_and_protocols(table):
     assert c3a.score == pytest.approx(0.7668)
     assert "held-out" in c3a.protocol
     assert c3a.url == "https://arxiv.org/abs/2407.19342"
-    assert "no MNLI start" in rows["FourierFT, table 2", "LoRA"].protocol
+    assert "no warm start from MNLI" in rows["FourierFT, table 2", "LoRA"].protocol
 
 
 def test_every_score_is_a_percentage_of_a_known_column():

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from src.__main__ import main as command
+from src.commands.compare import main as command
 from src.compare.comparison import compare_runs
 from src.compare.present.chosen_columns import CHOICES, FEW, PAPER, chosen_columns
 from src.compare.present.formats import csv_text, json_text, latex, markdown
@@ -112,11 +112,11 @@ def test_csv_and_json_hold_everything_whatever_the_columns(comparison):
 
 def test_the_command_takes_columns(runs, capsys):
     folder = str(runs[0].folder.parent)
-    command(["compare", folder, "--columns", "verdict,saved", "--resamples", "100", "--no-cache"])
+    command([folder, "--columns", "verdict,saved", "--resamples", "100", "--no-cache"])
     heading = next(line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("method"))
     assert heading.split()[0] == "method" and "saved" in heading and "time" not in heading
     with pytest.raises(SystemExit):
-        command(["compare", folder, "--columns", "nope"])
+        command([folder, "--columns", "nope"])
     assert "choices: method" in capsys.readouterr().err
 
 

@@ -4,13 +4,14 @@ import pytest
 from omegaconf import OmegaConf
 
 from src.config import validate
+from src.config.choices import choices
 from src.config.task_records import FIXED_KEYS, FOLDER
 from src.metrics import metric_names
 from src.tasks import label_space
 from src.utils.errors import UserError
 from tests.conftest import compose_config
 
-FILES = sorted(path.stem for path in FOLDER.glob("*.yaml") if path.stem not in ("mix", "custom"))
+FILES = [name for name in choices("data") if name not in ("mix", "custom")]
 CASES = [
     (name, source, key)
     for name in FILES

@@ -55,7 +55,9 @@ def test_each_row_goes_through_its_own_head(heads):
     for row, number in enumerate(task.tolist()):
         width = (3, 1, 2)[number]
         torch.testing.assert_close(logits[row, :width], heads.heads[number](x[row]))
-        assert (logits[row, width:] < -1e30).all() and logits[row].isfinite().all()
+        hidden = heads.hide(logits)[row]
+        assert (hidden[width:] < -1e30).all() and hidden.isfinite().all()
+        assert torch.equal(hidden[:width], logits[row, :width])
     heads.rows = [torch.arange(0), torch.arange(7), torch.arange(0)]
     assert heads(x).shape == (7, 1)
 

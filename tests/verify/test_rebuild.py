@@ -48,8 +48,8 @@ def test_every_method_composes_to_itself(model):
 
 def test_a_method_of_peft_without_a_file_of_its_own_is_told():
     """Its class stands in the command alone, and a class is what no record may name."""
-    record = record_of("experiment=demo", "model=roberta_peft", "model.peft._target_=peft.BOFTConfig")
-    with pytest.raises(UserError, match=r"model\.name='roberta_peft_boft' is no choice here"):
+    record = record_of("experiment=demo", "model=roberta_peft", "model.peft._target_=peft.PsoftConfig")
+    with pytest.raises(UserError, match=r"model\.name='roberta_peft_psoft' is no choice here"):
         rebuild(record["config"])
 
 

@@ -47,8 +47,8 @@ def _few(table: Table, between: str) -> dict[str, Column]:
     found: dict[str, tuple[str, Callable[[Row], str]]] = {
         "method": ("method", lambda row: row.label),
         "n": ("n", lambda row: str(len(row.seeds))),
-        "score": (table.metric, lambda row: _with_interval(f"{row.mean:.4f}", row.interval and interval(row.interval),
-                                                           between)),
+        "score": (table.metric, lambda row: _with_interval(
+            f"{row.mean:.4f}", interval(row.interval) if row.interval else None, between)),
         "difference": (f"minus {table.baseline}", lambda row: _difference(row, between)),
         "verdict": ("verdict", lambda row: _verdict(row, table) if claims else ""),
         "adapter": ("adapter values", lambda row: f"{row.adapter:,}"),

@@ -57,8 +57,9 @@ def latex(comparison: Comparison, with_pscp: bool = False, names: Sequence[str] 
         order = ranks([row.mean for row in table.rows], table.lower_is_better)
         if paper and any(row.tied for row in table.rows):
             order = [1 if row.tied else None for row in table.rows]
-        for cells, rank in zip(rows, order, strict=True) if score is not None else ():
-            cells[score] = _emphasised(cells[score], rank)
+        if score is not None:
+            for cells, rank in zip(rows, order, strict=True):
+                cells[score] = _emphasised(cells[score], rank)
         notes = [text.latex(sentence) for sentence in (*sentences(table), *how_judged(table))]
         parts.append(_latex_table(table.title, [column.heading for column in drawn], rows, notes, small=paper))
     for matrix in comparison.matrices:

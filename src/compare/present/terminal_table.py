@@ -90,7 +90,7 @@ def _print_rows(table: Table, console: Console, with_pscp: bool, most: int, name
     shown = chosen_columns(table, names, with_pscp)
     if not names and _needed(rows, shown) > console.width:
         shown = chosen_columns(table, names, with_pscp, between="\n")
-    left_out = []
+    left_out: list[str] = []
     while not names and len(shown) > FEWEST_COLUMNS and _needed(rows, shown) > console.width:
         left_out.insert(0, shown.pop().heading)
     for block in _blocks(rows, shown, console.width):

@@ -38,19 +38,20 @@ def matrices(comparison: Comparison) -> list[dict[str, object]]:
 def _matrix(matrix: Matrix, comparison: Comparison) -> dict[str, object]:
     tables = {task: _table(matrix, task, comparison.tables) for task in matrix.tasks}
     widest = {task: _widest(table) for task, table in tables.items()}
-    rows = []
+    rows, judged = [], False
     for label, scores, average in matrix.rows:
         cells = [
             _cell(score, _row(tables[task], label), tables[task], widest[task])
             for task, score in zip(matrix.tasks, scores, strict=True)
         ]
+        judged = judged or any(cell.mark for cell in cells)
         rows.append({"label": label, "cells": cells, "average": average})
     across = next((s for s in comparison.beside if s.kind == "tasks" and s.title.endswith(matrix.backbone)), None)
     baselines = {table.baseline for table in tables.values() if table is not None and table.baseline}
     return {
         "backbone": matrix.backbone, "tasks": matrix.tasks, "rows": rows, "across": across, "marks": MARKS,
         "lead": _lead(across), "baseline": baselines.pop() if len(baselines) == 1 else "the task's baseline",
-        "judged": any(cell.mark for row in rows for cell in row["cells"]),
+        "judged": judged,
     }  # fmt: skip
 
 

@@ -115,12 +115,12 @@ def _configuration(run: Run) -> list[str]:
     return lines if len(lines) <= MOST_LINES else [*lines[: MOST_LINES - 1], f"… {len(lines) - MOST_LINES + 1} more"]
 
 
-def _against(table: Table) -> list[list[list[float] | None]]:
+def _against(table: Table) -> list[list[tuple[float, ...] | None]]:
     """By baseline and row the numbers of ``Gap``, both in the order of the rows; those of a row to itself are null."""
     return [
         [astuple(gap) if (gap := own.get(row.label)) else None for row in table.rows]
         for own in (table.against.get(baseline.label, {}) for baseline in table.rows)
-    ]  # type: ignore[misc]
+    ]
 
 
 def _costs(table: Table, runs: Mapping[str, Run], others: Sequence[Published]) -> dict[str, Any]:
