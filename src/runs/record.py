@@ -76,8 +76,10 @@ class Record:
             self.reserve.take()
         try:
             self.update()
-        except BaseException:
+        except BaseException as error:
             self.reserve.free()
+            if isinstance(error, UnwritableError):  # it may stand there all the same, and not be certain to stay
+                self._leave_as_before(error)
             raise
         return self
 
@@ -97,12 +99,17 @@ class Record:
         elif isinstance(error, LostLockError):
             return  # what the folder's new owner writes there stays
         elif isinstance(error, UserError) and not self.began and self.before is not None:
-            if self.writes:
-                self.before.restore()
-                if self._is_left():
-                    self._end_badly(error)
+            self._leave_as_before(error)
         else:
             self._end_badly(error)
+
+    def _leave_as_before(self, error: BaseException) -> None:
+        """Take back what the run wrote; where the disk refuses that, too, its record says how it ended."""
+        if self.writes:
+            if self.before is not None:
+                self.before.restore()
+            if self._is_left():
+                self._end_badly(error)
 
     def _seal(self) -> None:
         """Say that the run is finished, with the hashes by which a later change of its files is found."""
