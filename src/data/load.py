@@ -20,7 +20,7 @@ from src.data.partition import fingerprint, split_off, subset
 from src.data.task import Task
 from src.tasks import label_space
 from src.tasks.kinds import space_in
-from src.utils.errors import UserError
+from src.utils.errors import UserError, in_short
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ def _read(cfg: Mapping[str, Any]) -> dict[str, Dataset]:
         raise UserError(f"data.sources.{source} names no loader: {TARGET} is missing")
     # Looked up and called here: instantiate would resolve its values once more, and make objects of nested ones.
     options = {key: value for key, value in sources[source].items() if key not in (TARGET, "_partial_")}
-    load = functools.partial(get_method(sources[source][TARGET]), **options)
+    load = functools.partial(_loader(source, sources[source][TARGET]), **options)
     if cfg.get("cluster"):
         if "cluster" not in inspect.signature(load.func).parameters:
             raise UserError(
@@ -129,6 +129,16 @@ def _read(cfg: Mapping[str, Any]) -> dict[str, Dataset]:
     except TypeError as error:
         raise UserError(f"data.sources.{source}: {error}; see {load.func.__module__}.{load.func.__name__}") from None
     return dict(load())
+
+
+def _loader(source: str, target: object) -> Any:
+    """The function of a source by its dotted name, one of the user's own among them."""
+    try:
+        return get_method(str(target))
+    except (ImportError, ValueError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"data.sources.{source}.{TARGET}={target} is no function's dotted name: {in_short(error)}"
+        ) from error
 
 
 def _task(cfg: Mapping[str, Any], splits: Mapping[str, Dataset]) -> Task:
