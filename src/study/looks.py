@@ -109,9 +109,11 @@ def compare_study(
 
 
 def row_of(comparison: Comparison, folders: set[Path]) -> tuple[Table | None, Row | None]:
-    """The table and the row that hold the runs of an arm."""
+    """The table and the row that hold the runs of an arm, however their folders are written."""
+    wanted = {folder.resolve() for folder in folders}
     return next(
-        ((table, row) for table, row in _rows(comparison) if folders & set(map(Path, row.folders))), (None, None)
+        ((table, row) for table, row in _rows(comparison) if wanted & {Path(own).resolve() for own in row.folders}),
+        (None, None),
     )
 
 

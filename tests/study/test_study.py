@@ -89,6 +89,12 @@ def test_the_pack(done):
     assert verify([str(done / "folder.zip")]) == 0
 
 
+def test_a_folder_may_be_named_from_here(done, capsys, monkeypatch):
+    monkeypatch.chdir(done)
+    study(["report", "folder"])
+    assert capsys.readouterr().out.startswith("synth_paraphrase: ")
+
+
 def test_habits(done, capsys):
     study(["habits", str(done / "folder")])
     assert "synth_paraphrase: one seed each: " in capsys.readouterr().out
