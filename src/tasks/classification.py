@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from src.metrics.metric import Reads
+from src.tasks.class_names import write_names, written_names
 from src.tasks.kind import Array, Place, Prediction
 from src.tasks.sequence import SequenceKind
 from src.utils.errors import UserError
@@ -57,13 +58,12 @@ class Classification(SequenceKind):
 
     def configure(self, config: Any, names: Sequence[str]) -> None:
         config.problem_type = "single_label_classification"
-        config.id2label = dict(enumerate(names))
-        config.label2id = {name: i for i, name in enumerate(names)}
+        write_names(config, names)
 
     def names_of(self, config: Any) -> tuple[str, ...] | None:
         if config.num_labels == 1 and config.problem_type in (None, "regression"):
             return None
-        return tuple(str(config.id2label.get(number)) for number in range(config.num_labels))
+        return written_names(config)
 
     def loss(self, logits: "Tensor", labels: "Tensor", reduction: str = "mean") -> "Tensor":
         import torch.nn.functional as F

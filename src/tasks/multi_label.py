@@ -8,6 +8,7 @@ import numpy as np
 from src.metrics.decomposition import f1
 from src.metrics.label_sets import counts_by_class, mean_f1, set_counts
 from src.metrics.metric import Reads
+from src.tasks.class_names import names_in_list, write_names, written_names
 from src.tasks.kind import Array, Place, Prediction
 from src.tasks.sequence import SequenceKind
 from src.utils.errors import UserError
@@ -78,10 +79,7 @@ class MultiLabel(SequenceKind):
         return List(ClassLabel(names=list(names))), pa.array(rows.tolist(), pa.list_(pa.int64()))
 
     def names_in(self, feature: Any) -> tuple[str, ...] | None:
-        from datasets import ClassLabel
-
-        inner = getattr(feature, "feature", None)
-        return tuple(map(str, inner.names)) if isinstance(inner, ClassLabel) else None
+        return names_in_list(feature)
 
     def strata(self, labels: Sequence[Any]) -> Array | None:
         return None
@@ -97,13 +95,12 @@ class MultiLabel(SequenceKind):
 
     def configure(self, config: Any, names: Sequence[str]) -> None:
         config.problem_type = "multi_label_classification"
-        config.id2label = dict(enumerate(names))
-        config.label2id = {name: i for i, name in enumerate(names)}
+        write_names(config, names)
 
     def names_of(self, config: Any) -> tuple[str, ...] | None:
         if config.problem_type != "multi_label_classification":
             return None
-        return tuple(str(config.id2label.get(number)) for number in range(config.num_labels))
+        return written_names(config)
 
     def loss(self, logits: "Tensor", labels: "Tensor", reduction: str = "mean") -> "Tensor":
         import torch.nn.functional as F

@@ -10,6 +10,7 @@ from src.metrics.compute import ComputeFunction
 from src.metrics.decomposition import f1
 from src.metrics.entities import NOTHING, entity_counts
 from src.metrics.metric import Reads
+from src.tasks.class_names import names_in_list, write_names, written_names
 from src.tasks.kind import Array, Place, Prediction, TaskKind
 from src.tasks.tag_schemes import as_iob2, entity_types, is_marked, marks_entities, tags_of
 from src.tasks.tagged_words import entities_in, read_tags, split_words, words_of
@@ -94,10 +95,7 @@ class TokenClassification(TaskKind):
                 raise UserError(f"{place(row)}: {len(tags)} tags for {len(words)} words: {text[:60]!r}")
 
     def names_in(self, feature: Any) -> tuple[str, ...] | None:
-        from datasets import ClassLabel
-
-        inner = getattr(feature, "feature", None)
-        return tuple(map(str, inner.names)) if isinstance(inner, ClassLabel) else None
+        return names_in_list(feature)
 
     def strata(self, labels: Sequence[Any]) -> Array | None:
         return None
@@ -130,15 +128,14 @@ class TokenClassification(TaskKind):
 
     def configure(self, config: Any, names: Sequence[str]) -> None:
         config.problem_type = None
-        config.id2label = dict(enumerate(names))
-        config.label2id = {name: i for i, name in enumerate(names)}
+        write_names(config, names)
 
     def names_of(self, config: Any) -> tuple[str, ...] | None:
         if not any(
             str(name).endswith("ForTokenClassification") for name in getattr(config, "architectures", None) or ()
         ):
             return None
-        return tuple(str(config.id2label.get(number)) for number in range(config.num_labels))
+        return written_names(config)
 
     def collator(self, tokenizer: Any) -> Callable[[list[Mapping[str, Any]]], Mapping[str, Any]]:
         from transformers import DataCollatorForTokenClassification
