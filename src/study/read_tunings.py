@@ -8,7 +8,7 @@ from src.compare.report import ArmTuning, Tuning
 from src.config.rules import check_rule
 from src.study.question import Question
 from src.study.study_folder import TUNING
-from src.tune.summary import SUMMARY
+from src.tune.tune_folder import SUMMARY
 from src.utils.errors import UserError
 from src.utils.foreign import read_json
 

@@ -17,10 +17,9 @@ from src.tune.method_statistics import Scores, Verdict, pooled
 from src.tune.method_verdicts import sentences
 from src.tune.space import edges
 from src.tune.trial_curves import Curves, make_curves
+from src.tune.tune_folder import PLOT, RUNS, SUMMARY, TRIALS
 from src.tune.winner import write_winner
 from src.utils.rich_text import Text
-
-TRIALS, RUNS, SUMMARY, PLOT = "trials", "runs", "tune.json", "expected_best"
 
 
 def write_winners(arms: Sequence[Arm], winners: Mapping[str, FrozenTrial], compose: Composer, folder: Path) -> None:

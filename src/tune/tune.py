@@ -15,8 +15,9 @@ from src.sweep.compose import Composer, task_config
 from src.sweep.sweep import check_jobs, finish, make_jobs, raise_unless_finished
 from src.tune.arm import Arm, check_arms, name_arms, repeated
 from src.tune.method_verdicts import verdicts
-from src.tune.summary import RUNS, TRIALS, say_summary, write_summary, write_winners
+from src.tune.summary import say_summary, write_summary, write_winners
 from src.tune.trials import trial_scores
+from src.tune.tune_folder import RUNS, TRIALS
 from src.tune.winner import check_writable
 from src.utils.database import SQLITE, database
 from src.utils.errors import UserError

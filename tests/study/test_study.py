@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -12,6 +14,7 @@ from src.commands.verify import main as verify
 from src.runs.reading import find_runs
 from src.study.study_folder import LOOKS, PLAN
 from src.utils.errors import UserError
+from src.utils.paths import ROOT
 from tests.conftest import NANO
 
 TINY = [
@@ -87,6 +90,14 @@ def test_the_pack(done):
     names = zipfile.ZipFile(done / "folder.zip").namelist()
     assert sum(name.endswith("adapter.safetensors") for name in names) == 9
     assert verify([str(done / "folder.zip")]) == 0
+
+
+def test_a_study_without_trials_needs_no_optuna(done):
+    """The demo has none, and a fresh environment no Optuna."""
+    words = "import sys; sys.modules['optuna'] = None; from src.commands.study import main; main(sys.argv[1:])"
+    told = subprocess.run([sys.executable, "-c", words, "report", str(done / "folder")], cwd=ROOT, capture_output=True,
+                          text=True, timeout=120)  # fmt: skip
+    assert told.returncode == 0 and "use " in told.stdout, told.stderr
 
 
 def test_a_folder_may_be_named_from_here(done, capsys, monkeypatch):
