@@ -249,6 +249,6 @@ def untrained_classifier(folder: Path, *, own: bool = False) -> Classifier:
     if classifier.backbone.fingerprint != saved["backbone_fingerprint"]:
         raise UserError(
             f"{folder} was trained on a backbone with fingerprint {show(saved['backbone_fingerprint'])}, but "
-            f"{saved['backbone']['name']} now has {classifier.backbone.fingerprint}: its weights have changed"
+            f"{show(saved['backbone']['name'])} now has {classifier.backbone.fingerprint}: its weights have changed"
         )
     return classifier

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from src.config.rules import show
 from src.models.classifier import Classifier, load_tensors
 from src.models.description import read_description
 from src.models.inject import copy_state
@@ -36,8 +37,8 @@ def warm_start(classifier: Classifier, run: str | None) -> dict[str, object] | N
     ours = classifier.description
     if saved["backbone_fingerprint"] != ours["backbone_fingerprint"]:
         raise UserError(
-            f"init_from={run}: its adapters belong to the weights {saved['backbone_fingerprint']} of "
-            f"{saved['backbone']['name']}, and the backbone here has {ours['backbone_fingerprint']}"
+            f"init_from={run}: its adapters belong to the weights {show(saved['backbone_fingerprint'])} of "
+            f"{show(saved['backbone']['name'])}, and the backbone here has {ours['backbone_fingerprint']}"
         )
     state, own = load_tensors(folder), classifier.state()
     head = classifier.backbone.head
@@ -53,7 +54,7 @@ def warm_start(classifier: Classifier, run: str | None) -> dict[str, object] | N
             copy_state(chosen, fitting)
     except UserError as error:
         raise UserError(
-            f"init_from={run}: {saved['model']['name']} there does not fit {ours['model']['name']} here: {error}"
+            f"init_from={run}: {show(saved['model']['name'])} there does not fit {ours['model']['name']} here: {error}"
         ) from error
     classifier.adaptation.started_elsewhere()
     return {

@@ -10,6 +10,7 @@ from src.tasks.multi_label import MultiLabel
 from src.tasks.regression import Regression
 from src.tasks.token_classification import TokenClassification
 from src.utils.errors import UserError
+from src.utils.text import printable
 
 KINDS: dict[str, TaskKind] = {
     kind.name: kind for kind in (Classification(), Regression(), TokenClassification(), MultiLabel())
@@ -32,7 +33,7 @@ def label_space(names: Sequence[str], kind: str | None = None) -> LabelSpace:
 def find_kind(name: str) -> TaskKind:
     """Look a kind up; raises UserError, with the choices, if there is none of that name."""
     if name not in KINDS:
-        raise UserError(f"kind={name}: there is no such kind of task; choices: {', '.join(KINDS)}")
+        raise UserError(f"kind={printable(name)[:100]}: there is no such kind of task; choices: {', '.join(KINDS)}")
     return KINDS[name]
 
 
