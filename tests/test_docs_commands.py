@@ -84,6 +84,7 @@ def write_files(folder: Path) -> None:
     )
     (folder / "examples").mkdir()
     shutil.copy(ROOT / "examples" / "published_rte.csv", folder / "examples")
+    shutil.copy(ROOT / "examples" / "published_rte.csv", folder / "TABLE.csv")
     (folder / "in.tsv").write_text("text\ttext_pair\n" + "".join(f"{text}\tIt is good .\n" for text, _ in TEXTS))
 
 
