@@ -27,6 +27,11 @@ def test_every_study_of_ours_is_one(name):
     assert parse_question(name, question.as_dict(), "again") == question
 
 
+def test_the_study_of_all_methods_leaves_none_out():
+    models = {word.partition("=")[2] for method in load_question("one_size").methods.values() for word in method}
+    assert set(choices("model")) - {"roberta_peft", "custom"} <= models  # the two are made of a user's own keys
+
+
 def test_names_stand_for_configs():
     question = parsed()
     assert question.methods == {"full": ["model=roberta_full"], "lora": ["model=roberta_lora"]}
