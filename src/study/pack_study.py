@@ -9,9 +9,11 @@ from src.runs.layout import ADAPTER, DESCRIPTION, HISTORY, PREDICTIONS, RESULT, 
 from src.study.evidence import read_evidence
 from src.study.locked_plan import read_plan
 from src.study.study_folder import OF_THE_STUDY, RUNS, SUMS
+from src.study.typed_places import typed_places
 from src.utils.errors import UserError
 from src.utils.files import whole
 from src.utils.terminal import say
+from src.utils.text import shown_path
 
 OF_A_RUN = (RESULT, HISTORY, PREDICTIONS, SUMMARY)
 WEIGHTS = (f"{ADAPTER}/{DESCRIPTION}", f"{ADAPTER}/{TENSORS}")
@@ -35,9 +37,10 @@ def pack_study(folder: Path, weights: bool = False) -> Path:
     target = folder.with_name(f"{folder.name}.zip")
     files = list(_files(folder, OF_A_RUN + WEIGHTS if weights else OF_A_RUN))
     with whole(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        sums = []
+        sums, places = [], set()
         for name in files:
             content = (folder / name).read_bytes()
+            places |= typed_places(content) if name.endswith(".json") else set()
             sums.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
             _add(archive, f"{folder.name}/{name}", content)
         _add(archive, f"{folder.name}/{SUMS}", "".join(sums).encode())
@@ -45,6 +48,12 @@ def pack_study(folder: Path, weights: bool = False) -> Path:
         f"{len(files)} files in {target} ({target.stat().st_size / 1e6:.1f} MB); "
         f"python -m src verify {target} checks it"
     )
+    if places:
+        say(
+            f"It says where {shown_path(Path(min(places)))}{f' and {len(places) - 1} more' if len(places) > 1 else ''} "
+            "is on this machine: the settings name it, and a record stays as it was written. A folder that is given "
+            "relative to where the command runs says no such thing"
+        )
     return target
 
 

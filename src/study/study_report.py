@@ -39,7 +39,8 @@ def report_study(folder: Path) -> None:
         say(line)
     print_comparison(comparison, where=folder, answered=True)
     write_whole(folder / VERDICT, as_markdown(plan, lines))
-    write_tidy(find_runs([folder / RUNS / name for name in evidence.runs], store), folder / TIDY, store)
+    runs = find_runs([folder / RUNS / name for name in evidence.runs], store)
+    write_tidy(runs, folder / TIDY, store, below=folder)
     locked = f"{plan.hash}, locked {plan.made}"
     card = Card(plan.question.question, found, reasons, locked, read_tunings(folder, plan.question))
     title, command = f"{plan.question.name}: the verdict", f"python -m src study {plan.question.name}"

@@ -23,6 +23,7 @@ from src.runs.store import Store
 from src.utils import text
 from src.utils.errors import UserError
 from src.utils.files import whole
+from src.utils.paths import named_from
 
 
 def markdown(comparison: Comparison, with_pscp: bool = False, names: Sequence[str] = (ALL,)) -> str:
@@ -104,8 +105,14 @@ FORMATS: dict[str, Callable[..., str]] = {
 }
 
 
-def write_tidy(runs: Sequence[Run], path: Path, store: Store | None = None) -> None:
+def write_tidy(runs: Sequence[Run], path: Path, store: Store | None = None, below: Path | None = None) -> None:
     """One row per run that can be compared: what it is, every score, count, time and hyperparameter.
+
+    Args:
+        runs: any.
+        path: the file.
+        store: keeps results between calls.
+        below: a folder; runs beneath it are named from there.
 
     Raises:
         UserError: if the file's ending is neither .csv nor .parquet.
@@ -115,7 +122,7 @@ def write_tidy(runs: Sequence[Run], path: Path, store: Store | None = None) -> N
 
     if path.suffix not in (".csv", ".parquet"):
         raise UserError(f"--tidy {path}: the ending decides the format; choices: .csv, .parquet")
-    frame = pd.DataFrame([_tidy(run) for run in verified(runs, store) if run.problem is None])
+    frame = pd.DataFrame([_tidy(run, below) for run in verified(runs, store) if run.problem is None])
     for place in range(frame.shape[1]):
         column = frame.iloc[:, place]
         if column.dtype == object:
@@ -146,13 +153,14 @@ def one_type(values: Sequence[object]) -> list[object]:
     return [value if value is None or isinstance(value, str) else json.dumps(value, default=str) for value in values]
 
 
-def _tidy(run: Run) -> dict[str, Any]:
+def _tidy(run: Run, below: Path | None) -> dict[str, Any]:
     record = run.record
     scores = {f"{when}.{name}": value for when in record.metrics for name, value in record.scores(when).items()}
     chosen = settings_of(run)
     counts = {f"params.{key}": value for key, value in run.params.content.items()}
+    name = named_from(below, run.folder) if below else str(run.folder)
     own = {
-        "run": str(run.folder), "method": run.method, "seed": run.seed, **held_fixed(run),
+        "run": name, "method": run.method, "seed": run.seed, **held_fixed(run),
         "score": record.primary_metric.value, **scores, **counts,
         "adapter_bytes": record.adapter_bytes, "peak_mb": run.peak_mb,
         **{f"time.{key}": value for key, value in record.time.content.items()},

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple
+from pathlib import Path
 from typing import Any
 
 from src.compare.grouping import SHARED
@@ -12,6 +13,7 @@ from src.compare.settings import settings_of
 from src.compare.tables import Comparison, Row, Table
 from src.plotting.axes import zero_log
 from src.runs.reading import Run, read_again
+from src.utils.paths import named_from
 
 ADAPTER = "model.adapter."  # the adapter's own hyperparameters come first in a tooltip, without this
 MOST_LINES = 14  # of a tooltip
@@ -21,14 +23,20 @@ RESULTS = ("primary_metric", "metrics", "epochs", "params", "time", "memory", "a
 FINGERPRINTS = ("started", "config_hash", "data_fingerprint", "backbone_fingerprint", "batches_fingerprint", "rows")
 
 
-def payload(comparison: Comparison, with_published: bool) -> dict[str, object]:
-    """Points, curves and records of all tables. What many runs share is stored once, in ``parts``."""
+def payload(comparison: Comparison, with_published: bool, below: Path) -> dict[str, object]:
+    """Points, curves and records of all tables. What many runs share is stored once, in ``parts``.
+
+    Args:
+        comparison: from ``compare_runs``.
+        with_published: add what papers report.
+        below: the report's folder; runs beneath it are named from there.
+    """
     runs = read_again(folder for table in comparison.tables for row in table.rows for folder in row.folders)
     parts = Parts()
     ids = {folder: index for index, folder in enumerate(runs)}
     return {
         "groups": [_group(table, runs, ids, with_published) for table in comparison.tables],
-        "runs": [_run(run, parts) for run in runs.values()],
+        "runs": [_run(run, parts, below) for run in runs.values()],
         "parts": parts.values,
     }
 
@@ -148,7 +156,7 @@ def _published(other: Published) -> dict[str, Any]:
     return {"label": other.method, "score": other.score, "deviation": other.deviation, "hover": lines}
 
 
-def _run(run: Run, parts: Parts) -> dict[str, Any]:
+def _run(run: Run, parts: Parts, below: Path) -> dict[str, Any]:
     """A run's record in sections: title, number of the part."""
     record = run.record.content
     config = run.record.config.content or {key: record.get(name) for key, name in WITHOUT_CONFIG.items()}
@@ -158,7 +166,7 @@ def _run(run: Run, parts: Parts) -> dict[str, Any]:
     sections += [(name, record.get(name)) for name in ENVIRONMENT]
     sections.append(("fingerprints", _chosen(record, FINGERPRINTS)))
     kept = [[title, parts.number(value)] for title, value in sections if value not in (None, {})]
-    return {"folder": str(run.folder), "name": run.name, "seed": run.seed, "sections": kept}
+    return {"folder": named_from(below, run.folder), "name": run.name, "seed": run.seed, "sections": kept}
 
 
 def _chosen(record: Mapping[str, object], names: Iterable[str]) -> dict[str, object]:

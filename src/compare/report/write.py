@@ -72,7 +72,7 @@ def write_report(
     looks = styles(row.method for table in comparison.tables for row in table.rows)
     tunings = list(card.tunings) if card else []
     looks |= styles(arm.method for tuning in tunings for arm in tuning.arms)
-    data = payload(comparison, published) | {
+    data = payload(comparison, published, path.parent) | {
         "styles": {method: vars(style) for method, style in looks.items()},
         "tunings": [asdict(tuning) for tuning in tunings],
         "files": {"table.csv": csv_text(comparison), "table.tex": latex(comparison)},
