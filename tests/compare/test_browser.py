@@ -13,11 +13,15 @@ from src.compare.present.table_sentences import verdict
 from src.compare.report import write_report
 from src.compare.verdicts import with_verdicts
 from src.runs.reading import find_runs
-from tests.compare.factory import ALPHA, make_run, make_sweep
+from tests.compare.factory import ALPHA, EVERYTHING, METHODS, NOTHING, make_run, make_sweep
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SIZE: Any = {"width": 1280, "height": 900}
+SET_MARGIN = """margin => {
+    Object.assign(STATE[0], { margin, judged: judge(DATA.groups[0], STATE[0].baseline, margin) });
+    showVerdicts(0);
+}"""
 EVIL = "<script>window.hacked=1</script><img src=x onerror=window.hacked=1>"
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed (apt-get install chromium)")
 
@@ -120,6 +124,10 @@ def test_the_table_fits_and_its_last_column_is_seen(seen):
     seen.set_viewport_size({"width": 1200, "height": 900})
     box = seen.locator("#group-0 .scroll").first
     assert box.evaluate("node => node.scrollWidth <= node.clientWidth")
+    seen.evaluate(SET_MARGIN, 0.1)
+    assert "equivalent within ±0.1" in verdicts(seen).values()
+    assert box.evaluate("node => node.scrollWidth <= node.clientWidth"), "with the longest verdict, too"
+    seen.evaluate(SET_MARGIN, None)
     seen.set_viewport_size(SIZE)
     assert seen.locator("#group-0 thead th:visible").count() <= 9  # eight columns, one of them drawn beside its numbers
 
@@ -308,7 +316,38 @@ def test_print(page):
     assert not page.get_by_label("Filter").first.is_visible()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     page.locator('#group-1 [data-plot="seconds"] .main-svg').first.wait_for()  # drawn, though never in sight
+    spread = page.locator("#group-0 figure").evaluate_all(
+        """figures => figures.map(figure => [figure.querySelector(".main-svg").getBoundingClientRect().right
+            - figure.getBoundingClientRect().right, figure.querySelector(".plot").scrollHeight])"""
+    )
+    assert all(over <= 0 and height <= 216 for over, height in spread), "each plot lies within its frame"
     assert page.pdf(print_background=True).startswith(b"%PDF")
+
+
+def test_a_page_sent_to_the_printer_has_no_blank_sheet(page):
+    """The browser prints before it has laid the paper out: there are as many sheets as where it has."""
+    sheets = re.compile(rb"/Type\s*/Page\b")
+    page.wait_for_selector("body[data-drawn=all]")
+    at_once = len(sheets.findall(page.pdf()))
+    page.emulate_media(media="print")
+    assert at_once == len(sheets.findall(page.pdf())) > 1
+
+
+def test_what_lies_far_off_is_cut_and_named(browser, tmp_path):
+    """Three of four rows are close to each other: their intervals are wide enough to be read."""
+    for method in (ALPHA, METHODS[1], METHODS[2], EVERYTHING, NOTHING):
+        for seed in range(3):
+            make_run(tmp_path / "runs" / f"{method.name}{seed}", method, seed)
+    for page in opened(browser, written(tmp_path)):
+        page.wait_for_selector("body[data-drawn=all]")
+        row = page.locator("#group-0 table.rows tr", has_text="nothing")
+        assert row.locator(".cut.left").count() == 1 and row.locator(".bar").count() == 0
+        wide = page.locator("#group-0 td.c-forest .bar").evaluate_all(
+            "bars => bars.map(bar => parseFloat(bar.style.width))"
+        )
+        assert len(wide) == 3 and min(wide) > 15, "per cent of the cell"
+        names = page.locator("#group-0 .plot").first.locator(".annotation-text").all_text_contents()
+        assert any(name.startswith("▼ nothing 0.") for name in names)
 
 
 def test_a_narrow_page_does_not_scroll_sideways(page):

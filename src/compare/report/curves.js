@@ -43,7 +43,7 @@ document.querySelectorAll(".chosen").forEach((box) => {
 
 // Names at the ends of lines, pushed apart; as plotly's annotations. ``range`` is that of the upright axis.
 function lineEnds(ends, node, range) {
-  const pixels = (HEIGHT - MARGIN.t - MARGIN.b) / (range[1] - range[0]);
+  const pixels = (heightOf() - marginOf().t - marginOf().b) / (range[1] - range[0]);
   const placed = [...ends].sort((a, b) => b.y - a.y).map((end) => ({ ...end, own: -end.y * pixels, at: -end.y * pixels }));
   placed.forEach((end, at) => {
     if (at) end.at = Math.max(end.at, placed[at - 1].at + LINE);
@@ -56,7 +56,7 @@ function lineEnds(ends, node, range) {
 }
 
 function endLetters(node) {
-  return node.clientWidth < 480 ? 12 : 22;
+  return widthOf(node) < 480 ? 12 : 22;
 }
 
 function endRoom(ends, node) {
@@ -89,9 +89,9 @@ function curves(group, number, node, name) {
   const range = span(shown.length ? [...rest.flatMap((curve) => curve.mean), ...chosen.flatMap((curve) => [...curve.low, ...curve.high])] : [0, 1], 0.06);
   const ends = chosen.map((curve) => ({ label: group.rows[curve.row].label, y: curve.mean.at(-1) }));
   const text = name === "steps" ? "step" : group.timeTitle;
-  const folded = node.clientWidth < 480 ? plain(text).replace(" (", "<br>(") : plain(text);
+  const folded = widthOf(node) < 480 ? plain(text).replace(" (", "<br>(") : plain(text);
   return [traces, layout(node,
     { title: { text: folded, standoff: 8 }, tickformat: ",", rangemode: "tozero", nticks: 6 },
     { title: title(group.metric), range },
-    { annotations: lineEnds(ends, node, range), margin: { ...MARGIN, r: endRoom(ends, node), b: folded.includes("<br>") ? 66 : MARGIN.b } })];
+    { annotations: lineEnds(ends, node, range), margin: { ...marginOf(), r: endRoom(ends, node), b: folded.includes("<br>") ? 66 : marginOf().b } })];
 }

@@ -56,7 +56,6 @@ window.addEventListener("resize", () => {
 // Paper shows all plots, in the light theme, as wide as the page; and notes that are folded on the screen.
 function toPaper() {
   PLOTS.forEach(draw);
-  PLOTS.forEach((node) => Plotly.Plots.resize(node));
   document.querySelectorAll("details:not(.more)").forEach((box) => {
     box.dataset.open = box.open;
     box.open = true;

@@ -2,15 +2,18 @@
 
 const MOST = 0.8; // share of the rows that have to fit; what reaches further than OUTLIER times that is cut
 const OUTLIER = 1.5;
-const FEW = 6; // values that have no outliers
+const FEW = 6; // of fewer rows none is cut but for FAR times the middle one's reach
+const FAR = 4;
+const AXIS = 150; // pixels of an axis that is not shown yet
+const TICK = 4.2; // half the pixels of a letter of its numbers, and of the room beside it
 
 function forestScale(number) {
   const { judged, margin } = STATE[number];
   const known = judged.filter(Boolean);
   if (!known.length) return null;
   const reaches = known.map(({ low, high }) => Math.max(Math.abs(low), Math.abs(high))).sort((a, b) => a - b);
-  const usual = reaches[Math.floor((reaches.length - 1) * MOST)];
-  const most = known.length < FEW ? reaches.at(-1) : OUTLIER * usual;
+  const usual = reaches[Math.floor((reaches.length - 1) * (known.length < FEW ? 0.5 : MOST))];
+  const most = known.length < FEW ? reaches.findLast((reach) => reach <= FAR * usual) : OUTLIER * usual;
   const room = Math.max(1.3 * (margin ?? 0), most * 0.2, 1e-4);
   const from = -Math.max(room, Math.min(most, -Math.min(...known.map(({ low }) => low))));
   const to = Math.max(room, Math.min(most, Math.max(...known.map(({ high }) => high))));
@@ -34,9 +37,13 @@ function drawForest(number) {
   table.querySelectorAll("td.c-forest").forEach((cell) => cell.replaceChildren());
   if (!scale) return;
   const step = niceStep((scale.to - scale.from) / 2);
-  for (const value of [-2, -1, 0, 1, 2].map((count) => count * step).filter((at) => at >= scale.from && at <= scale.to)) {
-    const tick = element("span", value === 0 ? "0" : signedShort(value), axis);
-    tick.style.left = scale.place(value);
+  const taken = [];
+  for (const value of [0, -1, 1, -2, 2].map((count) => count * step).filter((at) => at >= scale.from && at <= scale.to)) {
+    const text = value === 0 ? "0" : signedShort(value);
+    const own = { at: (parseFloat(scale.place(value)) * (axis.clientWidth || AXIS)) / 100, half: text.length * TICK };
+    if (taken.some((other) => Math.abs(other.at - own.at) < other.half + own.half)) continue;
+    taken.push(own);
+    element("span", text, axis).style.left = scale.place(value);
   }
   table.querySelectorAll("tbody tr").forEach((row) => forestRow(row, group, number, scale));
 }

@@ -1,6 +1,8 @@
 // What the plots of scores are made of, for plotly.
 
 const HEIGHT = 340;
+const PAPER = { width: 1031, height: 215, gap: 16, frame: 22, // pixels: of the sheet, a plot, between two, around one
+  margin: { l: 54, r: 12, t: 10, b: 42 } };
 const MARGIN = { l: 62, r: 16, t: 30, b: 52 };
 const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"] };
 
@@ -31,11 +33,12 @@ function layout(node, x, y, more = {}) {
   const { text, line, ground } = colors(node);
   const axis = { gridcolor: line, linecolor: line, zeroline: false, ticks: "outside", tickcolor: line, };
   return {
-    height: HEIGHT,
-    margin: { ...MARGIN },
+    height: heightOf(),
+    ...(PRINTING.matches ? { width: widthOf(node) } : {}),
+    margin: { ...marginOf() },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
-    font: { color: text, size: 12, family: getComputedStyle(document.body).fontFamily },
+    font: { color: text, size: PRINTING.matches ? 10 : 12, family: getComputedStyle(document.body).fontFamily },
     hoverlabel: { bgcolor: ground, bordercolor: line, font: { color: text, size: 12 }, align: "left" },
     hovermode: "closest",
     showlegend: false,
@@ -46,6 +49,21 @@ function layout(node, x, y, more = {}) {
     xaxis: { ...axis, ...x },
     yaxis: { ...axis, tickformat: ",", ...y },
   };
+}
+
+// How large a plot is. Paper is asked before the browser has laid it out, so its width follows from the sheet's.
+function heightOf() {
+  return PRINTING.matches ? PAPER.height : HEIGHT;
+}
+
+function marginOf() {
+  return PRINTING.matches ? PAPER.margin : MARGIN;
+}
+
+function widthOf(node) {
+  if (!PRINTING.matches) return node.clientWidth || 400;
+  const columns = node.closest(".plots").childElementCount < 3 ? 2 : 3;
+  return Math.floor((PAPER.width - PAPER.gap * (columns - 1)) / columns) - PAPER.frame;
 }
 
 function title(text) {
@@ -91,9 +109,17 @@ function span(values, share) {
   return [low - room, high + room];
 }
 
-// The range of an axis of scores without what lies far off on the worse side: Tukey's fences, three times as far out.
-function fence(values, lower) {
-  if (values.length < FEW) return () => true;
+// The range of an axis of scores without what lies far off on the worse side: Tukey's fences, three times as far out; of
+// a few rows the worst, where it is further from the others' intervals than twice what these take together.
+function fence(rows, lower) {
+  const values = rows.map(({ mean }) => mean);
+  if (values.length < FEW) {
+    const worst = lower ? Math.max(...values) : Math.min(...values);
+    const others = rows.filter(({ mean }) => mean !== worst).flatMap(({ interval }) => interval ?? []);
+    if (others.length < 4 || !rows.every(({ interval }) => interval)) return () => true;
+    const [low, high] = [Math.min(...others), Math.max(...others)];
+    return (value) => value !== worst || (lower ? worst - high : low - worst) <= 2 * (high - low);
+  }
   const ordered = [...values].sort((a, b) => a - b);
   const at = (share) => ordered[Math.round(share * (ordered.length - 1))];
   const reach = 4.5 * Math.max(at(0.75) - at(0.25), 0.02 * (at(1) - at(0)));
@@ -116,9 +142,10 @@ function costs(group, number, node, name) {
   const parameters = name === "parameters";
   const others = parameters ? group.published : [];
   if (!rows.length) return [[], layout(node, {}, {})];
-  const fits = fence(rows.map(({ mean }) => mean), group.lower);
+  const fits = fence(rows, group.lower);
   const scores = rows.filter(({ mean }) => fits(mean)).flatMap((row) => row.interval ?? [row.mean]);
   const y = span([...scores, ...others.map((other) => other.score)], 0.06);
+  if (rows.some(({ mean }) => !fits(mean))) y[group.lower ? 1 : 0] += (group.lower ? 0.09 : -0.09) * (y[1] - y[0]); // room for their names
   const reaches = rows.flatMap((row) => cost.range?.[row.index] ?? [cost.x[row.index]]);
   const x = parameters ? cost.edges : span(reaches, 0.09);
   const traces = points(group, rows, cost);
@@ -129,7 +156,8 @@ function costs(group, number, node, name) {
       marker: { symbol: "circle-open", size: 9, color: colors(node).text, line: { width: 1.5 } },
     });
   }
-  const room = { width: (node.clientWidth || 400) - MARGIN.l - MARGIN.r, height: HEIGHT - MARGIN.t - MARGIN.b };
+  const { l, r, t, b } = marginOf();
+  const room = { width: widthOf(node) - l - r, height: heightOf() - t - b };
   const across = (value) => ((value - x[0]) / (x[1] - x[0])) * room.width;
   const inside = rows.filter(({ mean }) => mean >= y[0] && mean <= y[1]);
   const ordered = inside.sort((a, b) => (b.tied === true) - (a.tied === true) || a.index - b.index);
@@ -207,5 +235,5 @@ function tuning(node, index) {
     ends.push({ label: arm.method, x: trials.at(-1), y: arm.expected.at(-1) });
   }
   return [traces, layout(node, { title: title("trials"), nticks: 6 }, { title: title(`expected ${found.metric}`), range },
-    { annotations: lineEnds(ends, node, range), margin: { ...MARGIN, r: endRoom(ends, node) } })];
+    { annotations: lineEnds(ends, node, range), margin: { ...marginOf(), r: endRoom(ends, node) } })];
 }
