@@ -90,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
                        f"({', '.join(CHOICES)}), or paper (those of a paper's table), or all; and calibration from the "
                        "logits, as a table of its own (ece, brier, nll)")  # fmt: skip
     found.add_argument("--by", metavar="COLUMN", help="differences on parts of the data: label, length, or a column of "
-                       "--rows")  # fmt: skip
+                       "the data or of --rows")  # fmt: skip
     found.add_argument("--rows", type=Path, metavar="FILE", help="a table of the evaluation split's examples: by "
                        "its column index, else row i is example i (.csv, .tsv, .jsonl, .parquet)")  # fmt: skip
     found.add_argument("--format", choices=["table", *FORMATS], default="table", help="what is printed")

@@ -1,17 +1,22 @@
-"""Which part of the data each example belongs to: by its label, its length, or a column of a table."""
+"""Which part of the data each example belongs to: by its label, its length, or a column of the data or a table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from src.runs.predictions_reading import Predictions
+from src.runs.reading import read_run
 from src.utils.errors import UserError
 
+if TYPE_CHECKING:  # takes seconds to import
+    from src.data.load import TaskData
+
 LABEL, LENGTH = "label", "length"
+AS_CLUSTER = "data.cluster="  # what begins the loaders' messages on a column
 MOST = 12  # parts; numbers of more values are cut into thirds
 THIRDS = ("low", "middle", "high")
 Index = NDArray[np.int64]
@@ -22,9 +27,9 @@ class Column:
     """What ``--by`` names.
 
     Args:
-        name: ``label``, ``length`` (words of the texts) or a column of ``rows``.
+        name: ``label``, ``length`` (words of the texts), or a column of ``rows``, else of the data that the run read.
         rows: a table of the evaluation split's examples, by its column ``index`` where it has one, else with example
-            i in row i; None if the name needs none.
+            i in row i; None for the data themselves.
     """
 
     name: str
@@ -39,7 +44,8 @@ class Column:
             split: its name.
 
         Raises:
-            UserError: if there is no such column, it has not a value for every example, or too many different ones.
+            UserError: if there is no such column, it has not a value for every example, or too many different ones; if
+                the data are not at hand, or are others than the run's record says.
         """
         if self.rows is not None:
             return _grouped(self.name, _of_table(self.rows, self.name, known))
@@ -51,9 +57,7 @@ class Column:
             return _grouped(self.name, known.labels.tolist())
         if self.name == LENGTH:
             return _grouped(self.name, _lengths(folder, split, known))
-        raise UserError(
-            f"--by {self.name}: by itself there are {LABEL} and {LENGTH}; --rows FILE names a table with other columns"
-        )
+        return _grouped(self.name, _of_data(folder, split, known, self.name))
 
 
 def _of_table(path: Path, name: str, known: Predictions) -> list[Any]:
@@ -69,12 +73,41 @@ def _of_table(path: Path, name: str, known: Predictions) -> list[Any]:
     return [values[str(place)] for place in known.index]
 
 
-def _lengths(folder: Path, split: str, known: Predictions) -> list[int]:
-    """Words of each example's texts, of the data that the run's folder describes."""
-    from src.data.load import load_data
+def _of_data(folder: Path, split: str, known: Predictions, name: str) -> list[str]:
+    """A column of the data that the run's folder describes."""
+    try:
+        values = _read(folder, name).clusters.get(split, {})
+    except UserError as error:
+        reason = str(error).removeprefix(f"{AS_CLUSTER}{name}: ")
+        raise UserError(
+            f"--by {name}: neither {LABEL} nor {LENGTH}, and of the run's data it cannot be taken: {reason}; "
+            "--rows FILE names a table that has the column"
+        ) from error
+    if missing := [int(place) for place in known.index if int(place) not in values]:
+        raise UserError(f"--by {name}: the example {missing[0]:,} is not in the data of {folder} any more")
+    return [values[int(place)] for place in known.index]
+
+
+def _read(folder: Path, column: str | None = None) -> "TaskData":
+    """The data of a run, the rows that its record names, and one column of them as ``clusters``."""
+    from src.data.load import HOLDOUT, load_data
     from src.data.saved import read_data
 
-    rows = load_data(read_data(folder).data, holdout=False).splits.get(split)
+    config = read_data(folder)
+    if "tasks" in config.data:
+        raise UserError(f"{folder} is a run on a mix of tasks")
+    if column is not None:
+        config.data.cluster = column  # what carries a column along, and leaves the rows what they are
+    record = read_run(folder).record
+    found = load_data(config.data, holdout=HOLDOUT in record.rows)
+    if record.data_fingerprint not in (None, found.fingerprint):
+        raise UserError(f"the data that {folder} names are other rows now than those that its record was made on")
+    return found
+
+
+def _lengths(folder: Path, split: str, known: Predictions) -> list[int]:
+    """Words of each example's texts, of the data that the run's folder describes."""
+    rows = _read(folder).splits.get(split)
     if rows is None:
         raise UserError(f"--by {LENGTH}: the data of {folder} has no split {split} any more")
     texts: Mapping[int, int] = {

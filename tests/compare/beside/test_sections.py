@@ -20,6 +20,7 @@ from src.compare.clusters import Clusters
 from src.compare.comparison import compare_runs
 from src.compare.present.formats import json_text, latex, markdown
 from src.compare.report import write_report
+from src.data import load as loading
 from src.data.load import load_data
 from src.runs.predictions_reading import Predictions
 from src.runs.reading import find_runs
@@ -180,7 +181,7 @@ def test_rows_of_a_table_may_come_in_any_order(tmp_path):
 
 
 @pytest.mark.parametrize("words, message", [
-    (["--by", "nope"], "by itself there are label and length"),
+    (["--by", "nope"], "--by nope: neither label nor length, and of the run's data it cannot be taken"),
     (["--by", "length"], "holds no .hydra/config.yaml"),
     (["--rows", "x.csv"], "--by COLUMN says which"),
 ])  # fmt: skip
@@ -204,6 +205,62 @@ def test_length_counts_the_words_of_both_texts(tmp_path):
         found = [words[int(index[place])] for place in places]
         low, high = map(int, re.findall(r"\d+", name)[:2]) if "(" in name else (int(name),) * 2
         assert (min(found), max(found)) == (low, high)
+
+
+@pytest.fixture
+def sourced(tmp_path):
+    """Six runs on a table with a column beside text and label, and the table's file of the evaluation split."""
+    train, validation = tmp_path / "train.csv", tmp_path / "validation.csv"
+    labels = np.random.default_rng(list(PAIRS.name.encode())).integers(0, 2, PAIRS.examples)  # as the factory's
+    lines = [f"text {row},{'good' if label else 'bad'},{'mail' if row % 3 else 'web'},{row}"
+             for row, label in enumerate(labels)]  # fmt: skip
+    for path in (train, validation):
+        path.write_text("\n".join(["words,y,source,year", *lines]) + "\n")
+    words = ["data=custom", f"data.files.train={train}", f"data.files.validation={validation}", "data.text=[words]"]
+    config = compose_config(*NANO[:1], *words, "data.label=y", "data.label_names=[bad,good]")
+    fingerprint = load_data(config.data, holdout=True).fingerprint
+    for seed in range(3):
+        for method in THREE[:2]:
+            folder = make_run(tmp_path / "runs" / f"{method.name}{seed}", method, seed, data_fingerprint=fingerprint)
+            (folder / ".hydra").mkdir()
+            OmegaConf.save(OmegaConf.create({"data": config.data}), folder / ".hydra" / "config.yaml")
+    loading._load.cache_clear()  # a command is a process of its own, and reads the file as it is then
+    return tmp_path / "runs", validation
+
+
+def test_a_column_of_the_data_is_found_there(sourced, capsys, monkeypatch):
+    """By the data's own column and by a table of the same values the parts and their numbers are the same."""
+    runs, validation = sourced
+    status, out, err = compare(capsys, monkeypatch, runs, "--by", "source", "--format", "json")
+    assert status == 0, err
+    found = json.loads(out)["beside"]
+    sizes = {row["part"]: row["examples"] for section in found for row in section["data"]}
+    assert sizes == {"web": len(range(0, PAIRS.examples, 3)), "mail": PAIRS.examples - len(range(0, PAIRS.examples, 3))}
+    by_table = compare(capsys, monkeypatch, runs, "--by", "source", "--rows", validation, "--format", "json")
+    assert json.loads(by_table[1])["beside"] == found
+    thirds = compare(capsys, monkeypatch, runs, "--by", "year", "--format", "json")[1]
+    assert json.loads(thirds)["beside"][0]["data"][0]["part"].startswith("low (0 to ")
+
+
+@pytest.mark.parametrize(("name", "change", "message"), [
+    ("nope", None, "no such column; the columns are 'words', 'y', 'source', 'year'"),
+    ("source", ("text 7,", "other 7,"), "are other rows now than those that its record was made on"),
+    ("length", ("text 7,", "other 7,"), "are other rows now than those that its record was made on"),
+    ("source", ("web,6\n", ",6\n"), "line 8: no value"),
+    ("words", None, "400 different values, and at most 12"),
+    ("source", None, "no data file"),
+])  # fmt: skip
+def test_a_column_of_the_data_that_is_not_at_hand(sourced, capsys, monkeypatch, name, change, message):
+    runs, validation = sourced
+    text = validation.read_text()
+    if change:
+        assert change[0] in text
+        validation.write_text(text.replace(*change))
+    elif message == "no data file":
+        validation.unlink()
+    status, _, err = compare(capsys, monkeypatch, runs, "--by", name)
+    assert status == 2 and message in " ".join(err.split())
+    assert ("--rows FILE names a table" in " ".join(err.split())) == (name in ("nope", "source"))
 
 
 def test_too_many_words_are_no_parts():
