@@ -23,7 +23,7 @@ LATEX = str.maketrans(
     {
         "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
         "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-        "|": r"\textbar{}", '"': r"\textquotedbl{}", "`": r"\textasciigrave{}",
+        "|": r"\textbar{}", '"': r"{\char34}", "`": r"\textasciigrave{}",
     }
 )  # fmt: skip
 

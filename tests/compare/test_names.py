@@ -10,12 +10,14 @@ import pytest
 from rich.console import Console
 
 from src.compare.comparison import compare_runs
+from src.compare.present.chosen_columns import PAPER
 from src.compare.present.formats import FORMATS, one_type, write_tidy
 from src.compare.present.terminal_table import print_comparison
 from src.compare.tables import Comparison
 from src.runs.reading import find_runs
 from src.utils.text import NUMBER, cell, latex, line, markdown, shown
 from tests.compare.factory import ALPHA, NOTHING, Method, make_run
+from tests.compare.latex_form import check_form
 
 ODD = [
     "=cmd|'/c calc'!A0", "+1+1", "-2+3+cmd|' /C calc'!A0", "@SUM(A1)", "\t=1", "\r=1", " =1", "\n=1", "\uff1d1+1",
@@ -73,7 +75,8 @@ def test_every_format_keeps_its_form(name, comparisons):
     if comparison.tables:
         check_csv(FORMATS["csv"](comparison, True))
         check_markdown(FORMATS["markdown"](comparison, True))
-        check_latex(FORMATS["latex"](comparison, True))
+        check_form(FORMATS["latex"](comparison, True))
+        check_form(FORMATS["latex"](comparison, False, PAPER))
     stream = io.StringIO()
     print_comparison(comparison, Console(file=stream, width=200, force_terminal=True, color_system=None))
     assert not ACTING.search(stream.getvalue()) and "\x1b" not in stream.getvalue()
@@ -93,18 +96,6 @@ def check_markdown(text: str) -> None:
         borders = {len(re.findall(r"(?<!\\)(?:\\\\)*\|", row)) for row in table.splitlines()}
         assert len(table.splitlines()) == 4 and len(borders) == 1
     assert "](" not in text and "://" not in text and not re.search(r"<[a-zA-Z/!]|(?<!\\)`|@\w", text)
-
-
-def check_latex(text: str) -> None:
-    body = re.sub(r"\\(text(asciitilde|asciicircum|backslash|less|greater|bar|quotedbl|asciigrave)\{\}|[&%$#_{}])", "",
-                  text.replace(r"\\", ""))  # fmt: skip
-    allowed = {"usepackage", "begin", "end", "centering", "caption", "toprule", "midrule", "bottomrule", "textbf",
-               "underline", "par", "smallskip", "footnotesize"}  # fmt: skip
-    assert set(re.findall(r"\\([a-zA-Z]+)", body)) <= allowed
-    assert body.count("{") == body.count("}") and not re.search(r"[#^~_]", body)
-    rows = re.findall(r"^(.*) \\\\$", text, re.MULTILINE)
-    assert len({len(re.findall(r"(?<!\\)&", row)) for row in rows}) == 1
-    assert not any(row.startswith(("[", "*")) for row in rows)
 
 
 @pytest.mark.parametrize("value", [1, -1, 1.5, None, True, "1", "-1", "+1e-3", "-0.5 %", "1,000", "-inf", "+", "-"])

@@ -18,7 +18,9 @@ from src.compare.present.terminal_table import print_comparison
 from src.compare.statistics.crossed import quantile
 from src.compare.statistics.estimate import Estimate
 from src.runs.reading import find_runs
+from src.utils.text import latex as escaped
 from tests.compare.factory import METHODS, PAIRS, make_run, make_sweep
+from tests.compare.latex_form import PAGE, check_form, tabulars, widest
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +127,42 @@ def test_a_papers_table_marks_what_may_be_best(comparison):
     tied = [row for row in comparison.tables[0].rows if row.tied]
     assert text.count(r"\textbf{") == len(tied) > 1
     assert r"\underline" not in text and r"\footnotesize" in text
+
+
+def test_a_papers_table_has_the_form_and_the_width_of_a_page(comparison):
+    """Where LaTeX is not installed, too: by a reading of its form, and Computer Modern's widths."""
+    text = latex(comparison, False, PAPER)
+    check_form(text)
+    check_form(latex(comparison))
+    assert 200 < widest(text) < PAGE < widest(latex(comparison))
+
+
+def test_what_a_page_has_no_room_for_stands_below(tmp_path):
+    """Long names of methods, and many tasks: each table is within the page, and no column is lost."""
+    methods = [replace(METHODS[0], name="a_method_with_a_long_name_r_16"), METHODS[5]]
+    tasks = [replace(PAIRS, name=f"toy_pairs_number_{number}") for number in range(6)]
+    make_sweep(tmp_path, tuple(methods), 3, tuple(tasks))
+    found = compare_runs(find_runs([tmp_path]), resamples=100)
+    text = latex(found, False, PAPER)
+    check_form(text)
+    assert widest(text) < PAGE
+    headings = [heading for _, (first, *_) in tabulars(text) for heading in first]
+    wanted = [*found.matrices[0].tasks, *found.beside[0].headings]
+    assert {escaped(heading) for heading in wanted} <= set(headings)
+    assert len(tabulars(text)) > len(tabulars(latex(found)))
+
+
+@pytest.mark.parametrize("broken", [
+    lambda text: text.replace(" & ", " ", 1), lambda text: text.replace(r"\end{table}", ""),
+    lambda text: text.replace(r"\caption{toy", r"\caption{{toy", 1), lambda text: text.replace(r"\_", "_", 1),
+    lambda text: text.replace("$-$", "$-", 1), lambda text: text.replace(r"\midrule", r"\textquotedbl{}", 1),
+    lambda text: text.replace("tabular}\n\\par", "table}\n\\par", 1),
+])  # fmt: skip
+def test_a_form_that_does_not_compile_is_seen(comparison, broken):
+    text = latex(comparison, False, PAPER)
+    assert broken(text) != text
+    with pytest.raises((AssertionError, IndexError)):
+        check_form(broken(text))
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")

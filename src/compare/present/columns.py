@@ -12,7 +12,7 @@ from src.compare.present.table_sentences import (
     signed,
     verdict,
 )
-from src.compare.tables import Row, Table
+from src.compare.tables import Matrix, Row, Table
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,12 @@ OF_MORE = (
 def score_cells(score: float | None) -> str:
     """A cell of a matrix; blank where the task was not run."""
     return "" if score is None else f"{score:.4f}"
+
+
+def matrix_cells(matrix: Matrix) -> tuple[list[str], list[list[str]]]:
+    """Headings and cells of a matrix of tasks."""
+    rows = [[label, *map(score_cells, scores), score_cells(average)] for label, scores, average in matrix.rows]
+    return ["method", *matrix.tasks, "average"], rows
 
 
 def ranks(values: Sequence[float | None], lower_is_better: bool) -> list[int | None]:

@@ -11,11 +11,12 @@ from typing import Any
 
 from src.compare.grouping import held_fixed
 from src.compare.present.chosen_columns import ALL, chosen_columns
-from src.compare.present.columns import ranks, score_cells
+from src.compare.present.columns import matrix_cells
 from src.compare.present.how_judged import how_judged
+from src.compare.present.latex_tables import latex
 from src.compare.present.table_sentences import SCOPE, sentences
 from src.compare.settings import settings_of
-from src.compare.tables import Comparison, Matrix, Table
+from src.compare.tables import Comparison, Table
 from src.compare.verified import verified
 from src.runs.reading import Run
 from src.runs.record import jsonable
@@ -35,47 +36,12 @@ def markdown(comparison: Comparison, with_pscp: bool = False, names: Sequence[st
         parts += [f"### {text.markdown(table.title)}", _markdown_table([column.heading for column in drawn], rows)]
         parts += ["\n".join(f"- {text.markdown(sentence)}" for sentence in sentences(table))]
     for matrix in comparison.matrices:
-        parts += [f"### All tasks on {text.markdown(matrix.backbone)}", _markdown_table(*_matrix_cells(matrix))]
+        parts += [f"### All tasks on {text.markdown(matrix.backbone)}", _markdown_table(*matrix_cells(matrix))]
     for section in comparison.beside:
         parts += [f"### {text.markdown(section.title)}"]
         parts += [_markdown_table(section.headings, section.rows)] if section.rows else []
         parts += ["\n".join(f"- {text.markdown(sentence)}" for sentence in section.sentences)]
     parts += [SCOPE] if comparison.tables else []
-    return "\n\n".join(parts) + "\n"
-
-
-def latex(comparison: Comparison, with_pscp: bool = False, names: Sequence[str] = (ALL,)) -> str:
-    """Tables for the booktabs package, each with its findings, its test and what that assumes below it.
-
-    The best score is bold, the second underlined; with the columns of a paper's table all that is tied with the best.
-    """
-    parts = [r"% \usepackage{booktabs}"]
-    paper = ALL not in names
-    for table in comparison.tables:
-        drawn = chosen_columns(table, names, with_pscp)
-        rows = [[text.latex(column.text(row)) for column in drawn] for row in table.rows]
-        score = next((i for i, column in enumerate(drawn) if column.heading == table.metric), None)
-        order = ranks([row.mean for row in table.rows], table.lower_is_better)
-        if paper and any(row.tied for row in table.rows):
-            order = [1 if row.tied else None for row in table.rows]
-        if score is not None:
-            for cells, rank in zip(rows, order, strict=True):
-                cells[score] = _emphasised(cells[score], rank)
-        notes = [text.latex(sentence) for sentence in (*sentences(table), *how_judged(table))]
-        parts.append(_latex_table(table.title, [column.heading for column in drawn], rows, notes, small=paper))
-    for matrix in comparison.matrices:
-        headings, rows = _matrix_cells(matrix)
-        rows = [[text.latex(cell) for cell in cells] for cells in rows]
-        for column in range(len(matrix.tasks)):
-            found = ranks([scores[column] for _, scores, _ in matrix.rows], matrix.lower_is_better[column])
-            for cells, rank in zip(rows, found, strict=True):
-                cells[column + 1] = _emphasised(cells[column + 1], rank)
-        parts.append(_latex_table(f"All tasks on {matrix.backbone}", headings, rows))
-    for section in comparison.beside:
-        rows = [[text.latex(cell) for cell in cells] for cells in section.rows]
-        notes = [text.latex(sentence) for sentence in section.sentences]
-        parts.append(_latex_table(section.title, section.headings, rows, notes))
-    parts += [f"% {SCOPE}"] if comparison.tables else []
     return "\n\n".join(parts) + "\n"
 
 
@@ -192,31 +158,7 @@ def _plain_row(table: Table, index: int, with_pscp: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _matrix_cells(matrix: Matrix) -> tuple[list[str], list[list[str]]]:
-    rows = [[label, *map(score_cells, scores), score_cells(average)] for label, scores, average in matrix.rows]
-    return ["method", *matrix.tasks, "average"], rows
-
-
 def _markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     align = ["---", *["---:"] * (len(headings) - 1)]
     lines = [map(text.markdown, headings), align, *(map(text.markdown, row) for row in rows)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def _emphasised(cell: str, rank: int | None) -> str:
-    return rf"\textbf{{{cell}}}" if rank == 1 else rf"\underline{{{cell}}}" if rank == 2 else cell
-
-
-def _latex_table(
-    title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = (), small: bool = False
-) -> str:
-    size = [r"\footnotesize", r"\setlength{\tabcolsep}{3pt}"] if small else []
-    return "\n".join(
-        [
-            r"\begin{table}", r"\centering", *size, rf"\caption{{{text.latex(title)}}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(headings) - 1)}}}", r"\toprule",
-            " & ".join(map(text.latex, headings)) + r" \\", r"\midrule",
-            *(" & ".join(cells) + r" \\" for cells in rows), r"\bottomrule", r"\end{tabular}",
-            *(rf"\par\smallskip\footnotesize {note}" for note in notes), r"\end{table}",
-        ]
-    )  # fmt: skip
