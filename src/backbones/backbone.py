@@ -37,6 +37,7 @@ from src.backbones.initialise import draw_anew
 from src.backbones.packages import locate_package
 from src.backbones.probe import require_plain_text
 from src.backbones.remote_code import NO_REMOTE_CODE, refuse_adapter, why, without_code
+from src.backbones.side_by_side import take_several_inputs
 from src.backbones.tokenizer import fit_tokenizer
 from src.tasks import LabelSpace, TaskKind, label_space
 from src.tasks.kinds import space_of
@@ -127,6 +128,8 @@ def _load(source: str, revision: str | None, attention: str, space: LabelSpace) 
         without_code(source, tokenizer, model.config)
         fit_tokenizer(tokenizer, model, source)
         mend_autocast(model)
+        if space.kind.several_inputs:
+            take_several_inputs(model, space.kind)
         if implementation in ("sdpa", "eager"):  # others need a GPU
             require_plain_text(model, tokenizer)
         return Backbone(model, tokenizer, head, fingerprint(model, head), start), missing

@@ -8,6 +8,7 @@ from src.config.nodes import check_complete, check_keys, check_value, select
 from src.config.rules import broken, check_rule
 from src.config.task_records import check_fixed_keys
 from src.metrics.names import check_metrics, greater_is_better
+from src.tasks.kind import TaskKind
 from src.tasks.kinds import check_smoothing, stated_kind
 from src.utils.errors import UserError
 
@@ -34,13 +35,14 @@ def check_data(config: Mapping[str, Any], rules: Mapping[str, str]) -> None:
     chosen = data["sources"][data["source"]]
     for key in chosen.keys() & rules.keys():  # a source's argument of the same name is the same thing
         check_value(f"{source}.{key}", chosen[key], rules[key])
+    kind = stated_kind(data)
+    least, most = TaskKind.text_columns if kind is None else kind.text_columns
     for path, columns in (("data.text", data["text"]), (f"{source}.text", chosen.get("text", data["text"]))):
-        if not 1 <= len(columns) <= 2:
-            raise UserError(f"{path}={columns} breaks the rule: one column, or two for a pair of texts")
+        if not least <= len(columns) <= most:
+            raise UserError(f"{path}={columns} breaks the rule: {(kind or TaskKind).text_rule}")
     if not data["evaluation_splits"]:
         raise UserError("data.evaluation_splits=[] breaks the rule: at least one split")
     check_fixed_keys(data)
-    kind = stated_kind(data)
     if kind is None:  # the rows decide
         check_metrics(data["metrics"])
     else:
@@ -64,6 +66,11 @@ def check_mix(config: Mapping[str, Any]) -> None:
         raise UserError(f"data.sources.{data['source']}.records is missing: data=mix fills it in")
     check_fixed_keys(data)
     for name, record in records.items():
+        if (kind := stated_kind(record)) is not None and kind.several_inputs:
+            raise UserError(
+                f"data.tasks: {name} is {kind.title}, whose rows are several inputs of the model: they share no batch "
+                f"with others; choices: leave it out, or data={name} alone"
+            )
         if not greater_is_better(record["primary_metric"]):
             raise UserError(
                 f"data.tasks: {name}'s {record['primary_metric']} is an error, which no mean of scores holds"

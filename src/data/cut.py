@@ -7,13 +7,17 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
+from src.tasks import KINDS, TaskKind
+
 log = logging.getLogger(__name__)
 
 LOOKED_AT = 2000  # rows of the full length in a split: of more, every k-th one stands for k
 WARNED_ABOVE = 0.01
 
 
-def cut_inputs(texts: Dataset, encoded: Dataset, tokenizer: Any, max_length: int) -> dict[str, float]:
+def cut_inputs(
+    texts: Dataset, encoded: Dataset, tokenizer: Any, max_length: int, kind: TaskKind = KINDS["classification"]
+) -> dict[str, float]:
     """The shares of rows that were cut and of tokens that were lost.
 
     Args:
@@ -21,6 +25,7 @@ def cut_inputs(texts: Dataset, encoded: Dataset, tokenizer: Any, max_length: int
         encoded: the same rows as they were tokenised, in any order.
         tokenizer: the backbone's.
         max_length: tokens of an input.
+        kind: of the task, which says what a row's inputs are; a row of several is cut where one of them is.
 
     Returns:
         ``rows`` and ``tokens``, from 0 to 1; of more than 2,000 rows of the full length they are estimates. Empty where
@@ -29,18 +34,23 @@ def cut_inputs(texts: Dataset, encoded: Dataset, tokenizer: Any, max_length: int
     if "text" not in texts.column_names or len(texts) != len(encoded) or not len(texts):
         return {}
     lengths = np.asarray(encoded["length"][:])
-    full = np.flatnonzero(lengths >= max_length)
+    longest = lengths
+    if kind.several_inputs:
+        longest = np.array([max(map(len, inputs)) for inputs in encoded["input_ids"][:]])
+    full = np.flatnonzero(longest >= max_length)
     seen = full[:: max(1, -(-len(full) // LOOKED_AT))]
     if not len(seen):
         return {"rows": 0.0, "tokens": 0.0}
     places = {number: place for place, number in enumerate(texts["idx"][:])}
     rows = texts.select([places[number] for number in np.asarray(encoded["idx"][:])[seen].tolist()])
-    pairs = [rows["text_pair"][:]] if "text_pair" in rows.column_names else []
-    whole = np.array([len(ids) for ids in tokenizer(rows["text"][:], *pairs, verbose=False)["input_ids"]])
+    inputs = kind.inputs(rows[:])
+    flat = [list(column) for column in zip(*(texts for own in inputs for texts in own), strict=True)]
+    whole = np.array([len(ids) for ids in tokenizer(*flat, verbose=False)["input_ids"]])
+    owner = np.repeat(np.arange(len(inputs)), [len(own) for own in inputs])
     each = len(full) / len(seen)
     lost = each * np.maximum(whole - max_length, 0).sum()
     return {
-        "rows": float(each * (whole > max_length).sum() / len(lengths)),
+        "rows": float(each * len(np.unique(owner[whole > max_length])) / len(lengths)),
         "tokens": float(lost / (lengths.sum() + lost)),
     }
 

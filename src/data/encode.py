@@ -43,7 +43,7 @@ def encode(
     Raises:
         UserError: a ``max_length`` that the tokenizer cannot keep.
     """
-    _check_length(max_length, tokenizer, pair=len(data.task.text) == 2)
+    _check_length(max_length, tokenizer, pair=len(data.task.text) > 1)
     # Workers of a DataLoader never tokenise; without this, each of them would print a warning about the fork.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     kind = data.task.space.kind
@@ -76,14 +76,21 @@ def _tokenise(data: Dataset, tokenizer: "PreTrainedTokenizerBase", max_length: i
         labels = {name: columns.pop(name) for name in kind.label_columns if name in columns}
         if origins := columns.pop("origin", None):  # a row may become several
             rows["idx"] = [rows["idx"][origin] for origin in origins]
-        columns |= {"idx": rows["idx"], "length": [len(ids) for ids in columns["input_ids"]]} | labels
+        columns |= {"idx": rows["idx"], "length": [_tokens(ids) for ids in columns["input_ids"]]} | labels
         types = types or {name: _feature(name, values[0]) for name, values in columns.items()}
         schema = Features(types).arrow_schema
         chunks.append(pa.table([pa.array(columns[name], schema.field(name).type) for name in types], schema=schema))
     return pa.concat_tables(chunks)
 
 
+def _tokens(ids: list[Any]) -> int:
+    """Of a row, or of all inputs of one that has several."""
+    return sum(map(len, ids)) if isinstance(ids[0], list) else len(ids)
+
+
 def _feature(name: str, value: Any) -> Any:
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        return List(_feature(name, value[0]))
     if isinstance(value, list):
         numbers = {"input_ids": "int32", "labels": "float32" if value and isinstance(value[0], float) else "int64"}
         return List(Value(numbers.get(name, "int8")))

@@ -134,7 +134,7 @@ class Mix:
         for name, part in self.parts.items():
             for split in [*([] if self.several else ["train"]), *part.evaluated]:
                 own = self._split(name, split)
-                if share := cut_inputs(part.splits[split], rows[own], tokenizer, max_length):
+                if share := cut_inputs(part.splits[split], rows[own], tokenizer, max_length, part.task.space.kind):
                     found[own] = share
         warn_of_cuts(found, max_length)
         return found

@@ -33,7 +33,7 @@ def normalise(
 
     Args:
         columns: the source's columns by name, all of one length.
-        text: the names of one or two text columns.
+        text: the names of the text columns, one or two of most kinds.
         label: the name of the label column, or None for an unlabelled split.
         label_names: the classes in order.
         kind: of the task; None for the one that the classes imply.
@@ -45,27 +45,28 @@ def normalise(
     Raises:
         UserError: a column that is missing, an empty text, a label that is no class or no finite number.
     """
-    wanted = [*text] if label is None else [*text, label]
+    space = label_space(label_names, kind)
+    read = [part for name in text for part in ([name] if name in columns else space.kind.columns_read([name]))]
+    wanted = read if label is None else [*read, label]
     for name in wanted:
         if name not in columns:
             raise UserError(f"{place(0)}: no column {name!r}; the columns are {_quoted(columns)}")
-    space = label_space(label_names, kind)
-    texts = {name: space.kind.read_text(columns[name], name, place) for name in text}
-    for name in text:
-        _check_text(texts[name], name, place, allow_empty_text)
+    texts = space.kind.read_texts(columns, text, place)
+    for name, values in texts.items():
+        _check_text(values, name, place, allow_empty_text)
 
-    rows = len(columns[text[0]])
+    rows = len(columns[read[0]])
     features: dict[str, Any] = {"idx": Value("int64")}
     arrays: list[pa.Array] = [pa.array(range(rows), pa.int64())]
-    for name, source in zip(("text", "text_pair"), text, strict=False):
+    for name, values in zip(("text", "text_pair"), texts.values(), strict=False):
         features[name] = Value("string")
-        arrays.append(pa.array(texts[source], pa.string()))
+        arrays.append(pa.array(values, pa.string()))
     if label is not None:
-        features["label"], values = space.kind.read_labels(
+        features["label"], labels = space.kind.read_labels(
             columns[label], space.names, label_encoding or space.names, label, place
         )
-        space.kind.check_rows(texts[text[0]], values.to_pylist(), place)
-        arrays.append(values)
+        space.kind.check_rows([*texts.values()][-1], labels.to_pylist(), place)
+        arrays.append(labels)
         if cluster is not None:
             features[CLUSTER] = Value("string")
             arrays.append(pa.array(cluster_names(columns, cluster, place), pa.string()))

@@ -10,9 +10,9 @@ from src.utils.errors import UserError
 class Task:
     """One task, as declared by its YAML in conf/data.
 
-    ``text`` names one source column, or two for a pair of sentences. ``label_names`` lists the classes in the order of
-    their numbers; ``kind`` names the kind of task, None the one that they imply. The first of ``evaluation_splits`` is
-    the one on which ``primary_metric`` is reported.
+    ``text`` names one source column, or two for a pair of sentences, or what the kind of task says. ``label_names``
+    lists the classes in the order of their numbers; ``kind`` names the kind of task, None the one that they imply. The
+    first of ``evaluation_splits`` is the one on which ``primary_metric`` is reported.
 
     Raises:
         UserError: a record that contradicts itself, or a metric that does not fit the labels.
@@ -28,8 +28,9 @@ class Task:
     kind: str | None = None
 
     def __post_init__(self) -> None:
-        if len(self.text) not in (1, 2) or not all(self.text):
-            raise UserError(f"data.text={list(self.text)}: expected one column name, or two for a pair of sentences")
+        least, most = self.space.kind.text_columns
+        if not least <= len(self.text) <= most or not all(self.text):
+            raise UserError(f"data.text={list(self.text)}: expected {self.space.kind.text_rule}")
         self.space.kind.check_names(self.label_names)
         self.space.kind.check_metrics(self.metrics, self.label_names)
         if self.primary_metric not in self.metrics:

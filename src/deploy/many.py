@@ -192,6 +192,8 @@ def load_many(paths: Mapping[str, str | Path]) -> ManyAdapters:
 
 def _check_shareable(name: str, run: TrainedRun, first: TrainedRun) -> None:
     run.classifier.require_own_adapters("loaded beside others")
+    if (kind := run.classifier.space.kind).several_inputs:
+        raise UserError(f"{name} ({run.folder}) is {kind.title}: its rows are several inputs, which share no batch")
     if run.classifier.backbone.fingerprint != first.classifier.backbone.fingerprint:
         backbones = [other.classifier.description["backbone"]["name"] for other in (run, first)]
         raise UserError(f"{name} ({run.folder}) has another backbone than {first.folder}: {' and '.join(backbones)}")

@@ -43,19 +43,24 @@ def _texts(
     names = columns or run.text
     if names is None:
         raise UserError(f"{run.folder} does not say how its text columns are named; give --columns")
-    if len(names) > 2:
-        raise UserError(f"--columns takes one or two names, not {len(names)}")
-    if missing := [name for name in names if name not in table.values]:
+    kind = run.classifier.space.kind
+    least, most = kind.text_columns
+    if not least <= len(names) <= most:
+        raise UserError(f"--columns takes {kind.text_rule}, not {len(names)}")
+    read = [part for name in names for part in ([name] if name in table.values else kind.columns_read([name]))]
+    if missing := [name for name in read if name not in table.values]:
         raise UserError(
             f"{path} has no column {', '.join(map(repr, missing))}; it has {', '.join(map(repr, table.values))}. "
             "--columns names others"
         )
-    for name in names:
-        table.values[name] = list(run.classifier.space.kind.read_text(table.values[name], name, table.place))
-        for row, value in enumerate(table.values[name]):
+    texts = kind.read_texts(table.values, names, table.place)
+    for name, values in texts.items():
+        for row, value in enumerate(values):
             if not isinstance(value, str):
                 raise UserError(f"{table.place(row)}: {value!r} in column {name!r} is not text")
-    first, *second = (table.values[name] for name in names)
+        if name in table.values:
+            table.values[name] = list(values)  # of a list of words the sentence
+    first, *second = map(list, texts.values())
     return first, second[0] if second else None
 
 

@@ -36,7 +36,7 @@ def probe_texts(run: TrainedRun, rows: int) -> Probe:
         chosen = load_synthetic(task="paraphrase", seed=0, train=1, validation=rows, test=1)["validation"]
         source = "synth_paraphrase validation"
     chosen = chosen.select(range(min(rows, len(chosen))))
-    paired = "text_pair" in chosen.column_names and (run.text is None or len(run.text) == 2)
-    if not paired and run.text is not None and len(run.text) == 2:
+    paired = "text_pair" in chosen.column_names and (run.text is None or len(run.text) > 1)
+    if not paired and run.text is not None and len(run.text) > 1:
         raise UserError(f"{run.folder}: its record names two texts a row, and its data has one")
     return Probe(chosen["text"][:], chosen["text_pair"][:] if paired else None, source)

@@ -1,7 +1,7 @@
 """A run folder as something to use: its classifier, ready for text."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,6 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
 from tqdm.auto import tqdm
-from transformers import PreTrainedTokenizerBase
 
 from src.data.normalise import check_characters
 from src.data.saved import read_data
@@ -60,7 +59,7 @@ class TrainedRun:
 
     @property
     def text(self) -> tuple[str, ...] | None:
-        """The task's one or two text columns; None where the record does not name them."""
+        """The task's text columns, one or two of most kinds; None where the record does not name them."""
         return tuple(self.record.text) or None
 
     @property
@@ -75,8 +74,8 @@ class TrainedRun:
         Raises:
             UserError: if the task takes pairs and there are none, or the reverse; if a text holds what is no character.
         """
-        if self.text is not None and (len(self.text) == 2) != (pairs is not None):
-            wanted = f"two texts ({' and '.join(self.text)})" if len(self.text) == 2 else f"one text ({self.text[0]})"
+        if self.text is not None and (len(self.text) > 1) != (pairs is not None):
+            wanted = f"two texts ({' and '.join(self.text)})" if len(self.text) > 1 else f"one text ({self.text[0]})"
             raise UserError(f"{self.folder} was trained on {wanted} a row, not {2 if pairs is not None else 1}")
         for column in (texts, *([] if pairs is None else [pairs])):
             for row, text in enumerate(column):
@@ -95,7 +94,7 @@ class TrainedRun:
     def gather(self, outputs: Sequence[Tensor], notes: Mapping[str, Sequence[object]]) -> Tensor:
         """What the model gave for encoded texts, one entry a text."""
         kind = self.classifier.space.kind
-        if not kind.answers_every_token:
+        if not kind.note_columns:
             return torch.stack(list(outputs))
         whole, _ = kind.gather(torch.nn.utils.rnn.pad_sequence(list(outputs), batch_first=True).numpy(), None, notes)
         return torch.from_numpy(whole)
@@ -122,19 +121,19 @@ class TrainedRun:
         if not encoded.inputs:
             config: Any = self.classifier.model.config
             return torch.empty(0, config.num_labels)
-        found = batched_logits(
-            self.classifier.model, self.classifier.backbone.tokenizer, encoded.inputs, batch_size, precision, progress
-        )
+        pad = self.classifier.space.kind.collator(self.classifier.backbone.tokenizer)
+        found = batched_logits(self.classifier.model, pad, encoded.inputs, batch_size, precision, progress)
         return self.gather(found, encoded.notes)
 
     def predict(
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 64, progress: bool = False
     ) -> list[Prediction]:
         """Each row's answer."""
-        return self.answers(self.logits(texts, pairs, batch_size=batch_size, progress=progress), texts)
+        logits = self.logits(texts, pairs, batch_size=batch_size, progress=progress)
+        return self.answers(logits, texts if pairs is None else pairs)
 
     def answers(self, logits: Tensor, texts: Sequence[str] = ()) -> list[Prediction]:
-        """What logits of this run's head, ``(rows, outputs)``, mean, where they are of these texts."""
+        """What logits of this run's head, ``(rows, outputs)``, mean, of these texts (of two the second)."""
         return self.classifier.space.kind.answers(logits, self.label_names, texts)
 
     def config(self) -> DictConfig:
@@ -157,24 +156,29 @@ def load_run(path: str | Path) -> TrainedRun:
 @torch.no_grad()
 def batched_logits(
     model: nn.Module,
-    tokenizer: PreTrainedTokenizerBase,
-    rows: Sequence[dict[str, list[int]]],
+    pad: Callable[[list[Mapping[str, Any]]], Mapping[str, Any]],
+    rows: Sequence[Mapping[str, Any]],
     batch_size: int = 64,
     precision: str = "fp32",
     progress: bool = False,
 ) -> list[Tensor]:
-    """A model's logits for each of some tokenised rows, in their order; see ``TrainedRun.logits``."""
+    """A model's logits for each of some tokenised rows, which ``pad`` makes batches of; see ``TrainedRun.logits``."""
     device = next(model.parameters()).device
     found: list[Tensor] = [torch.empty(0)] * len(rows)
-    order = sorted(range(len(rows)), key=lambda row: -len(rows[row]["input_ids"]))
+    order = sorted(range(len(rows)), key=lambda row: -_longest(rows[row]["input_ids"]))
     dtype = AUTOCAST[precision]
     with tqdm(total=len(rows), unit="row", dynamic_ncols=True, disable=None if progress else True) as bar:
         for start in range(0, len(rows), batch_size):
             chosen = order[start : start + batch_size]
-            batch = tokenizer.pad([rows[row] for row in chosen], return_tensors="pt").to(device)
+            batch = {name: tensor.to(device) for name, tensor in pad([rows[row] for row in chosen]).items()}
             with torch.autocast(device.type, dtype) if dtype else nullcontext():
                 outputs = model(**batch).logits.float().cpu()
             for row, output in zip(chosen, outputs, strict=True):
                 found[row] = output
             bar.update(len(chosen))
     return found
+
+
+def _longest(ids: Sequence[Any]) -> int:
+    """Tokens of a row's input, or of the longest of its several."""
+    return max(map(len, ids)) if isinstance(ids[0], list) else len(ids)

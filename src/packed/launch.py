@@ -14,6 +14,7 @@ from src.packed.pack_outcome import PackOutcome
 from src.sweep.compose import task_config
 from src.sweep.pool import Pool
 from src.sweep.sweep_job import Outcome
+from src.tasks.kinds import stated_kind
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +103,8 @@ def why_alone(config: dict[str, Any]) -> str | None:
         return f"model={model['name']} {method.not_packable_because}"
     if "tasks" in config["data"]:
         return "data=mix has a head for each task"
+    if (kind := stated_kind(config["data"])) is not None and kind.several_inputs:
+        return f"data={config['data']['name']} is {kind.title}, whose rows are several inputs"
     if found := [key for key in ALONE if training.get(key)]:
         return f"training.{found[0]}={training[found[0]]}"
     return None

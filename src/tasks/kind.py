@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 Place = Callable[[int], str]  # row number -> "train.tsv line 7", for messages
+MARK = "task_kind"  # in a model's config, of kinds that its outputs alone do not tell
+NO_LOGIT = float(np.finfo(np.float32).min)  # of what a unit lacks and a larger one has
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,12 @@ class TaskKind(ABC):
             leave the others out.
         several_labels: whether a row of a batch has a list of labels, not one.
         answers_every_token: whether logits are (n, tokens, outputs), as long as their batch is; else (n, outputs).
+        several_inputs: whether a row of a batch is several inputs of the model, (n, inputs, tokens), of which
+            ``combined`` makes one answer.
+        counts_from_zero: whether a label is the position of something in its row: what a source calls the numbers
+            means nothing.
+        text_columns: how few and how many names ``data.text`` may have.
+        text_rule: the same in words.
         label_columns: the columns of a batch that hold what is to be answered; a model without them gives no loss.
         note_columns: what ``encode`` says of its rows besides, for ``gather``; no model takes it.
         kept_as: the numpy type of labels and predictions in ``predictions.parquet``.
@@ -72,6 +80,10 @@ class TaskKind(ABC):
     reads_every_token: ClassVar[bool]
     several_labels: ClassVar[bool] = False
     answers_every_token: ClassVar[bool] = False
+    several_inputs: ClassVar[bool] = False
+    counts_from_zero: ClassVar[bool] = False
+    text_columns: ClassVar[tuple[int, int]] = (1, 2)
+    text_rule: ClassVar[str] = "one column, or two for a pair of texts"
     label_columns: ClassVar[tuple[str, ...]] = ("labels",)
     note_columns: ClassVar[tuple[str, ...]] = ()
     kept_as: ClassVar[type[np.generic]]
@@ -89,6 +101,22 @@ class TaskKind(ABC):
             place: where a row came from.
         """
         return values
+
+    def columns_read(self, text: Sequence[str]) -> list[str]:
+        """The columns of a source that the names in ``data.text`` are of."""
+        return list(text)
+
+    def read_texts(
+        self, columns: Mapping[str, Sequence[Any]], text: Sequence[str], place: Place
+    ) -> dict[str, Sequence[Any]]:
+        """A source's columns as one text a row, or two, by the names that messages call them.
+
+        Args:
+            columns: the source's, by name; those of ``columns_read`` are there.
+            text: the names in ``data.text``.
+            place: where a row came from.
+        """
+        return {name: self.read_text(columns[name], name, place) for name in text}
 
     def column_of(self, values: Mapping[str, Sequence[Any]], label: str, names: Sequence[Any] | None) -> Any:
         """The column of labels of a table, one a row; None if it has none.
@@ -143,7 +171,7 @@ class TaskKind(ABC):
         """
 
     def check_rows(self, texts: Sequence[str], labels: Sequence[Any], place: Place) -> None:  # noqa: B027
-        """Raise a UserError for a row whose label, as ``read_labels`` gave it, does not fit its text."""
+        """Raise a UserError for a row whose label, as ``read_labels`` gave it, does not fit its (second) text."""
 
     @abstractmethod
     def names_in(self, feature: Any) -> tuple[str, ...] | None:
@@ -152,6 +180,15 @@ class TaskKind(ABC):
     @abstractmethod
     def strata(self, labels: Sequence[Any]) -> Array | None:
         """The stratum of each row, of which a held-out part has its share; None where rows are drawn freely."""
+
+    def inputs(self, rows: Mapping[str, Sequence[Any]]) -> list[list[tuple[str, ...]]]:
+        """The inputs of the model that each row is, one of most kinds: a text, or two.
+
+        Args:
+            rows: as of ``encode``.
+        """
+        texts = [rows[name] for name in ("text", "text_pair") if name in rows]
+        return [[own] for own in zip(*texts, strict=True)]
 
     @abstractmethod
     def encode(self, tokenizer: Any, rows: Mapping[str, Sequence[Any]], max_length: int) -> dict[str, list[Any]]:
@@ -186,6 +223,15 @@ class TaskKind(ABC):
     @abstractmethod
     def collator(self, tokenizer: Any) -> Callable[[list[Mapping[str, Any]]], Mapping[str, Any]]:
         """From encoded rows to a padded batch."""
+
+    def combined(self, outputs: "Tensor", present: "Tensor") -> "Tensor":
+        """Of a kind with ``several_inputs`` the logits (n, ...) of rows.
+
+        Args:
+            outputs: (m, outputs) of the model for all inputs, those of a row one after the other.
+            present: (n, inputs), of which m are true: those that a row has.
+        """
+        raise NotImplementedError(f"{self.title} has one input a row")
 
     @abstractmethod
     def loss(self, logits: "Tensor", labels: "Tensor", reduction: str = "mean") -> "Tensor":

@@ -7,13 +7,14 @@ from src.tasks.classification import Classification
 from src.tasks.kind import TaskKind
 from src.tasks.label_space import LabelSpace
 from src.tasks.multi_label import MultiLabel
+from src.tasks.multiple_choice import MultipleChoice
 from src.tasks.regression import Regression
 from src.tasks.token_classification import TokenClassification
 from src.utils.errors import UserError
 from src.utils.text import printable
 
 KINDS: dict[str, TaskKind] = {
-    kind.name: kind for kind in (Classification(), Regression(), TokenClassification(), MultiLabel())
+    kind.name: kind for kind in (Classification(), Regression(), TokenClassification(), MultiLabel(), MultipleChoice())
 }
 
 

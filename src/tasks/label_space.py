@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from src.tasks.kind import TaskKind
+from src.tasks.kind import MARK, TaskKind
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class LabelSpace:
 
     def configure(self, config: Any) -> None:
         """Write the space into a model's config, and whose head it is: a checkpoint's tells its kind by that."""
+        config.__dict__.pop(MARK, None)  # another kind's
         self.kind.configure(config, self.names)
         models = self.kind.model_class()._model_mapping
         if type(config) in models:

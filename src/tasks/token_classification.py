@@ -11,7 +11,7 @@ from src.metrics.decomposition import f1
 from src.metrics.entities import NOTHING, entity_counts
 from src.metrics.metric import Reads
 from src.tasks.class_names import names_in_list, write_names, written_names
-from src.tasks.kind import Array, Place, Prediction, TaskKind
+from src.tasks.kind import NO_LOGIT, Array, Place, Prediction, TaskKind
 from src.tasks.tag_schemes import as_iob2, entity_types, is_marked, marks_entities, tags_of
 from src.tasks.tagged_words import entities_in, read_tags, split_words, words_of
 from src.tasks.word_windows import windows_of_all
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 IGNORED = -100  # the label of a token that is not the first of its word: no loss
-NO_LOGIT = float(np.finfo(np.float32).min)  # all logits of a word that a shorter sentence does not have
 
 
 class TokenClassification(TaskKind):

@@ -42,6 +42,7 @@ PINNED = {  # the first 20 rows of train from seed 0
     "similarity": "1b7e4f2a8d32f6b8",
     "tags": "d74ce575c8e6e272",
     "mentions": "a591162ab038190a",
+    "choice": "f732d3eaf4b80a37",
 }
 
 

@@ -43,7 +43,7 @@ def load_custom(
         revision: branch, tag or commit on the hub.
         splits: the hub's split name per split here; of those, only train must exist.
         files: a local CSV, TSV, JSONL or Parquet file per split; only train must be given.
-        text: the names of one or two text columns.
+        text: the names of the text columns, one or two of most kinds of task.
         label: the name of the label column.
         label_names: the classes in order; ``[]`` for regression; None to take the hub's names, or else the values found
             in train, sorted. What train's rows say decides for all splits, see ``decide_labels``.
@@ -62,13 +62,16 @@ def load_custom(
             "data=custom needs one source: data.path=NAME for a set on the hub, or data.files.train=FILE "
             f"for local files (CSV, TSV, JSONL, Parquet); data.path={path}, data.files={given or None}"
         )
+    stated = None if kind is None else label_space(label_names or (), kind).kind
     if path:
-        sources = _from_hub(path, config, revision, splits, [*text, *([cluster] if cluster else [])], label)
+        read = [*text, *(stated.columns_read(text) if stated else []), *([cluster] if cluster else [])]
+        named = stated is None or not stated.counts_from_zero
+        sources = _from_hub(path, config, revision, splits, read, label, named=named)
     else:
         sources = {split: read_table(Path(file).expanduser()) for split, file in given.items()}
 
-    if kind is not None:
-        _add_labels(sources, label, label_names, label_space(label_names or (), kind).kind)
+    if stated is not None:
+        _add_labels(sources, label, label_names, stated)
     labels = _labels(sources["train"], label, label_names, kind)
     space = label_space(labels.names, kind)
     loaded = {
@@ -81,8 +84,16 @@ def load_custom(
 
 
 def _from_hub(
-    path: str, config: str | None, revision: str | None, splits: Mapping[str, str], text: Sequence[str], label: str
+    path: str,
+    config: str | None,
+    revision: str | None,
+    splits: Mapping[str, str],
+    text: Sequence[str],
+    label: str,
+    *,
+    named: bool,
 ) -> dict[str, Columns]:
+    """The columns of every split; ``named``: numbers of classes become the names that the set has for them."""
     found = fetch(path, config, revision)
     if splits["train"] not in found:
         raise UserError(f"data.path={path} has no split {splits['train']!r} for train; it has {', '.join(found)}")
@@ -91,7 +102,7 @@ def _from_hub(
         if theirs not in found:
             continue
         values = column_lists(found[theirs], [*text, label])
-        feature = found[theirs].features.get(label)
+        feature = found[theirs].features.get(label) if named else None
         if unlabelled(values.get(label)):
             values.pop(label, None)
         elif isinstance(feature, ClassLabel):

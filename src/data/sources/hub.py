@@ -50,7 +50,7 @@ def load_hub(
     Raises:
         UserError: neither cached nor reachable; a split or column that is missing; labels in another order.
     """
-    one_class = label_space(label_names, kind).kind.picks_one
+    task = label_space(label_names, kind).kind
     source = fetch(path, config, revision)
     loaded = {}
     for split, theirs in splits.items():
@@ -59,12 +59,12 @@ def load_hub(
         data = source[theirs]
         feature = data.features.get(label)
         named = isinstance(feature, ClassLabel) and feature.names != [str(i) for i in range(len(feature.names))]
-        if one_class and named and feature.names != list(label_names):
+        if task.picks_one and named and feature.names != list(label_names):
             raise UserError(
                 f"{_name(path, config)}: the classes are {feature.names}, the task's label_names {list(label_names)}"
             )
         parts = [name for own in (join or {}).values() for name in own]
-        columns = column_lists(data, [*text, *parts, label, *([cluster] if cluster else [])])
+        columns = column_lists(data, [*text, *task.columns_read(text), *parts, label, *([cluster] if cluster else [])])
         joined(columns, join or {}, rows_of(f"{_name(path, config)} {split}"))
         loaded[split] = normalise(
             columns,

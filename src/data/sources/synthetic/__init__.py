@@ -1,4 +1,4 @@
-"""The synthetic suite: tasks of classification, regression and token classification from a grammar of English.
+"""The synthetic suite: tasks of most kinds from a grammar of English.
 
 No download: `load_synthetic` draws rows from a seed, and keeps them in the user's cache. The splits share no template
 (a sentence with its content words taken out), so a model has to generalise over constructions; see `splits`.
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.data.sources.synthetic import acceptability, entailment, mentions, paraphrase, roles, similarity
+from src.data.sources.synthetic import acceptability, choice, entailment, mentions, paraphrase, roles, similarity
 from src.data.sources.synthetic.dice import Dice
 from src.data.sources.synthetic.example import Example
 from src.data.sources.synthetic.splits import SHARES
@@ -25,6 +25,7 @@ TASKS = {
     "similarity": similarity.examples,
     "tags": roles.examples,
     "mentions": mentions.examples,
+    "choice": choice.examples,
 }
 
 
@@ -68,9 +69,18 @@ def load_synthetic(
 def rows(task: str, split: str, seed: int, size: int) -> list[dict[str, object]]:
     """`size` different rows of one split of a task, as plain dictionaries."""
     return [
-        {"idx": index, **dict(zip(("text", "text_pair"), example.texts, strict=False)), "label": example.label}
+        {
+            "idx": index,
+            **dict(zip(("text", "text_pair"), _columns(example.texts), strict=False)),
+            "label": example.label,
+        }
         for index, example in enumerate(examples(task, split, seed, size))
     ]
+
+
+def _columns(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """One text or two; behind a first, candidates are one a line."""
+    return texts if len(texts) < 3 else (texts[0], "\n".join(texts[1:]))
 
 
 def examples(task: str, split: str, seed: int, size: int) -> Iterator[Example]:

@@ -8,7 +8,7 @@ from src.data.sources.synthetic.sentence import Sentence
 
 @dataclass(frozen=True)
 class Example:
-    """One or two sentences and their label; `origin` is what they were made from, where a test needs it."""
+    """One or two sentences, or one and candidates, and their label; `origin` is what a test needs of their making."""
 
     sentences: tuple[Sentence, ...]
     label: int | float | tuple[int, ...]
