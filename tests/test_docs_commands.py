@@ -52,6 +52,9 @@ NOT_RUN = {
     "python -m src compare multirun/paper": "needs runs of RoBERTa-base",
     "python examples/digits.py": "run by tests/test_examples.py",
     "python -m src study NAME": "names no study",
+    "python -m src choose FILE.csv": "names no file",
+    "python -m src compare FOLDER": "names no folder",
+    "python -m src bench --targets both --parts steps --layers 3": "its block sizes divide the whole width alone",
     "python -m src choose reviews.csv": "minutes; run by tests/choose",
     "python -m src predict outputs/choose_reviews": "needs what choose leaves; run by tests/choose",
     "python -m src audit peft/": "needs a checkout of the peft library",
@@ -82,6 +85,7 @@ def write_files(folder: Path) -> None:
     (folder / "rated.jsonl").write_text(
         "".join(json.dumps({"text": text, "score": stars / 2}) + "\n" for text, stars in rows)
     )
+    (folder / "train.conll").write_text("\n".join(f"Anna{n} B-person\nsleeps O\n" for n in range(60)), encoding="utf-8")
     (folder / "examples").mkdir()
     shutil.copy(ROOT / "examples" / "published_rte.csv", folder / "examples")
     shutil.copy(ROOT / "examples" / "published_rte.csv", folder / "TABLE.csv")

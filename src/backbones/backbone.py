@@ -37,7 +37,7 @@ from src.backbones.initialise import draw_anew
 from src.backbones.packages import locate_package
 from src.backbones.probe import require_plain_text
 from src.backbones.remote_code import NO_REMOTE_CODE, refuse_adapter, why, without_code
-from src.backbones.side_by_side import take_several_inputs
+from src.backbones.several_inputs import take_several_inputs
 from src.backbones.tokenizer import fit_tokenizer
 from src.tasks import LabelSpace, TaskKind, label_space
 from src.tasks.kinds import space_of

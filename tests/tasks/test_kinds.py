@@ -11,7 +11,7 @@ from datasets import ClassLabel, Value
 from transformers import AutoConfig
 
 from src.backbones.probe import probe_batch
-from src.backbones.side_by_side import take_several_inputs
+from src.backbones.several_inputs import take_several_inputs
 from src.data.normalise import rows_of
 from src.metrics.metric import Reads
 from src.tasks import KINDS, LabelSpace, TaskKind, label_space

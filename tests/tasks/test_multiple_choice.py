@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForMultipleChoice
 
-from src.backbones.side_by_side import take_several_inputs
+from src.backbones.several_inputs import take_several_inputs
 from src.config.validate import validate
 from src.data.normalise import normalise, rows_of
 from src.data.sources.custom import load_custom
