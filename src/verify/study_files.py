@@ -29,8 +29,9 @@ def check_studies(root: Path, runs: Mapping[Path, Run]) -> Iterator[Finding]:
 
     Args:
         root: what is verified, unpacked.
-        runs: the finished ones by their folders.
+        runs: the finished ones by their folders, as ``find_runs`` gives them.
     """
+    root = root.resolve()  # the runs' folders begin with it
     for folder in (root, *sorted(path for path in root.iterdir() if path.is_dir())):
         if (folder / SUMS).is_file():
             yield from _sums(folder)

@@ -49,6 +49,15 @@ def test_a_study_as_it_was_left(study):
     assert told(Path(moved)) == {}
 
 
+def test_it_is_the_same_study_by_whatever_path_it_is_reached(study, tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to(study)
+    monkeypatch.chdir(tmp_path)
+    runs = shutil.move(study / "runs", tmp_path / "on_another_disk")
+    (study / "runs").symlink_to(runs)
+    for path in ("study", "./study/../study", "link", study):
+        assert told(Path(path)) == {}, path
+
+
 @pytest.mark.parametrize(
     "change", [{"study": {"margin": 0.5}}, {"arms": {"synth_paraphrase_lora": IDENTITY | {"config": "x"}}}]
 )
