@@ -9,14 +9,20 @@ import pytest
 from src.utils.paths import ROOT
 
 ROOMS = (
+    "choose",
+    "commands",
     "compare",
     "deploy",
+    "metrics",
     "models",
+    "plotting",
     "runs",
+    "study",
     "sweep",
+    "tasks",
     "verify",
 )  # whose public signatures say what they take and give
-MOST_IGNORED = 28  # in all of src: half of what they were; each tells mypy to look away
+MOST_IGNORED = 22  # in all of src: half of what they were; each tells mypy to look away
 
 
 def public(body: list[ast.stmt]) -> Iterator[ast.FunctionDef]:

@@ -56,7 +56,7 @@ def _others_away(model: nn.Module, kept: set[int]) -> Iterator[None]:
     shapes: dict[int, Tensor] = {}  # tied tensors stay tied
     for module in model.modules():
         for own in (module._parameters, module._buffers):
-            held: dict[str, Any] = own  # type: ignore[assignment]
+            held: dict[str, Any] = own
             slots += [(held, name, t) for name, t in held.items() if t is not None and id(t) not in kept]
     for place, name, tensor in slots:
         shape = torch.empty_like(tensor, device="meta")

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from src.runs.record import write_json
 from src.utils.errors import UserError
@@ -12,7 +11,7 @@ FILE = "asked.json"
 LARGEST = 2**20  # bytes
 
 
-def goes_on(folder: Path, asked: Mapping[str, Any]) -> bool:
+def goes_on(folder: Path, asked: Mapping[str, object]) -> bool:
     """Whether the folder holds what the same command has begun.
 
     Args:
@@ -34,6 +33,6 @@ def goes_on(folder: Path, asked: Mapping[str, Any]) -> bool:
     return True
 
 
-def write_asked(folder: Path, asked: Mapping[str, Any]) -> None:
+def write_asked(folder: Path, asked: Mapping[str, object]) -> None:
     """Write it down, when what follows from it has been."""
     write_json(folder / FILE, dict(asked))

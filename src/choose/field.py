@@ -28,7 +28,7 @@ class Wishes:
 
 
 def field(
-    wishes: Wishes, models: Mapping[str, Mapping[str, Any]], backbone: Mapping[str, Any]
+    wishes: Wishes, models: Mapping[str, Mapping[str, object]], backbone: Mapping[str, object]
 ) -> tuple[list[str], list[str]]:
     """The methods that may run, and what is said of those that may not.
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from src.choose.field import BASELINE
 from src.choose.guess_columns import Guess
@@ -55,7 +54,7 @@ def epochs_for(minutes: float, seconds: Mapping[str, float], epochs: float) -> f
     return min(max(fit, LEAST_EPOCHS), MOST_EPOCHS)
 
 
-def question(file: Path, guess: Guess, methods: Sequence[str], backbone: str, epochs: float) -> dict[str, Any]:
+def question(file: Path, guess: Guess, methods: Sequence[str], backbone: str, epochs: float) -> dict[str, object]:
     """The study as its YAML."""
     return {
         "question": f"Which way to adapt {backbone} to {file.name} should be used?",

@@ -1,17 +1,17 @@
 """``data.cluster``: the column that says what a row is part of, such as its document; statistics draw these whole."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 from datasets import Dataset
 
+from src.tasks.signatures import Place, Raw
 from src.utils.errors import UserError
 
 CLUSTER = "cluster"  # the column of a normalised data set
 RULE = "the name of a column that every split has, test splits aside, with a value in every row"
 
 
-def cluster_names(columns: Mapping[str, Sequence[Any]], name: str, place: Callable[[int], str]) -> list[str]:
+def cluster_names(columns: Mapping[str, Raw], name: str, place: Place) -> list[str]:
     """The cluster of each row, as text.
 
     Args:

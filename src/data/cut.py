@@ -2,12 +2,15 @@
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from datasets import Dataset
 
 from src.tasks import KINDS, TaskKind
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +19,11 @@ WARNED_ABOVE = 0.01
 
 
 def cut_inputs(
-    texts: Dataset, encoded: Dataset, tokenizer: Any, max_length: int, kind: TaskKind = KINDS["classification"]
+    texts: Dataset,
+    encoded: Dataset,
+    tokenizer: "PreTrainedTokenizerBase",
+    max_length: int,
+    kind: TaskKind = KINDS["classification"],
 ) -> dict[str, float]:
     """The shares of rows that were cut and of tokens that were lost.
 

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 from datasets import Dataset, Features, List, Value
@@ -76,7 +76,10 @@ def _tokenise(data: Dataset, tokenizer: "PreTrainedTokenizerBase", max_length: i
         labels = {name: columns.pop(name) for name in kind.label_columns if name in columns}
         if origins := columns.pop("origin", None):  # a row may become several
             rows["idx"] = [rows["idx"][origin] for origin in origins]
-        columns |= {"idx": rows["idx"], "length": [_tokens(ids) for ids in columns["input_ids"]]} | labels
+        columns |= {
+            "idx": rows["idx"],
+            "length": [_tokens(ids) for ids in cast("list[list[Any]]", columns["input_ids"])],
+        } | labels
         types = types or {name: _feature(name, values[0]) for name, values in columns.items()}
         schema = Features(types).arrow_schema
         chunks.append(pa.table([pa.array(columns[name], schema.field(name).type) for name in types], schema=schema))

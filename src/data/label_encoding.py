@@ -5,11 +5,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
-from src.tasks.kind import Place
 from src.tasks.kinds import label_space
 from src.tasks.regression import NUMBER
+from src.tasks.signatures import Place, Raw
 from src.utils.errors import UserError
 
 NO_NUMBERS = ("nan", "inf", "+inf", "-inf", "infinity", "<na>")  # how tables write gaps and overflows as text
@@ -28,9 +27,7 @@ class Labels:
     label_encoding: tuple[str, ...]
 
 
-def decide_labels(
-    values: Sequence[Any], column: str, place: Place, names: Sequence[Any] | None, kind: str | None = None
-) -> Labels:
+def decide_labels(values: Raw, column: str, place: Place, names: Raw | None, kind: str | None = None) -> Labels:
     """Find the classes of a label column, and how it writes them.
 
     Args:
@@ -46,7 +43,7 @@ def decide_labels(
             names say that these are classes.
     """
     stated = names is not None or kind is not None
-    if stated and not (own := label_space(names or (), kind).kind).picks_one:
+    if stated and not (own := label_space(tuple(map(str, names or ())), kind).kind).picks_one:
         given = own.find_names(values, names, column, place)
         return Labels(given, given)
     written = [required_class(value, column, place, row) for row, value in enumerate(values)]
@@ -67,7 +64,7 @@ def decide_labels(
     return Labels(listed, numbers if numbered else listed)
 
 
-def required_class(value: Any, column: str, place: Place, row: int) -> str:
+def required_class(value: object, column: str, place: Place, row: int) -> str:
     """A row's class as text; see ``written_class``. Raises UserError if there is none."""
     name = written_class(value, column, place, row)
     if not name:
@@ -75,7 +72,7 @@ def required_class(value: Any, column: str, place: Place, row: int) -> str:
     return name
 
 
-def written_class(value: Any, column: str, place: Place, row: int) -> str:
+def written_class(value: object, column: str, place: Place, row: int) -> str:
     """A label as the text that names its class, without white space around it; empty where there is none.
 
     1.0 and 1 are the same class: tables with gaps turn whole numbers into floats.
@@ -105,7 +102,7 @@ def written_class(value: Any, column: str, place: Place, row: int) -> str:
     )
 
 
-def unlabelled_split(values: Sequence[Any], column: str, place: Place, labels: Labels) -> bool:
+def unlabelled_split(values: Raw, column: str, place: Place, labels: Labels) -> bool:
     """Whether a test file's label column says nothing: every row is empty or -1, and -1 is no class.
 
     Raises:
@@ -123,11 +120,11 @@ def unlabelled_split(values: Sequence[Any], column: str, place: Place, labels: L
     return False
 
 
-def _says_nothing(value: Any, labels: Labels) -> bool:
+def _says_nothing(value: object, labels: Labels) -> bool:
     return _blank(value) or (str(value).strip() in ("-1", "-1.0") and "-1" not in labels.label_encoding)
 
 
-def _blank(value: Any) -> bool:
+def _blank(value: object) -> bool:
     return (
         value is None
         or (isinstance(value, float) and math.isnan(value))
@@ -161,7 +158,7 @@ def _refuse_scores(written: Sequence[str], column: str, place: Place) -> None:
             )
 
 
-def _refuse_mixed_booleans(values: Sequence[Any], column: str, place: Place) -> None:
+def _refuse_mixed_booleans(values: Raw, column: str, place: Place) -> None:
     first = {isinstance(value, bool): row for row, value in reversed(list(enumerate(values)))}
     if len(first) > 1:
         row = max(first.values())

@@ -5,7 +5,7 @@ a mean over tasks) is left out here and nowhere else.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from src.data.list_collator import ListCollator
 from src.data.load import HOLDOUT, TaskData, load_data
 from src.data.task import Task
 from src.tasks import LabelSpace
+from src.tasks.signatures import Collator
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -98,7 +99,7 @@ class Mix:
         """The training texts, a pair as one."""
         return [text for part in self.parts.values() for text in part.texts()]
 
-    def collator(self, tokenizer: Any) -> Callable[[list[Mapping[str, Any]]], Mapping[str, Any]]:
+    def collator(self, tokenizer: "PreTrainedTokenizerBase") -> Collator:
         """From encoded rows to a padded batch, of all tasks at once."""
         found = [space.kind.collator(tokenizer) for space in self.spaces.values()]
         if not self._lists:
@@ -128,7 +129,9 @@ class Mix:
                     rows[self._split(name, split)] = own
         return {"train": concatenate_datasets(train) if self.several else train[0]} | rows
 
-    def cut(self, rows: Mapping[str, Dataset], tokenizer: Any, max_length: int) -> dict[str, dict[str, float]]:
+    def cut(
+        self, rows: Mapping[str, Dataset], tokenizer: "PreTrainedTokenizerBase", max_length: int
+    ) -> dict[str, dict[str, float]]:
         """What ``max_length`` has cut off each split of ``encode``'s; of several tasks the evaluated ones alone."""
         found = {}
         for name, part in self.parts.items():
@@ -195,7 +198,7 @@ def quotas(sizes: Sequence[int], sampling: str, temperature: float) -> list[int]
 def _marked(rows: Dataset, number: int) -> Dataset:
     if not isinstance(rows.features["labels"], List):
         rows = rows.cast_column("labels", Value("float32"))
-    return rows.add_column("task", [number] * len(rows))  # type: ignore[call-arg]
+    return rows.add_column("task", [number] * len(rows))
 
 
 def _with_lists(rows: Dataset) -> Dataset:

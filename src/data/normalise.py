@@ -5,20 +5,20 @@ is an unlabelled test split, ``label``: a class number, whose names are in the f
 word has one, a list of class numbers.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, cast
 
 import pyarrow as pa
 from datasets import Dataset, Features, Value
 
 from src.data.cluster_column import CLUSTER, cluster_names
 from src.tasks import label_space
-from src.tasks.kind import Place
+from src.tasks.signatures import Place, Raw
 from src.utils.errors import UserError
 
 
 def normalise(
-    columns: Mapping[str, Sequence[Any]],
+    columns: Mapping[str, Raw],
     *,
     text: Sequence[str],
     label: str | None,
@@ -65,7 +65,7 @@ def normalise(
         features["label"], labels = space.kind.read_labels(
             columns[label], space.names, label_encoding or space.names, label, place
         )
-        space.kind.check_rows([*texts.values()][-1], labels.to_pylist(), place)
+        space.kind.check_rows(cast("Sequence[str]", [*texts.values()][-1]), labels.to_pylist(), place)
         arrays.append(labels)
         if cluster is not None:
             features[CLUSTER] = Value("string")
@@ -73,7 +73,7 @@ def normalise(
     return Dataset(pa.table(arrays, schema=Features(features).arrow_schema))
 
 
-def _check_text(values: Sequence[Any], column: str, place: Place, allow_empty: bool) -> None:
+def _check_text(values: Raw, column: str, place: Place, allow_empty: bool) -> None:
     for row, value in enumerate(values):
         if not isinstance(value, str):
             raise UserError(f"{place(row)}: {value!r} in column {column!r} is not text")
@@ -112,5 +112,5 @@ def rows_of(where: object) -> Place:
     return lambda row: f"{where} row {row}"
 
 
-def _quoted(names: Any) -> str:
+def _quoted(names: Iterable[str]) -> str:
     return ", ".join(repr(str(name)) for name in names) or "(none)"

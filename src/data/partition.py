@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from datasets import Dataset
 
+from src.tasks.signatures import Array, Cell
 from src.utils.errors import UserError
 
 SEED = 20130  # of every shuffle here; RandomState, because its stream never changes between versions of numpy
@@ -25,7 +25,7 @@ def subset(data: Dataset, size: int | None) -> Dataset:
 
 
 def split_off(
-    data: Dataset, fraction: float, at_most: int | None, strata: Callable[[Sequence[Any]], np.ndarray | None]
+    data: Dataset, fraction: float, at_most: int | None, strata: Callable[[Sequence[Cell]], Array | None]
 ) -> tuple[Dataset, Dataset]:
     """Split ``data`` in two, keeping the order of rows: ``(the rest, the part split off)``.
 

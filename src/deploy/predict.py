@@ -20,7 +20,7 @@ from src.utils.text import cell
 def predict_text(folder: Path, text: str, text2: str | None) -> None:
     """Print what the run says about one text, as a line of JSON."""
     answer = load_run(folder).predict([text], None if text2 is None else [text2])[0]
-    say(json.dumps({"label": answer.label} | ({"scores": answer.scores} if answer.scores else {}) | answer.more))
+    say(json.dumps({"label": answer.label} | ({"scores": answer.scores} if answer.scores else {}) | dict(answer.more)))
 
 
 def predict_file(folder: Path, path: Path, columns: list[str] | None, out: Path, batch_size: int) -> None:
@@ -60,7 +60,7 @@ def _texts(
                 raise UserError(f"{table.place(row)}: {value!r} in column {name!r} is not text")
         if name in table.values:
             table.values[name] = list(values)  # of a list of words the sentence
-    first, *second = map(list, texts.values())
+    first, *second = (list(map(str, values)) for values in texts.values())
     return first, second[0] if second else None
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from omegaconf import DictConfig
@@ -19,6 +19,7 @@ from src.runs.finished import open_run
 from src.runs.layout import RunFolder
 from src.runs.run_record import RunRecord
 from src.tasks import Prediction
+from src.tasks.signatures import Cell, Rows
 from src.utils.errors import UserError
 
 LONGEST = 512  # tokens, where neither the record nor the model bounds an input
@@ -35,7 +36,7 @@ class Encoded:
     """
 
     inputs: list[dict[str, list[int]]]
-    notes: dict[str, list[Any]]
+    notes: dict[str, list[Cell]]
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,12 @@ class TrainedRun:
         kind, tokenizer = self.classifier.space.kind, self.classifier.backbone.tokenizer
         rows = {"text": list(texts)} | ({} if pairs is None else {"text_pair": list(pairs)})
         columns = kind.encode(tokenizer, rows, self.max_length)
-        notes = {"idx": columns.pop("origin", list(range(len(texts))))}
+        notes: dict[str, list[Cell]] = {"idx": columns.pop("origin", list(range(len(texts))))}
         notes |= {name: columns.pop(name) for name in kind.note_columns}
-        return Encoded([dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)], notes)
+        inputs = cast("dict[str, list[list[int]]]", columns)
+        return Encoded([dict(zip(inputs, row, strict=True)) for row in zip(*inputs.values(), strict=True)], notes)
 
-    def gather(self, outputs: Sequence[Tensor], notes: Mapping[str, Sequence[object]]) -> Tensor:
+    def gather(self, outputs: Sequence[Tensor], notes: Rows) -> Tensor:
         """What the model gave for encoded texts, one entry a text."""
         kind = self.classifier.space.kind
         if not kind.note_columns:

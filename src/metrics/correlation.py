@@ -3,14 +3,22 @@
 import math
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 
-def correlation(of: Callable[[Any, Any], Any], labels: Any, predictions: Any) -> float:
+class _Result(Protocol):
+    @property
+    def statistic(self) -> float: ...
+
+
+def correlation(of: Callable[[ArrayLike, ArrayLike], _Result], labels: ArrayLike, predictions: ArrayLike) -> float:
     """The statistic of one of SciPy's correlations; nan where it has no value."""
     from scipy.stats import ConstantInputWarning
 
-    if len(labels) < 2:
+    if np.size(labels) < 2:
         return math.nan
     with warnings.catch_warnings():
         # Constant predictions are an ordinary event early in training: the nan says enough.

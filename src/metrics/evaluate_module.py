@@ -28,5 +28,5 @@ class Module(evaluate.Metric):
             ),
         )
 
-    def _compute(self, predictions: list, references: list) -> dict[str, float]:
+    def _compute(self, predictions: list[float], references: list[float]) -> dict[str, float]:
         return {self.config_name: self.metric.compute(references, predictions)}

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+
+from numpy.typing import ArrayLike
 
 from src.metrics.decomposition import Decomposition
 
@@ -57,6 +58,6 @@ class Metric:
     name: str
     reads: Reads
     greater_is_better: bool
-    compute: Callable[[Any, Any], float]
+    compute: Callable[[ArrayLike, ArrayLike], float]
     scale: Scale | None = None
     decomposition: Decomposition | None = None

@@ -13,7 +13,7 @@ from src.models.classifier import Classifier
 from src.packed.coroutine import Coroutine
 from src.packed.layers import Tenant
 from src.tasks import TaskKind
-from src.training.trainer import VerdictTrainer
+from src.training.trainer import Loss, VerdictTrainer
 
 if TYPE_CHECKING:
     from src.packed.pack import Pack
@@ -123,7 +123,9 @@ class PackedTrainer(VerdictTrainer):
         super().__init__(**kwargs)
         member.trainer = self
 
-    def compute_loss(self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any):
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any
+    ) -> Loss:
         return super().compute_loss(self.member, inputs, return_outputs, **kwargs)  # type: ignore[arg-type]
 
     def training_step(self, *args: Any, **kwargs: Any) -> Tensor:

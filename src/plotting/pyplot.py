@@ -1,13 +1,17 @@
 """matplotlib, imported only where something is drawn."""
 
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from src.utils.errors import UserError
 from src.utils.files import whole
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def pyplot() -> Any:
+
+def pyplot() -> ModuleType:
     """matplotlib's pyplot without a display.
 
     Raises:
@@ -23,7 +27,7 @@ def pyplot() -> Any:
     return plt
 
 
-def save(figure: Any, path: Path) -> None:
+def save(figure: "Figure", path: Path) -> None:
     """Write ``path`` with the endings .png and .pdf, and free the figure."""
     for ending in (".png", ".pdf"):
         with whole(path.with_suffix(ending)) as temporary:

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from src.compare.comparison import compare_runs
 from src.compare.statistics.crossed import quantile
@@ -42,7 +41,7 @@ class Finding:
     look: int
     difference: tuple[float, float, float, float] | None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         return asdict(self)
 
 

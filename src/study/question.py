@@ -97,7 +97,7 @@ class Question:
         """The study with more overrides of every run; raises UserError for one that is none."""
         return replace(self, settings=[*self.settings, *(_override("settings", "", word) for word in overrides)])
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """As it is written down; ``parse_question`` reads it back."""
         first, most = self.looks[0], self.looks[-1]
         step = self.looks[1] - first if len(self.looks) > 1 else 1
@@ -142,7 +142,7 @@ def _change(text: str) -> Any:
     return OmegaConf.from_dotlist([text.removeprefix("study.")])
 
 
-def parse_question(name: str, plain: Any, where: str) -> Question:
+def parse_question(name: str, plain: object, where: str) -> Question:
     """Check what a study's file says.
 
     Args:

@@ -1,9 +1,8 @@
 """Candidates of an example, as sources give them and as one text: a candidate a line."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
 
-from src.tasks.kind import Place
+from src.tasks.signatures import Place, Raw
 from src.utils.errors import UserError
 
 BETWEEN = "\n"
@@ -11,12 +10,12 @@ BEFORE = "+"  # `a+b`: the text of column a, then that of b
 FEWEST = 2
 
 
-def parts_of(name: str, columns: Mapping[str, Any] | None = None) -> list[str]:
+def parts_of(name: str, columns: Collection[str] | None = None) -> list[str]:
     """The columns that a name is made of; a column that has the name itself is that alone."""
     return [name] if BEFORE not in name or (columns is not None and name in columns) else name.split(BEFORE)
 
 
-def contexts(columns: Mapping[str, Sequence[Any]], name: str, place: Place) -> list[Any]:
+def contexts(columns: Mapping[str, Raw], name: str, place: Place) -> list[object]:
     """What comes before the candidates, a text a row."""
     *first, last = (columns[part] for part in parts_of(name, columns))
     if not first:
@@ -25,7 +24,7 @@ def contexts(columns: Mapping[str, Sequence[Any]], name: str, place: Place) -> l
     return [" ".join(_text(part, name, place, row) for part in parts) for row, parts in enumerate(rows)]
 
 
-def candidate_lists(columns: Mapping[str, Sequence[Any]], names: Sequence[str], place: Place) -> list[list[str]]:
+def candidate_lists(columns: Mapping[str, Raw], names: Sequence[str], place: Place) -> list[list[str]]:
     """The candidates of every row.
 
     Args:
@@ -55,7 +54,7 @@ def candidate_lists(columns: Mapping[str, Sequence[Any]], names: Sequence[str], 
     return found
 
 
-def _values(value: Any, column: str, place: Place, row: int, *, alone: bool) -> list[str]:
+def _values(value: object, column: str, place: Place, row: int, *, alone: bool) -> list[str]:
     if alone:
         values = value.split(BETWEEN) if isinstance(value, str) else value
         if not isinstance(values, Sequence):
@@ -68,7 +67,7 @@ def _values(value: Any, column: str, place: Place, row: int, *, alone: bool) -> 
     return found
 
 
-def _text(value: Any, column: str, place: Place, row: int) -> str:
+def _text(value: object, column: str, place: Place, row: int) -> str:
     """On one line."""
     if not isinstance(value, str):
         raise UserError(f"{place(row)}: {value!r} in column {column!r} is not text")
@@ -80,7 +79,7 @@ def candidates_of(text: str) -> list[str]:
     return [line.strip() for line in text.split(BETWEEN) if line.strip()]
 
 
-def positions(values: Sequence[Any], column: str, place: Place) -> list[int]:
+def positions(values: Raw, column: str, place: Place) -> list[int]:
     """A column of labels as positions from 0: whole numbers, or letters from A.
 
     Raises:
@@ -89,7 +88,7 @@ def positions(values: Sequence[Any], column: str, place: Place) -> list[int]:
     return [_position(value, column, place, row) for row, value in enumerate(values)]
 
 
-def _position(value: Any, column: str, place: Place, row: int) -> int:
+def _position(value: object, column: str, place: Place, row: int) -> int:
     text = value.strip() if isinstance(value, str) else value
     if isinstance(text, float) and text.is_integer():  # tables with gaps turn whole numbers into floats
         text = int(text)

@@ -1,19 +1,22 @@
 """Classification: one of several classes a text."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from src.metrics.metric import Reads
 from src.tasks.class_names import write_names, written_names
-from src.tasks.kind import Array, Place, Prediction
+from src.tasks.kind import Prediction
 from src.tasks.sequence import SequenceKind
+from src.tasks.signatures import Array, Cell, Place, Raw
 from src.utils.errors import UserError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from datasets.features.features import FeatureType
     from torch import Tensor
+    from transformers import PretrainedConfig
 
 
 class Classification(SequenceKind):
@@ -34,33 +37,33 @@ class Classification(SequenceKind):
 
     def read_labels(
         self,
-        values: Sequence[Any],
+        values: Raw,
         names: Sequence[str],
         label_encoding: Sequence[str | int],
         column: str,
         place: Place,
-    ) -> "tuple[Any, pa.Array]":
+    ) -> "tuple[FeatureType, pa.Array]":
         import pyarrow as pa
         from datasets import ClassLabel
 
         return ClassLabel(names=list(names)), pa.array(class_numbers(values, label_encoding, column, place), pa.int64())
 
-    def names_in(self, feature: Any) -> tuple[str, ...] | None:
+    def names_in(self, feature: "FeatureType") -> tuple[str, ...] | None:
         from datasets import ClassLabel
 
         return tuple(map(str, feature.names)) if isinstance(feature, ClassLabel) else None
 
-    def strata(self, labels: Sequence[Any]) -> Array | None:
+    def strata(self, labels: Sequence[Cell]) -> Array | None:
         return np.asarray(labels)
 
     def outputs(self, names: Sequence[str]) -> int:
         return len(names)
 
-    def configure(self, config: Any, names: Sequence[str]) -> None:
+    def configure(self, config: "PretrainedConfig", names: Sequence[str]) -> None:
         config.problem_type = "single_label_classification"
         write_names(config, names)
 
-    def names_of(self, config: Any) -> tuple[str, ...] | None:
+    def names_of(self, config: "PretrainedConfig") -> tuple[str, ...] | None:
         if config.num_labels == 1 and config.problem_type in (None, "regression"):
             return None
         return written_names(config)
@@ -99,9 +102,9 @@ class Classification(SequenceKind):
         return labels.astype(np.int64)
 
 
-def class_numbers(values: Sequence[Any], label_encoding: Sequence[str | int], column: str, place: Place) -> list[int]:
+def class_numbers(values: Raw, label_encoding: Sequence[str | int], column: str, place: Place) -> list[int]:
     """Return the position of each value in ``label_encoding``."""
-    numbers = {name: number for number, name in enumerate(label_encoding)}
+    numbers: dict[object, int] = {name: number for number, name in enumerate(label_encoding)}
     try:
         return [numbers[value] for value in values]
     except (KeyError, TypeError):  # a list cannot be looked up

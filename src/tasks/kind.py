@@ -5,23 +5,25 @@ beside this one and its entry in the table.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike
 
 from src.metrics import check_metrics, make_compute
 from src.metrics.compute import ComputeFunction
 from src.metrics.metric import Reads
+from src.tasks.signatures import Array, Cell, Collator, Place, Raw, Rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from datasets.features.features import FeatureType
     from torch import Tensor
+    from transformers import PretrainedConfig, PreTrainedTokenizerBase
+    from transformers.models.auto.auto_factory import _BaseAutoModelClass
 
-Array = NDArray[Any]
-Place = Callable[[int], str]  # row number -> "train.tsv line 7", for messages
 MARK = "task_kind"  # in a model's config, of kinds that its outputs alone do not tell
 NO_LOGIT = float(np.finfo(np.float32).min)  # of what a unit lacks and a larger one has
 
@@ -38,7 +40,7 @@ class Prediction:
 
     label: str | float
     scores: dict[str, float]
-    more: dict[str, Any] = field(default_factory=dict)
+    more: Mapping[str, object] = field(default_factory=dict)
 
 
 class TaskKind(ABC):
@@ -92,7 +94,7 @@ class TaskKind(ABC):
 
     # The texts, the classes and the column of labels.
 
-    def read_text(self, values: Sequence[Any], column: str, place: Place) -> Sequence[Any]:
+    def read_text(self, values: Raw, column: str, place: Place) -> Raw:
         """A source's column of texts as one text a row; what is no text is refused by the caller.
 
         Args:
@@ -106,9 +108,7 @@ class TaskKind(ABC):
         """The columns of a source that the names in ``data.text`` are of."""
         return list(text)
 
-    def read_texts(
-        self, columns: Mapping[str, Sequence[Any]], text: Sequence[str], place: Place
-    ) -> dict[str, Sequence[Any]]:
+    def read_texts(self, columns: Mapping[str, Raw], text: Sequence[str], place: Place) -> dict[str, Raw]:
         """A source's columns as one text a row, or two, by the names that messages call them.
 
         Args:
@@ -118,7 +118,7 @@ class TaskKind(ABC):
         """
         return {name: self.read_text(columns[name], name, place) for name in text}
 
-    def column_of(self, values: Mapping[str, Sequence[Any]], label: str, names: Sequence[Any] | None) -> Any:
+    def column_of(self, values: Mapping[str, Raw], label: str, names: Raw | None) -> Raw | None:
         """The column of labels of a table, one a row; None if it has none.
 
         Args:
@@ -128,9 +128,7 @@ class TaskKind(ABC):
         """
         return values.get(label)
 
-    def find_names(
-        self, values: Sequence[Any], names: Sequence[Any] | None, column: str, place: Place
-    ) -> tuple[str, ...]:
+    def find_names(self, values: Raw, names: Raw | None, column: str, place: Place) -> tuple[str, ...]:
         """The classes of a column of labels that ``picks_one`` is not true of, where the user names some or none.
 
         Args:
@@ -148,12 +146,12 @@ class TaskKind(ABC):
     @abstractmethod
     def read_labels(
         self,
-        values: Sequence[Any],
+        values: Raw,
         names: Sequence[str],
         label_encoding: Sequence[str | int],
         column: str,
         place: Place,
-    ) -> "tuple[Any, pa.Array]":
+    ) -> "tuple[FeatureType, pa.Array]":
         """A source's column of labels as one of ours.
 
         Args:
@@ -170,28 +168,30 @@ class TaskKind(ABC):
             UserError: for a value that is no label.
         """
 
-    def check_rows(self, texts: Sequence[str], labels: Sequence[Any], place: Place) -> None:  # noqa: B027
+    def check_rows(self, texts: Sequence[str], labels: Sequence[Cell], place: Place) -> None:  # noqa: B027
         """Raise a UserError for a row whose label, as ``read_labels`` gave it, does not fit its (second) text."""
 
     @abstractmethod
-    def names_in(self, feature: Any) -> tuple[str, ...] | None:
+    def names_in(self, feature: "FeatureType") -> tuple[str, ...] | None:
         """The classes that a feature of ``datasets`` describes; None if a column of this kind has another."""
 
     @abstractmethod
-    def strata(self, labels: Sequence[Any]) -> Array | None:
+    def strata(self, labels: Sequence[Cell]) -> Array | None:
         """The stratum of each row, of which a held-out part has its share; None where rows are drawn freely."""
 
-    def inputs(self, rows: Mapping[str, Sequence[Any]]) -> list[list[tuple[str, ...]]]:
+    def inputs(self, rows: Mapping[str, Sequence[Cell]]) -> list[list[tuple[str, ...]]]:
         """The inputs of the model that each row is, one of most kinds: a text, or two.
 
         Args:
             rows: as of ``encode``.
         """
-        texts = [rows[name] for name in ("text", "text_pair") if name in rows]
+        texts = [list(map(str, rows[name])) for name in ("text", "text_pair") if name in rows]
         return [[own] for own in zip(*texts, strict=True)]
 
     @abstractmethod
-    def encode(self, tokenizer: Any, rows: Mapping[str, Sequence[Any]], max_length: int) -> dict[str, list[Any]]:
+    def encode(
+        self, tokenizer: "PreTrainedTokenizerBase", rows: Mapping[str, Sequence[Cell]], max_length: int
+    ) -> dict[str, list[Cell]]:
         """Rows as a model takes them, not padded: its inputs and, where the rows have a label, ``label_columns``.
 
         A row may become several; a column ``origin`` then says, for each, the number of the row that it is of.
@@ -205,7 +205,7 @@ class TaskKind(ABC):
     # The model.
 
     @abstractmethod
-    def model_class(self) -> Any:
+    def model_class(self) -> "type[_BaseAutoModelClass]":
         """The auto class of transformers that puts the kind's head on an encoder."""
 
     @abstractmethod
@@ -213,15 +213,15 @@ class TaskKind(ABC):
         """The width of the head's last layer."""
 
     @abstractmethod
-    def configure(self, config: Any, names: Sequence[str]) -> None:
+    def configure(self, config: "PretrainedConfig", names: Sequence[str]) -> None:
         """Write the classes, and which loss is the task's, into a model's config."""
 
     @abstractmethod
-    def names_of(self, config: Any) -> tuple[str, ...] | None:
+    def names_of(self, config: "PretrainedConfig") -> tuple[str, ...] | None:
         """The classes of a checkpoint's head by the checkpoint's config; None if its head is of another kind."""
 
     @abstractmethod
-    def collator(self, tokenizer: Any) -> Callable[[list[Mapping[str, Any]]], Mapping[str, Any]]:
+    def collator(self, tokenizer: "PreTrainedTokenizerBase") -> Collator:
         """From encoded rows to a padded batch."""
 
     def combined(self, outputs: "Tensor", present: "Tensor") -> "Tensor":
@@ -251,11 +251,11 @@ class TaskKind(ABC):
 
     # Answers.
 
-    def unit_index(self, rows: Any) -> list[int]:
+    def unit_index(self, rows: Rows) -> list[int]:
         """The source row of each unit that encoded rows are of, in the order in which ``gather`` gives them."""
-        return rows["idx"][:]
+        return np.asarray(rows["idx"][:]).tolist()
 
-    def gather(self, logits: Array, labels: Array | None, rows: Any) -> tuple[Array, Array | None]:
+    def gather(self, logits: Array, labels: Array | None, rows: Rows) -> tuple[Array, Array | None]:
         """What a model gave for encoded rows, as one entry a unit.
 
         Args:
@@ -268,7 +268,7 @@ class TaskKind(ABC):
         """
         return logits, labels
 
-    def same_labels(self, found: Any, rows: Any) -> bool:
+    def same_labels(self, found: Array, rows: Rows) -> bool:
         """Whether the labels that an evaluation saw, one entry a unit, are the encoded rows' in their order."""
         return np.array_equal(found, np.asarray(rows[self.label_columns[0]][:]))
 
@@ -285,7 +285,7 @@ class TaskKind(ABC):
         """Whether all answers are the same."""
         return bool(np.unique(self.predictions(logits)).size == 1)
 
-    def kept(self, logits: Array, labels: Array, kept_as: Any) -> dict[str, Any]:
+    def kept(self, logits: Array, labels: Array, kept_as: DTypeLike) -> Mapping[str, Array | list[Array]]:
         """The columns ``label``, ``prediction`` and ``logits`` of ``predictions.parquet``, a value or a list a unit.
 
         Args:

@@ -1,7 +1,7 @@
 """The closed table of the kinds, and which of them a task is of."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from src.tasks.classification import Classification
 from src.tasks.kind import TaskKind
@@ -12,6 +12,20 @@ from src.tasks.regression import Regression
 from src.tasks.token_classification import TokenClassification
 from src.utils.errors import UserError
 from src.utils.text import printable
+
+if TYPE_CHECKING:
+    from datasets.features.features import FeatureType
+    from transformers import PretrainedConfig
+
+
+class _Heads(TypedDict, total=False):
+    """Of a saved classifier's description what its heads answer: of one alone, or by their tasks."""
+
+    label_names: list[str]
+    kind: str | None
+    tasks: dict[str, list[str]]
+    kinds: dict[str, str]
+
 
 KINDS: dict[str, TaskKind] = {
     kind.name: kind for kind in (Classification(), Regression(), TokenClassification(), MultiLabel(), MultipleChoice())
@@ -38,14 +52,15 @@ def find_kind(name: str) -> TaskKind:
     return KINDS[name]
 
 
-def stated_kind(data: Mapping[str, Any]) -> TaskKind | None:
+def stated_kind(data: Mapping[str, object]) -> TaskKind | None:
     """The kind that a ``data`` node states, by name or by its classes; None where the rows decide."""
     if data.get("kind") is not None:
-        return find_kind(data["kind"])
-    return None if data["label_names"] is None else label_space(data["label_names"]).kind
+        return find_kind(str(data["kind"]))
+    names = cast("Sequence[str] | None", data["label_names"])
+    return None if names is None else label_space(names).kind
 
 
-def kind_of_models(data: Mapping[str, Any] | None) -> str | None:
+def kind_of_models(data: Mapping[str, object] | None) -> str | None:
     """The kind that a ``data`` node states, where its models are others than those of a text's classes."""
     if data is None or "tasks" in data or (kind := stated_kind(data)) is None:
         return None
@@ -58,7 +73,7 @@ def check_smoothing(factor: float | None, task: str, kind: TaskKind | None) -> N
         raise UserError(f"training.label_smoothing_factor is for classes, and {task} is {kind.title}")
 
 
-def space_in(feature: Any, kind: str | None = None) -> LabelSpace:
+def space_in(feature: "FeatureType", kind: str | None = None) -> LabelSpace:
     """The space that a column of labels holds, by its feature; the first kind in the table that has such columns.
 
     Raises:
@@ -70,7 +85,7 @@ def space_in(feature: Any, kind: str | None = None) -> LabelSpace:
     raise UserError(f"data.label is a column of {feature}, which is no label of {kind or ', '.join(KINDS)}")
 
 
-def space_of(config: Any) -> LabelSpace | None:
+def space_of(config: "PretrainedConfig") -> LabelSpace | None:
     """What a checkpoint's head answers, by its config; None if it is of no kind in the table.
 
     The last kinds in the table are asked first: the first ones take what names no kind for theirs.
@@ -94,12 +109,13 @@ def space_with(outputs: int, names: Sequence[str] | None = None, peft_type: str 
     return label_space(tuple(names or (f"LABEL_{i}" for i in range(outputs))))
 
 
-def spaces_in(description: Mapping[str, Any]) -> dict[str, LabelSpace]:
+def spaces_in(description: Mapping[str, object]) -> dict[str, LabelSpace]:
     """What the heads of a saved classifier answer, by their tasks; of one alone the name is empty.
 
     Files of before name no kinds: those that the classes imply were all there were.
     """
-    if tasks := description.get("tasks"):
-        kinds = description.get("kinds", {})
+    saved = cast(_Heads, description)
+    if tasks := saved.get("tasks"):
+        kinds = saved.get("kinds", {})
         return {name: label_space(names, kinds.get(name)) for name, names in tasks.items()}
-    return {"": label_space(description["label_names"], description.get("kind"))}
+    return {"": label_space(saved["label_names"], saved.get("kind"))}

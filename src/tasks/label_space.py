@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from src.tasks.kind import MARK, TaskKind
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class LabelSpace:
         """In a few words, for messages."""
         return shown(self.names) if self.kind.has_classes else self.kind.title
 
-    def configure(self, config: Any) -> None:
+    def configure(self, config: "PretrainedConfig") -> None:
         """Write the space into a model's config, and whose head it is: a checkpoint's tells its kind by that."""
         config.__dict__.pop(MARK, None)  # another kind's
         self.kind.configure(config, self.names)

@@ -1,21 +1,25 @@
 """Multi-label classification: any number of several classes a text."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from src.metrics.decomposition import f1
 from src.metrics.label_sets import counts_by_class, mean_f1, set_counts
 from src.metrics.metric import Reads
 from src.tasks.class_names import names_in_list, write_names, written_names
-from src.tasks.kind import Array, Place, Prediction
+from src.tasks.kind import Prediction
 from src.tasks.sequence import SequenceKind
+from src.tasks.signatures import Array, Cell, Place, Raw
 from src.utils.errors import UserError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from datasets.features.features import FeatureType
     from torch import Tensor
+    from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 SEPARATORS = "|;,"  # of the classes of a text in one cell of a table; the first that a column has
 YES, NO = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no", "")
@@ -39,14 +43,12 @@ class MultiLabel(SequenceKind):
         if not names or len(set(names)) != len(names):
             raise UserError(f"data.label_names={list(names)}: expected different names, one at least")
 
-    def find_names(
-        self, values: Sequence[Any], names: Sequence[Any] | None, column: str, place: Place
-    ) -> tuple[str, ...]:
+    def find_names(self, values: Raw, names: Raw | None, column: str, place: Place) -> tuple[str, ...]:
         if names is not None:
             return tuple(map(str, names))
         return tuple(sorted({str(name) for own in _sets(values, column, place) for name in own}))
 
-    def column_of(self, values: Mapping[str, Sequence[Any]], label: str, names: Sequence[Any] | None) -> Any:
+    def column_of(self, values: Mapping[str, Raw], label: str, names: Raw | None) -> Raw | None:
         """The column of labels of a table, or one made of a column a class, 0 or 1, where the classes name columns."""
         if label in values or not names or not all(str(name) in values for name in names):
             return values.get(label)
@@ -58,16 +60,16 @@ class MultiLabel(SequenceKind):
 
     def read_labels(
         self,
-        values: Sequence[Any],
+        values: Raw,
         names: Sequence[str],
         label_encoding: Sequence[str | int],
         column: str,
         place: Place,
-    ) -> "tuple[Any, pa.Array]":
+    ) -> "tuple[FeatureType, pa.Array]":
         import pyarrow as pa
         from datasets import ClassLabel, List
 
-        numbers: dict[Any, int] = {written: number for number, written in enumerate(label_encoding)}
+        numbers: dict[object, int] = {written: number for number, written in enumerate(label_encoding)}
         rows = np.zeros((len(values), len(names)), dtype=np.int64)
         for row, own in enumerate(_sets(values, column, place)):
             for name in own:
@@ -78,26 +80,28 @@ class MultiLabel(SequenceKind):
         # The feature holds the names; the values say of each class whether it is there.
         return List(ClassLabel(names=list(names))), pa.array(rows.tolist(), pa.list_(pa.int64()))
 
-    def names_in(self, feature: Any) -> tuple[str, ...] | None:
+    def names_in(self, feature: "FeatureType") -> tuple[str, ...] | None:
         return names_in_list(feature)
 
-    def strata(self, labels: Sequence[Any]) -> Array | None:
+    def strata(self, labels: Sequence[Cell]) -> Array | None:
         return None
 
-    def encode(self, tokenizer: Any, rows: Mapping[str, Sequence[Any]], max_length: int) -> dict[str, list[Any]]:
+    def encode(
+        self, tokenizer: "PreTrainedTokenizerBase", rows: Mapping[str, Sequence[Cell]], max_length: int
+    ) -> dict[str, list[Cell]]:
         found = super().encode(tokenizer, rows, max_length)
         if "labels" in found:
-            found["labels"] = [list(map(float, own)) for own in found["labels"]]
+            found["labels"] = [np.asarray(own, dtype=np.float64).tolist() for own in found["labels"]]
         return found
 
     def outputs(self, names: Sequence[str]) -> int:
         return len(names)
 
-    def configure(self, config: Any, names: Sequence[str]) -> None:
+    def configure(self, config: "PretrainedConfig", names: Sequence[str]) -> None:
         config.problem_type = "multi_label_classification"
         write_names(config, names)
 
-    def names_of(self, config: Any) -> tuple[str, ...] | None:
+    def names_of(self, config: "PretrainedConfig") -> tuple[str, ...] | None:
         if config.problem_type != "multi_label_classification":
             return None
         return written_names(config)
@@ -129,7 +133,7 @@ class MultiLabel(SequenceKind):
     def is_constant(self, logits: Array) -> bool:
         return len(np.unique(self.predictions(logits), axis=0)) == 1
 
-    def kept(self, logits: Array, labels: Array, kept_as: Any) -> dict[str, Any]:
+    def kept(self, logits: Array, labels: Array, kept_as: DTypeLike) -> Mapping[str, Array | list[Array]]:
         columns = {"label": self.labelled(labels), "prediction": self.predictions(logits)}
         return {name: list(column.astype(kept_as)) for name, column in columns.items()} | {"logits": list(logits)}
 
@@ -164,7 +168,7 @@ def _micro_f1(labels: Array, predictions: Array) -> float:
     return float(f1(*set_counts(labels, predictions).sum(0)))
 
 
-def _sets(values: Sequence[Any], column: str, place: Place) -> list[list[Any]]:
+def _sets(values: Raw, column: str, place: Place) -> list[list[str | int]]:
     """The classes of each row: a list, or a text in which one of ``SEPARATORS`` divides them."""
     texts = [value for value in values if isinstance(value, str)]
     separator = next((mark for mark in SEPARATORS if any(mark in text for text in texts)), SEPARATORS[0])
@@ -181,7 +185,7 @@ def _sets(values: Sequence[Any], column: str, place: Place) -> list[list[Any]]:
     return found
 
 
-def _says_yes(column: str, value: Any) -> bool:
+def _says_yes(column: str, value: object) -> bool:
     text = "" if value is None else str(value).strip().lower()
     if text not in (*YES, *NO):
         raise UserError(f"column {column!r} is a class, and holds {value!r}; choices: 1, 0")

@@ -1,20 +1,24 @@
 """Multiple choice: one of several candidates an example, which need not be as many in each."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from src.metrics.metric import Reads
 from src.tasks.candidates import BETWEEN, candidate_lists, candidates_of, contexts, parts_of, positions
-from src.tasks.kind import MARK, NO_LOGIT, Array, Place, Prediction
+from src.tasks.kind import MARK, NO_LOGIT, Prediction
 from src.tasks.sequence import SequenceKind
 from src.tasks.side_by_side import pad_inputs, side_by_side
+from src.tasks.signatures import Array, Cell, Collator, Place, Raw, Rows
 from src.utils.errors import UserError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from datasets.features.features import FeatureType
     from torch import Tensor
+    from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 
 class MultipleChoice(SequenceKind):
@@ -40,9 +44,7 @@ class MultipleChoice(SequenceKind):
     def columns_read(self, text: Sequence[str]) -> list[str]:
         return list(dict.fromkeys(part for name in text for part in parts_of(name)))
 
-    def read_texts(
-        self, columns: Mapping[str, Sequence[Any]], text: Sequence[str], place: Place
-    ) -> dict[str, Sequence[Any]]:
+    def read_texts(self, columns: Mapping[str, Raw], text: Sequence[str], place: Place) -> dict[str, Raw]:
         first, *names = text
         lists = candidate_lists(columns, names, place)
         return {first: contexts(columns, first, place), ", ".join(names): [BETWEEN.join(own) for own in lists]}
@@ -53,56 +55,58 @@ class MultipleChoice(SequenceKind):
 
     def read_labels(
         self,
-        values: Sequence[Any],
+        values: Raw,
         names: Sequence[str],
         label_encoding: Sequence[str | int],
         column: str,
         place: Place,
-    ) -> "tuple[Any, pa.Array]":
+    ) -> "tuple[FeatureType, pa.Array]":
         import pyarrow as pa
         from datasets import Value
 
         return Value("int64"), pa.array(positions(values, column, place), pa.int64())
 
-    def check_rows(self, texts: Sequence[str], labels: Sequence[Any], place: Place) -> None:
+    def check_rows(self, texts: Sequence[str], labels: Sequence[Cell], place: Place) -> None:
         for row, (text, label) in enumerate(zip(texts, labels, strict=True)):
-            if label >= (count := len(candidates_of(text))):
+            if int(str(label)) >= (count := len(candidates_of(text))):
                 raise UserError(f"{place(row)}: label {label} is none of {count} candidates, which count from 0")
 
-    def names_in(self, feature: Any) -> tuple[str, ...] | None:
+    def names_in(self, feature: "FeatureType") -> tuple[str, ...] | None:
         from datasets import Value
 
         return () if isinstance(feature, Value) and feature.dtype == "int64" else None
 
-    def strata(self, labels: Sequence[Any]) -> Array | None:
+    def strata(self, labels: Sequence[Cell]) -> Array | None:
         return None
 
-    def inputs(self, rows: Mapping[str, Sequence[Any]]) -> list[list[tuple[str, ...]]]:
-        pairs = zip(rows["text"], rows["text_pair"], strict=True)
+    def inputs(self, rows: Mapping[str, Sequence[Cell]]) -> list[list[tuple[str, ...]]]:
+        pairs = zip(map(str, rows["text"]), map(str, rows["text_pair"]), strict=True)
         return [[(context, one) for one in candidates_of(text)] for context, text in pairs]
 
-    def encode(self, tokenizer: Any, rows: Mapping[str, Sequence[Any]], max_length: int) -> dict[str, list[Any]]:
+    def encode(
+        self, tokenizer: "PreTrainedTokenizerBase", rows: Mapping[str, Sequence[Cell]], max_length: int
+    ) -> dict[str, list[Cell]]:
         if "text_pair" not in rows:
             raise UserError("a multiple choice reads a context and, as a second text, its candidates, one a line")
         inputs = self.inputs(rows)
         if none := [row for row, own in enumerate(inputs) if not own]:
             raise UserError(f"text {none[0]}: there are no candidates; they are the second text, one a line")
-        found: dict[str, list[Any]] = side_by_side(tokenizer, inputs, max_length)
+        found = side_by_side(tokenizer, inputs, max_length)
         found["candidates"] = [len(own) for own in inputs]
-        return found | ({"labels": rows["label"]} if "label" in rows else {})
+        return found | ({"labels": list(rows["label"])} if "label" in rows else {})
 
     def outputs(self, names: Sequence[str]) -> int:
         return 1
 
-    def configure(self, config: Any, names: Sequence[str]) -> None:
+    def configure(self, config: "PretrainedConfig", names: Sequence[str]) -> None:
         config.problem_type = None
         config.num_labels = 1
         setattr(config, MARK, self.name)
 
-    def names_of(self, config: Any) -> tuple[str, ...] | None:
+    def names_of(self, config: "PretrainedConfig") -> tuple[str, ...] | None:
         return () if config.num_labels == 1 and getattr(config, MARK, None) == self.name else None
 
-    def collator(self, tokenizer: Any) -> Callable[[list[Mapping[str, Any]]], Mapping[str, Any]]:
+    def collator(self, tokenizer: "PreTrainedTokenizerBase") -> Collator:
         return lambda rows: pad_inputs(tokenizer, rows)
 
     def combined(self, outputs: "Tensor", present: "Tensor") -> "Tensor":
@@ -115,7 +119,7 @@ class MultipleChoice(SequenceKind):
 
         return F.cross_entropy(logits, labels.view(-1).long(), reduction=reduction)
 
-    def gather(self, logits: Array, labels: Array | None, rows: Any) -> tuple[Array, Array | None]:
+    def gather(self, logits: Array, labels: Array | None, rows: Rows) -> tuple[Array, Array | None]:
         counts = np.asarray(rows["candidates"][:])
         there = np.arange(logits.shape[1]) < counts[:, None]  # batches of another width were filled up by their joiner
         return np.where(there, logits, np.float32(NO_LOGIT)), labels
@@ -123,8 +127,8 @@ class MultipleChoice(SequenceKind):
     def predictions(self, logits: Array) -> Array:
         return logits.argmax(-1)
 
-    def kept(self, logits: Array, labels: Array, kept_as: Any) -> dict[str, Any]:
-        return super().kept(logits, labels, kept_as) | {"logits": [row[row != NO_LOGIT] for row in logits]}
+    def kept(self, logits: Array, labels: Array, kept_as: DTypeLike) -> dict[str, Array | list[Array]]:
+        return {**super().kept(logits, labels, kept_as), "logits": [row[row != NO_LOGIT] for row in logits]}
 
     def present(self, logits: "Tensor") -> "Tensor":
         return logits[logits != NO_LOGIT]

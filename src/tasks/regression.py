@@ -4,18 +4,21 @@ import math
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from src.metrics.metric import Reads
-from src.tasks.kind import Array, Place, Prediction
+from src.tasks.kind import Prediction
 from src.tasks.sequence import SequenceKind
+from src.tasks.signatures import Array, Cell, Place, Raw
 from src.utils.errors import UserError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from datasets.features.features import FeatureType
     from torch import Tensor
+    from transformers import PretrainedConfig
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 LARGEST = 3.4028234663852886e38  # labels are trained on as float32
@@ -37,33 +40,33 @@ class Regression(SequenceKind):
 
     def read_labels(
         self,
-        values: Sequence[Any],
+        values: Raw,
         names: Sequence[str],
         label_encoding: Sequence[str | int],
         column: str,
         place: Place,
-    ) -> "tuple[Any, pa.Array]":
+    ) -> "tuple[FeatureType, pa.Array]":
         import pyarrow as pa
         from datasets import Value
 
         return Value("float64"), pa.array(_numbers(values, column, place), pa.float64())
 
-    def names_in(self, feature: Any) -> tuple[str, ...] | None:
+    def names_in(self, feature: "FeatureType") -> tuple[str, ...] | None:
         from datasets import Value
 
         return () if isinstance(feature, Value) else None
 
-    def strata(self, labels: Sequence[Any]) -> Array | None:
+    def strata(self, labels: Sequence[Cell]) -> Array | None:
         return None
 
     def outputs(self, names: Sequence[str]) -> int:
         return 1
 
-    def configure(self, config: Any, names: Sequence[str]) -> None:
+    def configure(self, config: "PretrainedConfig", names: Sequence[str]) -> None:
         config.problem_type = "regression"
         config.num_labels = 1
 
-    def names_of(self, config: Any) -> tuple[str, ...] | None:
+    def names_of(self, config: "PretrainedConfig") -> tuple[str, ...] | None:
         return () if config.num_labels == 1 and config.problem_type in (None, "regression") else None
 
     def loss(self, logits: "Tensor", labels: "Tensor", reduction: str = "mean") -> "Tensor":
@@ -93,7 +96,7 @@ class Regression(SequenceKind):
         return labels
 
 
-def _numbers(values: Sequence[Any], column: str, place: Place) -> list[float]:
+def _numbers(values: Raw, column: str, place: Place) -> list[float]:
     numbers = []
     for row, value in enumerate(values):
         number = _number(value)
@@ -103,10 +106,11 @@ def _numbers(values: Sequence[Any], column: str, place: Place) -> list[float]:
     return numbers
 
 
-def _number(value: Any) -> float:
+def _number(value: object) -> float:
     """A label as a number; NaN for what is none. Python's ``float`` takes more: bytes, booleans, ``1_000``."""
-    plain = isinstance(value, int | float) and not isinstance(value, bool)
-    if plain or (isinstance(value, str) and NUMBER.fullmatch(value.strip())):
+    if isinstance(value, bool) or (isinstance(value, str) and not NUMBER.fullmatch(value.strip())):
+        return math.nan
+    if isinstance(value, int | float | str):
         with suppress(OverflowError):
             return float(value)
     return math.nan

@@ -2,26 +2,24 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from src.metrics.entities import spans
-from src.tasks.kind import Place
+from src.tasks.signatures import Array, Entity, Place, Raw
 from src.tasks.tag_schemes import entity_types
 from src.utils.errors import UserError
 
 SPACE = re.compile(r"[ \t\r\n\f\v]")
 
 
-def split_words(values: Sequence[Any], column: str, place: Place) -> list[Any]:
+def split_words(values: Raw, column: str, place: Place) -> list[object]:
     """Lists of words as texts with a space between them; a text that is one already is left as it is.
 
     Raises:
         UserError: for a sentence without words, or a word that is none.
     """
-    found: list[Any] = []
+    found: list[object] = []
     for row, words in enumerate(values):
         if not isinstance(words, list | tuple | np.ndarray):
             found.append(words)
@@ -40,7 +38,7 @@ def words_of(text: str) -> list[str]:
     return [word for word in re.split(r"[ \t\r\n\f\v]+", text) if word] or [text or "."]
 
 
-def read_tags(values: Sequence[Any], column: str, place: Place) -> list[list[str | int]]:
+def read_tags(values: Raw, column: str, place: Place) -> list[list[str | int]]:
     """A column of tags, a list a sentence; a text is a list of what white space divides.
 
     Raises:
@@ -58,7 +56,7 @@ def read_tags(values: Sequence[Any], column: str, place: Place) -> list[list[str
     return found
 
 
-def entities_in(text: str, tags: NDArray[Any], names: Sequence[str], chances: NDArray[Any]) -> list[dict[str, Any]]:
+def entities_in(text: str, tags: Array, names: Sequence[str], chances: Array) -> list[Entity]:
     """The entities of a text: type, words, first character and the one behind the last, and the least sure tag's score.
 
     Args:
@@ -69,7 +67,7 @@ def entities_in(text: str, tags: NDArray[Any], names: Sequence[str], chances: ND
     """
     places = [found.span() for found in re.finditer(r"[^ \t\r\n\f\v]+", text)]
     types = entity_types(names)
-    found = []
+    found: list[Entity] = []
     for kind, first, behind in spans(tags):
         start, stop = places[first][0], places[behind - 1][1]
         score = min(float(chances[word, tags[word]]) for word in range(first, behind))

@@ -1,17 +1,19 @@
 """Token classification: one class a word; where the classes are tags of entities, the entities that they mark."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from src.metrics.compute import ComputeFunction
 from src.metrics.decomposition import f1
 from src.metrics.entities import NOTHING, entity_counts
 from src.metrics.metric import Reads
 from src.tasks.class_names import names_in_list, write_names, written_names
-from src.tasks.kind import NO_LOGIT, Array, Place, Prediction, TaskKind
+from src.tasks.kind import NO_LOGIT, Prediction, TaskKind
+from src.tasks.signatures import Array, Cell, Collator, Place, Raw, Rows
 from src.tasks.tag_schemes import as_iob2, entity_types, is_marked, marks_entities, tags_of
 from src.tasks.tagged_words import entities_in, read_tags, split_words, words_of
 from src.tasks.word_windows import windows_of_all
@@ -19,7 +21,10 @@ from src.utils.errors import UserError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from datasets.features.features import FeatureType
     from torch import Tensor
+    from transformers import PretrainedConfig, PreTrainedTokenizerBase
+    from transformers.models.auto.auto_factory import _BaseAutoModelClass
 
 IGNORED = -100  # the label of a token that is not the first of its word: no loss
 
@@ -46,12 +51,10 @@ class TokenClassification(TaskKind):
     peft_type: ClassVar[str] = "TOKEN_CLS"
     model_title: ClassVar[str] = "token classifier"
 
-    def read_text(self, values: Sequence[Any], column: str, place: Place) -> Sequence[Any]:
+    def read_text(self, values: Raw, column: str, place: Place) -> Raw:
         return split_words(values, column, place)
 
-    def find_names(
-        self, values: Sequence[Any], names: Sequence[Any] | None, column: str, place: Place
-    ) -> tuple[str, ...]:
+    def find_names(self, values: Raw, names: Raw | None, column: str, place: Place) -> tuple[str, ...]:
         if names is not None:
             given = tuple(map(str, names))
             return tags_of(entity_types(given)) if is_marked(given) else given
@@ -67,12 +70,12 @@ class TokenClassification(TaskKind):
 
     def read_labels(
         self,
-        values: Sequence[Any],
+        values: Raw,
         names: Sequence[str],
         label_encoding: Sequence[str | int],
         column: str,
         place: Place,
-    ) -> "tuple[Any, pa.Array]":
+    ) -> "tuple[FeatureType, pa.Array]":
         import pyarrow as pa
         from datasets import ClassLabel, List
 
@@ -88,36 +91,39 @@ class TokenClassification(TaskKind):
             rows.append([numbers[str(tag)] for tag in written])
         return List(ClassLabel(names=list(names))), pa.array(rows, pa.list_(pa.int64()))
 
-    def check_rows(self, texts: Sequence[str], labels: Sequence[Any], place: Place) -> None:
+    def check_rows(self, texts: Sequence[str], labels: Sequence[Cell], place: Place) -> None:
         for row, (text, tags) in enumerate(zip(texts, labels, strict=True)):
-            if len(words := text.split(" ")) != len(tags):
-                raise UserError(f"{place(row)}: {len(tags)} tags for {len(words)} words: {text[:60]!r}")
+            if len(words := text.split(" ")) != np.size(tags):
+                raise UserError(f"{place(row)}: {np.size(tags)} tags for {len(words)} words: {text[:60]!r}")
 
-    def names_in(self, feature: Any) -> tuple[str, ...] | None:
+    def names_in(self, feature: "FeatureType") -> tuple[str, ...] | None:
         return names_in_list(feature)
 
-    def strata(self, labels: Sequence[Any]) -> Array | None:
+    def strata(self, labels: Sequence[Cell]) -> Array | None:
         return None
 
-    def encode(self, tokenizer: Any, rows: Mapping[str, Sequence[Any]], max_length: int) -> dict[str, list[Any]]:
+    def encode(
+        self, tokenizer: "PreTrainedTokenizerBase", rows: Mapping[str, Sequence[Cell]], max_length: int
+    ) -> dict[str, list[Cell]]:
         if "text_pair" in rows:
             raise UserError(f"data.text: {self.title} reads one column of words a row, not a pair")
-        found: dict[str, list[Any]] = {}
-        sentences = [words_of(text) for text in rows["text"]]
+        found: dict[str, list[Cell]] = {}
+        sentences = [words_of(str(text)) for text in rows["text"]]
         for origin, own in enumerate(windows_of_all(tokenizer, sentences, max_length)):
             for number, window in enumerate(own):
                 answered = np.zeros(len(window.inputs["input_ids"]), dtype=np.int64)
                 answered[window.tokens] = 1
-                columns = window.inputs | {"origin": origin, "window": number, "answered": answered.tolist()}
+                columns: dict[str, Cell] = {**window.inputs, "origin": origin, "window": number}
+                columns["answered"] = answered.tolist()
                 if "label" in rows:
                     labels = np.full(len(answered), IGNORED)
-                    labels[window.tokens] = [rows["label"][origin][word] for word in window.words]
+                    labels[window.tokens] = np.asarray(rows["label"][origin])[window.words]
                     columns["labels"] = labels.tolist()
                 for name, value in columns.items():
                     found.setdefault(name, []).append(value)
         return found
 
-    def model_class(self) -> Any:
+    def model_class(self) -> "type[_BaseAutoModelClass]":
         from transformers import AutoModelForTokenClassification
 
         return AutoModelForTokenClassification
@@ -125,18 +131,18 @@ class TokenClassification(TaskKind):
     def outputs(self, names: Sequence[str]) -> int:
         return len(names)
 
-    def configure(self, config: Any, names: Sequence[str]) -> None:
+    def configure(self, config: "PretrainedConfig", names: Sequence[str]) -> None:
         config.problem_type = None
         write_names(config, names)
 
-    def names_of(self, config: Any) -> tuple[str, ...] | None:
+    def names_of(self, config: "PretrainedConfig") -> tuple[str, ...] | None:
         if not any(
             str(name).endswith("ForTokenClassification") for name in getattr(config, "architectures", None) or ()
         ):
             return None
         return written_names(config)
 
-    def collator(self, tokenizer: Any) -> Callable[[list[Mapping[str, Any]]], Mapping[str, Any]]:
+    def collator(self, tokenizer: "PreTrainedTokenizerBase") -> Collator:
         from transformers import DataCollatorForTokenClassification
 
         return DataCollatorForTokenClassification(tokenizer, label_pad_token_id=IGNORED)
@@ -154,10 +160,10 @@ class TokenClassification(TaskKind):
         losses = F.cross_entropy(logits.transpose(1, 2), given, ignore_index=IGNORED, reduction="none")
         return (losses.sum(1) / (given != IGNORED).sum(1).clamp(min=1)).sum()
 
-    def unit_index(self, rows: Any) -> list[int]:
+    def unit_index(self, rows: Rows) -> list[int]:
         return np.unique(np.asarray(rows["idx"][:])).tolist()
 
-    def gather(self, logits: Array, labels: Array | None, rows: Any) -> tuple[Array, Array | None]:
+    def gather(self, logits: Array, labels: Array | None, rows: Rows) -> tuple[Array, Array | None]:
         index = np.asarray(rows["idx"][:])
         answered = [np.flatnonzero(own) for own in rows["answered"][:]]
         order = np.lexsort((np.asarray(rows["window"][:]), index))
@@ -176,11 +182,11 @@ class TokenClassification(TaskKind):
         found[unit, word] = labels[source]
         return whole, found
 
-    def same_labels(self, found: Any, rows: Any) -> bool:
+    def same_labels(self, found: Array, rows: Rows) -> bool:
         own = rows["labels"][:]
-        padded = np.full((len(own), max(map(len, own))), IGNORED)
+        padded = np.full((len(own), max(map(np.size, own))), IGNORED)
         for row, labels in zip(padded, own, strict=True):
-            row[: len(labels)] = labels
+            row[: np.size(labels)] = labels
         _, expected = self.gather(padded[..., None].astype(np.float32), padded, rows)
         return expected is not None and np.array_equal(found, expected) and bool((expected >= 0).any(1).all())
 
@@ -191,7 +197,7 @@ class TokenClassification(TaskKind):
         found = self.predictions(logits)
         return bool(np.unique(found[found != NOTHING]).size == 1)
 
-    def kept(self, logits: Array, labels: Array, kept_as: Any) -> dict[str, Any]:
+    def kept(self, logits: Array, labels: Array, kept_as: DTypeLike) -> Mapping[str, Array | list[Array]]:
         sizes = (labels != IGNORED).sum(1)
         columns = {"label": labels, "prediction": self.predictions(logits)}
         found = {name: [row[:size] for row, size in zip(column.astype(kept_as), sizes, strict=True)]

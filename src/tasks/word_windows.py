@@ -6,11 +6,15 @@ so that each word is answered once, with words on both sides of it.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from src.tasks.signatures import Array
 from src.utils.errors import UserError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 OVERLAP = 3  # a third of a window's words are the next one's, too
 
@@ -30,7 +34,9 @@ class Window:
     words: range
 
 
-def windows_of_all(tokenizer: Any, sentences: Sequence[Sequence[str]], max_length: int) -> Iterator[list[Window]]:
+def windows_of_all(
+    tokenizer: "PreTrainedTokenizerBase", sentences: Sequence[Sequence[str]], max_length: int
+) -> Iterator[list[Window]]:
     """Each sentence's windows; those that fit are read together, which is several times as quick. See ``windows``."""
     _check(tokenizer)
     texts = [" ".join(words) for words in sentences]
@@ -47,7 +53,7 @@ def windows_of_all(tokenizer: Any, sentences: Sequence[Sequence[str]], max_lengt
             yield windows(tokenizer, words, max_length)
 
 
-def windows(tokenizer: Any, sentence: Sequence[str], max_length: int) -> list[Window]:
+def windows(tokenizer: "PreTrainedTokenizerBase", sentence: Sequence[str], max_length: int) -> list[Window]:
     """One window for a sentence that fits, else as many as it takes.
 
     A word of which the tokenizer makes nothing (a lone variation selector) is read as its unknown token.
@@ -76,7 +82,9 @@ def windows(tokenizer: Any, sentence: Sequence[str], max_length: int) -> list[Wi
         start, answered = end - shared, stop
 
 
-def _cut(tokenizer: Any, words: list[str], start: int, max_length: int) -> tuple[dict[str, list[int]], list[int]]:
+def _cut(
+    tokenizer: "PreTrainedTokenizerBase", words: list[str], start: int, max_length: int
+) -> tuple[dict[str, list[int]], list[int]]:
     """The words from ``start`` on that fit, and the first token of each; words without a token are replaced."""
     while True:
         text = " ".join(words[start:])
@@ -95,19 +103,19 @@ def _cut(tokenizer: Any, words: list[str], start: int, max_length: int) -> tuple
             words[start + int(place)] = _stand_in(tokenizer, words[start + int(place)])
 
 
-def _check(tokenizer: Any) -> None:
+def _check(tokenizer: "PreTrainedTokenizerBase") -> None:
     if not tokenizer.is_fast:
         raise UserError(
             f"{type(tokenizer).__name__} does not say which token is of which word: it is no fast tokenizer"
         )
 
 
-def _stand_in(tokenizer: Any, word: str) -> str:
+def _stand_in(tokenizer: "PreTrainedTokenizerBase", word: str) -> str:
     tried = [tokenizer.unk_token, ".", "a"]
     return next(text for text in tried if text and text != word)
 
 
-def first_tokens(words: Sequence[str], offsets: Any) -> Any:
+def first_tokens(words: Sequence[str], offsets: Array) -> Array:
     """(words,) the number of the first token of each word of a text, in which a space divides them; -1 if it has none.
 
     Args:

@@ -164,7 +164,7 @@ class CheckpointCallback(TrainerCallback):
 
 def rng_state() -> dict[str, Any]:
     """The state of every global source of random numbers, in types that ``torch.load`` takes without pickle."""
-    name, keys, *rest = np.random.get_state()  # type: ignore[misc]
+    name, keys, *rest = np.random.get_state()
     return {
         "python": random.getstate(),
         "numpy": [name, torch.from_numpy(np.asarray(keys).astype(np.int64)), *rest],

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Trainer
 from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_utils import TrainOutput
 
 from src.training.checkpoint import CheckpointCallback, Checkpoints, rng_state, set_rng_state
 from src.training.evaluation import Meter
@@ -43,7 +44,7 @@ class ResumableTrainer(Trainer):
         super().__init__(**kwargs)
         self.add_callback(CheckpointCallback(self, checkpoints.every))
 
-    def train(self, *args: Any, **kwargs: Any):
+    def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
         """Train to the end, from the run's checkpoint if there is one."""
         self.continued = self.checkpoints.load(self)
         self.checkpoints.run.load_state_dict(self.continued and self.continued["run"])
@@ -54,7 +55,7 @@ class ResumableTrainer(Trainer):
             Path(folder, TRAINER_STATE_NAME).write_text(self.continued["state"], encoding="utf-8")
             return self._train(*args, resume_from_checkpoint=folder, **kwargs)
 
-    def _train(self, *args: Any, **kwargs: Any):
+    def _train(self, *args: Any, **kwargs: Any) -> TrainOutput:
         self._clock = time.perf_counter()
         self._train_s_before, self._eval_s_before = self.meter.train_s, self.meter.eval_s
         result = super().train(*args, **kwargs)

@@ -3,15 +3,17 @@
 import logging
 import math
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import torch
 import transformers
+from datasets import Dataset
 from torch import Tensor, nn
 from torch.autograd.profiler import record_function
 from torch.utils.data import RandomSampler, Sampler, SequentialSampler
 from transformers import EvalPrediction
+from transformers.trainer_utils import EvalLoopOutput
 
 from src.metrics.compute import ComputeFunction
 from src.models.method import Adaptation
@@ -32,6 +34,8 @@ log = logging.getLogger(__name__)
 DIVERGED = (
     "training diverged; try a lower training.learning_rate, more training.warmup_steps or training.precision=fp32"
 )
+
+Loss: TypeAlias = Tensor | tuple[Tensor, dict[str, Tensor]]  # with the outputs, where they are asked for
 
 
 class VerdictTrainer(ResumableTrainer):
@@ -59,8 +63,8 @@ class VerdictTrainer(ResumableTrainer):
         *,
         head: frozenset[str],
         head_learning_rate: float | None,
-        on_evaluation,
-        on_log,
+        on_evaluation: Callable[[Evaluation], None],
+        on_log: Callable[[dict[str, float]], None],
         compute: Mapping[str, ComputeFunction],
         adaptation: Adaptation,
         kinds: Mapping[str, TaskKind] | None = None,
@@ -68,7 +72,7 @@ class VerdictTrainer(ResumableTrainer):
         quotas: list[int] | None = None,
         weights: Tensor | None = None,
         sampling: str | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         self.head, self.head_learning_rate = head, head_learning_rate
         self.on_evaluation, self.on_log = on_evaluation, on_log
@@ -136,7 +140,7 @@ class VerdictTrainer(ResumableTrainer):
                 self._paired.attach(self.optimizer, pairs)
         return self.optimizer
 
-    def _get_train_sampler(self, train_dataset=None) -> Sampler | None:
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler[int] | None:
         """The order of the samples is a function of the seed alone, not of what the model drew before."""
         dataset = self.train_dataset if train_dataset is None else train_dataset
         generator = self._order = torch.Generator().manual_seed(self.args.data_seed)
@@ -152,7 +156,7 @@ class VerdictTrainer(ResumableTrainer):
                 return LengthGroupedSampler(self.train_dataset["length"][:], size, generator)
         return RandomSampler(dataset, generator=generator)
 
-    def _get_eval_sampler(self, eval_dataset) -> Sampler:
+    def _get_eval_sampler(self, eval_dataset: Dataset) -> Sampler[int]:
         """The rows in their order, always: it is in this order that their numbers are written next to predictions."""
         return SequentialSampler(eval_dataset)
 
@@ -166,7 +170,9 @@ class VerdictTrainer(ResumableTrainer):
         self.meter.step_s.append(time.perf_counter() - started)
         return loss
 
-    def compute_loss(self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any):
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any
+    ) -> Loss:
         """The task's loss plus every adapter's auxiliary loss, which is logged apart.
 
         Of the outputs the logits alone are handed on: an encoder-decoder gives its encoder's states besides, which
@@ -202,13 +208,18 @@ class VerdictTrainer(ResumableTrainer):
         self._units[self._split] = logits, labels
         return self._compute[self._split](logits, labels)
 
-    def evaluation_loop(self, *args: Any, **kwargs: Any):
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
         self._split = kwargs.get("metric_key_prefix", "eval").removeprefix("eval_")
         output = super().evaluation_loop(*args, **kwargs)
         self._outputs[kwargs.get("metric_key_prefix", "eval")] = output
         return output
 
-    def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix: str = "eval") -> dict[str, float]:
+    def evaluate(
+        self,
+        eval_dataset: Dataset | dict[str, Dataset] | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> dict[str, float]:
         splits = self.eval_dataset if eval_dataset is None else eval_dataset
         if not isinstance(splits, dict):
             return super().evaluate(eval_dataset, ignore_keys, metric_key_prefix)

@@ -1,10 +1,13 @@
 """Ending a trial that does badly: what a run asks after each evaluation."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from src.utils.database import database
 from src.utils.errors import UserError
+
+if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
 
 WATCH = "src.training.watch.Watch"  # the only one that there is
 
@@ -66,7 +69,7 @@ def make_watch(node: Mapping[str, Any] | None) -> Watch | None:
         raise UserError(f"watch: {error}") from error
 
 
-def make_pruner(name: str):
+def make_pruner(name: str) -> "BasePruner":
     """Optuna's pruner: asynchronous successive halving from the first epoch, or the median after four trials."""
     from optuna import pruners
 

@@ -26,7 +26,7 @@ class FirstTokenAttention(nn.Module):
         mask = attention_mask
         of_queries = isinstance(mask, Tensor) and mask.dim() == 4  # flash and flex attention have others
         if args or given_cache(kwargs) is not None or not (mask is None or of_queries):
-            return super().forward(hidden_states, mask, *args, **kwargs)  # type: ignore[misc]
+            return super().forward(hidden_states, mask, *args, **kwargs)
         kwargs = {name: value for name, value in kwargs.items() if value is not None}
         own: Any = self.self
         project: Any = self.output

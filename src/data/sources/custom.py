@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from datasets import ClassLabel, Dataset
 
@@ -15,6 +14,7 @@ from src.data.sources.hub import column_lists, fetch, unlabelled
 from src.data.sources.table_files import read_table
 from src.data.task import is_test
 from src.tasks import TaskKind, label_space
+from src.tasks.signatures import Raw
 from src.utils.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def load_custom(
     files: Mapping[str, str | None],
     text: Sequence[str],
     label: str,
-    label_names: Sequence[Any] | None,
+    label_names: Raw | None,
     evaluation_splits: Sequence[str],
     validation_fraction: float,
     kind: str | None = None,
@@ -62,7 +62,7 @@ def load_custom(
             "data=custom needs one source: data.path=NAME for a set on the hub, or data.files.train=FILE "
             f"for local files (CSV, TSV, JSONL, Parquet); data.path={path}, data.files={given or None}"
         )
-    stated = None if kind is None else label_space(label_names or (), kind).kind
+    stated = None if kind is None else label_space(tuple(map(str, label_names or ())), kind).kind
     if path:
         read = [*text, *(stated.columns_read(text) if stated else []), *([cluster] if cluster else [])]
         named = stated is None or not stated.counts_from_zero
@@ -117,14 +117,14 @@ def _from_hub(
     return sources
 
 
-def _add_labels(sources: Mapping[str, Columns], label: str, names: Sequence[Any] | None, kind: TaskKind) -> None:
+def _add_labels(sources: Mapping[str, Columns], label: str, names: Raw | None, kind: TaskKind) -> None:
     """The column of labels where a kind makes it of others."""
     for source in sources.values():
         if (found := kind.column_of(source.values, label, names)) is not None:
-            source.values[label] = found
+            source.values[label] = list(found)
 
 
-def _labels(train: Columns, label: str, names: Sequence[Any] | None, kind: str | None) -> Labels:
+def _labels(train: Columns, label: str, names: Raw | None, kind: str | None) -> Labels:
     values = train.values.get(label)
     if values is None:
         raise UserError(f"{train.place(0)}: no column {label!r}; the columns are {', '.join(map(repr, train.values))}")

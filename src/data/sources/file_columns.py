@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from src.tasks.kind import Place
+from src.tasks.signatures import Place
 
 
 @dataclass(frozen=True)

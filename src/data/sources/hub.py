@@ -106,7 +106,7 @@ def column_lists(data: Dataset, names: Sequence[str]) -> dict[str, list[Any]]:
     return {name: data[name][:] if name in names else [] for name in data.column_names}
 
 
-def unlabelled(labels: Sequence[Any] | None) -> bool:
+def unlabelled(labels: Sequence[object] | None) -> bool:
     """Whether a split comes without labels: no column, or -1 throughout, as GLUE's test splits."""
     return labels is None or all(label == -1 for label in labels)
 

@@ -1,7 +1,6 @@
 """One task's files in a folder of its own: JSONL, TSV, CSV, Parquet or CoNLL, one a split."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from datasets import Dataset
 
@@ -9,7 +8,7 @@ from src.data.normalise import normalise
 from src.data.sources.table_files import read_table
 from src.data.sources.tsv import task_folder
 from src.data.task import is_test
-from src.tasks.kind import Place
+from src.tasks.signatures import Place
 from src.utils.errors import UserError
 
 
@@ -65,7 +64,7 @@ def load_files(
     return splits
 
 
-def joined(columns: dict[str, list[Any]], join: Mapping[str, Sequence[str]], place: Place) -> None:
+def joined(columns: dict[str, list[object]], join: Mapping[str, Sequence[str]], place: Place) -> None:
     """Add columns that are made of others, row by row; raises UserError if one is missing."""
     for made, parts in join.items():
         if missing := [name for name in parts if name not in columns]:

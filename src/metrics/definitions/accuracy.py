@@ -1,12 +1,12 @@
 """Accuracy: the share of predictions that equal their label."""
 
-from typing import Any
+from numpy.typing import ArrayLike
 
 from src.metrics.decomposition import mean_of
 from src.metrics.metric import Metric, Reads, Scale
 
 
-def compute(labels: Any, predictions: Any) -> float:
+def compute(labels: ArrayLike, predictions: ArrayLike) -> float:
     from sklearn.metrics import accuracy_score
 
     return accuracy_score(labels, predictions)

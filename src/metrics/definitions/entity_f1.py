@@ -1,15 +1,14 @@
 """F1 of whole entities, all types together: 2 TP / (2 TP + FP + FN), as seqeval in strict mode; 0 if none is found."""
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from src.metrics.decomposition import Sums, f1
 from src.metrics.entities import entity_counts
 from src.metrics.metric import Metric, Reads, Scale
 
 
-def compute(labels: Any, predictions: Any) -> float:
+def compute(labels: ArrayLike, predictions: ArrayLike) -> float:
     return DECOMPOSITION.whole(np.asarray(labels), np.asarray(predictions))
 
 

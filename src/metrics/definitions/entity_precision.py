@@ -1,15 +1,14 @@
 """Precision of whole entities: TP / (TP + FP), as seqeval in strict mode; 0 when none is predicted."""
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from src.metrics.decomposition import Sums, divided
 from src.metrics.entities import entity_counts
 from src.metrics.metric import Metric, Reads, Scale
 
 
-def compute(labels: Any, predictions: Any) -> float:
+def compute(labels: ArrayLike, predictions: ArrayLike) -> float:
     return DECOMPOSITION.whole(np.asarray(labels), np.asarray(predictions))
 
 

@@ -1,12 +1,12 @@
 """F1 of class 1: 2 TP / (2 TP + FP + FN); 0 when nothing is predicted positive."""
 
-from typing import Any
+from numpy.typing import ArrayLike
 
 from src.metrics.decomposition import f1, of_class_one
 from src.metrics.metric import Metric, Reads, Scale
 
 
-def compute(labels: Any, predictions: Any) -> float:
+def compute(labels: ArrayLike, predictions: ArrayLike) -> float:
     from sklearn.metrics import f1_score
 
     return f1_score(labels, predictions, zero_division=0)

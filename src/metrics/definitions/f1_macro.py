@@ -1,12 +1,12 @@
 """F1 per class, then the macro average over the classes that occur; a class never predicted counts 0."""
 
-from typing import Any
+from numpy.typing import ArrayLike
 
 from src.metrics.decomposition import Array, ClassCounts, divided, f1
 from src.metrics.metric import Metric, Reads, Scale
 
 
-def compute(labels: Any, predictions: Any) -> float:
+def compute(labels: ArrayLike, predictions: ArrayLike) -> float:
     from sklearn.metrics import f1_score
 
     return f1_score(labels, predictions, average="macro", zero_division=0)

@@ -1,14 +1,13 @@
 """Mean absolute error."""
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from src.metrics.decomposition import mean_of
 from src.metrics.metric import Metric, Reads, Scale
 
 
-def compute(labels: Any, predictions: Any) -> float:
+def compute(labels: ArrayLike, predictions: ArrayLike) -> float:
     from sklearn.metrics import mean_absolute_error
 
     return mean_absolute_error(labels, predictions)

@@ -1,14 +1,13 @@
 """Matthews correlation (R_K for more than two classes), in [-1, 1]; 0 when predictions are constant."""
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from src.metrics.decomposition import Array, ClassCounts, divided
 from src.metrics.metric import Metric, Reads, Scale
 
 
-def compute(labels: Any, predictions: Any) -> float:
+def compute(labels: ArrayLike, predictions: ArrayLike) -> float:
     from sklearn.metrics import matthews_corrcoef
 
     return matthews_corrcoef(labels, predictions)

@@ -1,13 +1,12 @@
 """Average precision per class, then the mean of the classes that occur, where an example has any number of them."""
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from src.metrics.metric import Metric, Reads, Scale
 
 
-def compute(labels: Any, scores: Any) -> float:
+def compute(labels: ArrayLike, scores: ArrayLike) -> float:
     from sklearn.metrics import average_precision_score
 
     true = np.asarray(labels)

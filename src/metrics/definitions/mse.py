@@ -1,12 +1,12 @@
 """Mean squared error."""
 
-from typing import Any
+from numpy.typing import ArrayLike
 
 from src.metrics.decomposition import mean_of
 from src.metrics.metric import Metric, Reads, Scale
 
 
-def compute(labels: Any, predictions: Any) -> float:
+def compute(labels: ArrayLike, predictions: ArrayLike) -> float:
     from sklearn.metrics import mean_squared_error
 
     return mean_squared_error(labels, predictions)

@@ -1,13 +1,13 @@
 """F1 per class, then the mean of all, where an example has any number of classes; a class never predicted counts 0."""
 
-from typing import Any
+from numpy.typing import ArrayLike
 
 from src.metrics.decomposition import Sums
 from src.metrics.label_sets import counts_by_class, mean_f1
 from src.metrics.metric import Metric, Reads, Scale
 
 
-def compute(labels: Any, predictions: Any) -> float:
+def compute(labels: ArrayLike, predictions: ArrayLike) -> float:
     from sklearn.metrics import f1_score
 
     return f1_score(labels, predictions, average="macro", zero_division=0)

@@ -1,12 +1,12 @@
 """Recall of class 1: TP / (TP + FN); 0 when no label is positive."""
 
-from typing import Any
+from numpy.typing import ArrayLike
 
 from src.metrics.decomposition import divided, of_class_one
 from src.metrics.metric import Metric, Reads, Scale
 
 
-def compute(labels: Any, predictions: Any) -> float:
+def compute(labels: ArrayLike, predictions: ArrayLike) -> float:
     from sklearn.metrics import recall_score
 
     return recall_score(labels, predictions, zero_division=0)

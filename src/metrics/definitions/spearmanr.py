@@ -1,13 +1,13 @@
 """Spearman's rho, the rank correlation; nan when either side is constant or there are fewer than two examples."""
 
-from typing import Any
+from numpy.typing import ArrayLike
 
 from src.metrics.correlation import correlation
 from src.metrics.decomposition import CORRELATION, Ranks
 from src.metrics.metric import Metric, Reads, Scale
 
 
-def compute(labels: Any, predictions: Any) -> float:
+def compute(labels: ArrayLike, predictions: ArrayLike) -> float:
     from scipy.stats import spearmanr
 
     return correlation(spearmanr, labels, predictions)

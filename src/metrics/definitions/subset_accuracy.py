@@ -1,20 +1,19 @@
 """Subset accuracy: the share of examples whose whole set of classes is right."""
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
-from src.metrics.decomposition import mean_of
+from src.metrics.decomposition import Array, mean_of
 from src.metrics.metric import Metric, Reads, Scale
 
 
-def compute(labels: Any, predictions: Any) -> float:
+def compute(labels: ArrayLike, predictions: ArrayLike) -> float:
     from sklearn.metrics import accuracy_score
 
     return accuracy_score(labels, predictions)
 
 
-def _same(labels: Any, predictions: Any) -> Any:
+def _same(labels: Array, predictions: Array) -> Array:
     return (np.asarray(labels) == np.asarray(predictions)).reshape(len(labels), -1).all(1)
 
 

@@ -1,15 +1,14 @@
 """Token accuracy: the share of words whose tag is right."""
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from src.metrics.decomposition import Sums, divided
 from src.metrics.entities import word_counts
 from src.metrics.metric import Metric, Reads, Scale
 
 
-def compute(labels: Any, predictions: Any) -> float:
+def compute(labels: ArrayLike, predictions: ArrayLike) -> float:
     return DECOMPOSITION.whole(np.asarray(labels), np.asarray(predictions))
 
 
