@@ -121,6 +121,9 @@ def _load(source: str, revision: str | None, attention: str, space: LabelSpace) 
                 **where,
             )
         missing, start = _init_head(source, model, info, theirs, space)
+        if space.kind.several_inputs:
+            take_several_inputs(model, space.kind)
+        missing &= {name for name, _ in model.named_parameters()}  # a head may be gone
         head = head_names(model, missing, space.kind)
         tokenizer = AutoTokenizer.from_pretrained(source, **options, **where)
         if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):  # made of nothing: all words are unknown
@@ -128,8 +131,6 @@ def _load(source: str, revision: str | None, attention: str, space: LabelSpace) 
         without_code(source, tokenizer, model.config)
         fit_tokenizer(tokenizer, model, source)
         mend_autocast(model)
-        if space.kind.several_inputs:
-            take_several_inputs(model, space.kind)
         if implementation in ("sdpa", "eager"):  # others need a GPU
             require_plain_text(model, tokenizer)
         return Backbone(model, tokenizer, head, fingerprint(model, head), start), missing

@@ -84,8 +84,8 @@ def outside_encoder(model: Any) -> frozenset[str]:
 def head_names(model: Any, missing: Collection[str], kind: TaskKind) -> frozenset[str]:
     """Names of a classifier's head: what stands outside the encoder, and what the checkpoint lacks.
 
-    A model whose encoder is the whole of it (Perceiver) has its output layer for a head.
+    A model whose encoder is the whole of it (Perceiver) has its output layer for a head; one without a head has none.
     """
     names = frozenset(name for name, _ in model.named_parameters())
     outside = outside_encoder(model) or frozenset(output_tensors(model.config, kind))
-    return outside | (names & frozenset(missing))
+    return names & (outside | frozenset(missing))

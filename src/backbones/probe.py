@@ -24,10 +24,11 @@ def probe_batch(model: Any) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def probe_logits(model: Any) -> Tensor:
-    """The logits of the batch in eval mode, (2, C); the model's own mode is as before."""
+    """The logits of the batch in eval mode, (2, C), of an encoder its states; the model's own mode is as before."""
     training = model.training
     try:
-        return model.eval()(**probe_batch(model)).logits
+        outputs = model.eval()(**probe_batch(model))
+        return outputs.logits if "logits" in outputs else outputs.last_hidden_state
     finally:
         model.train(training)
 

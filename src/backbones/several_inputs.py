@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from src.tasks import TaskKind
@@ -13,7 +13,7 @@ class SideBySide:
 
     ====================  =========================================================
     input_ids, ...        (n, inputs, tokens), an input that is not there masked
-    of the model          (m, outputs) for the m inputs that are there
+    of the model          (m, outputs) or (m, tokens, width) for the m inputs that are there
     logits                what the kind makes of them, see ``TaskKind.combined``
     ====================  =========================================================
     """
@@ -37,13 +37,20 @@ class SideBySide:
         assert attention_mask is not None  # says which inputs are there
         present = attention_mask.any(-1)
         flat = {name: tensor[present] for name, tensor in given.items()}
-        logits = self.task_kind.combined(own.forward(**flat, **kwargs).logits.float(), present)
+        outputs = own.forward(**flat, **kwargs).logits.float()
+        logits = self.task_kind.combined(outputs, present, flat["attention_mask"])
         loss = None if labels is None else self.task_kind.loss(logits, labels)
         return SequenceClassifierOutput(loss=loss, logits=logits)
 
 
 def take_several_inputs(model: Any, kind: TaskKind) -> None:
-    """Have a model take rows of several inputs. Its class keeps its name, by which transformers saves and opens it."""
+    """Have a model take rows of several inputs; of a kind without a head, what stands behind its encoder is taken out.
+
+    Its class keeps its name, by which transformers saves and opens it.
+    """
     own = type(model)
+    if kind.headless:
+        for name in [name for name, child in model.named_children() if child is not model.base_model]:
+            setattr(model, name, nn.Identity())
     model.__class__ = type(own.__name__, (SideBySide, own), {"__module__": own.__module__})
     model.task_kind = kind

@@ -3,6 +3,7 @@
 import importlib.util
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def export_run(path: Path, out: Path) -> None:
     model: Any = run.classifier.model
     base = f"{base_model(run.classifier)!r}, num_labels={model.config.num_labels}, ignore_mismatched_sizes=True"
     say(f"written as {title}; to open it:")
-    say(f"  base = {run.classifier.space.kind.model_class().__name__}.from_pretrained({base})")
+    say(f"  base = {run.classifier.space.kind.opened_as().__name__}.from_pretrained({base})")
     say(f"  model = PeftModel.from_pretrained(base, {str(out)!r})")
     if run.classifier.space.kind.has_classes:
         say(f"  its classes are, in this order: {', '.join(run.label_names)}")
@@ -65,7 +66,8 @@ def import_peft(folder: Path, out: Path, backbone: str | None = None, label_name
     """
     new_folder(out)
     lora = read_peft(folder)
-    if not lora.head:
+    kind = kind_with(lora.task_type)
+    if not lora.head and not kind.headless:
         raise UserError(f"{folder} holds no classification head (modules_to_save), so it is no classifier")
     source = _source(folder, lora, backbone)
     with opened(folder):
@@ -93,6 +95,8 @@ def _build(folder: Path, lora: PeftLora, source: Mapping[str, Any], space: Label
     """A classifier of ours with the checkpoint's tensors."""
     model: Any = load_backbone(source, label_names=space.names, kind=space.kind.name, seed=0).model
     encoder = f"{model.base_model_prefix}."
+    if space.kind.headless:  # the checkpoint is of an encoder alone, and names its layers so
+        lora = replace(lora, layers={f"{encoder}{name}": pair for name, pair in lora.layers.items()})
     if outside := [name for name in lora.layers if not name.startswith(encoder)]:
         raise UserError(f"{folder} adapts layers outside the encoder: {some(outside)}")
     adapter = {
@@ -153,7 +157,7 @@ def _compare_with_peft(classifier: Classifier, folder: Path, source: Mapping[str
     try:
         with quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            base = classifier.space.kind.model_class().from_pretrained(
+            base = classifier.space.kind.opened_as().from_pretrained(
                 locate(source), num_labels=classifier.space.outputs, dtype=torch.float32,
                 ignore_mismatched_sizes=True, **place, **NO_REMOTE_CODE,
             )  # fmt: skip
@@ -174,7 +178,10 @@ def _compare_with_peft(classifier: Classifier, folder: Path, source: Mapping[str
 
 def _label_space(folder: Path, lora: PeftLora, source: Mapping[str, Any], given: list[str] | None) -> LabelSpace:
     """The classes: as many as the head's output layer, its last matrix, has rows."""
-    trial = load_backbone(source, label_names=("LABEL_0", "LABEL_1"), kind=kind_with(lora.task_type).name, seed=0)
+    kind = kind_with(lora.task_type)
+    if kind.headless:
+        return LabelSpace(kind, tuple(given or ()))
+    trial = load_backbone(source, label_names=("LABEL_0", "LABEL_1"), kind=kind.name, seed=0)
     matrices = [name for name, p in trial.model.named_parameters() if name in trial.head and p.ndim == 2]
     if missing := sorted(trial.head - lora.head.keys()):
         raise UserError(f"{folder} lacks parts of the head of {source['path']}: {some(missing)}")

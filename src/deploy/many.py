@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from src.deploy.trained_run import TrainedRun, load_run
+from src.deploy.trained_run import Row, TrainedRun, load_run
 from src.models.adapter import AdapterLinear
 from src.models.inject import adapter_state, adapters
 from src.utils.errors import UserError
@@ -128,7 +128,7 @@ class ManyAdapters:
             for name, own in zip(names, encoded, strict=True)
         ]
 
-    def _batch(self, encoded: list[dict[str, list[int]]], names: list[str]) -> list[Tensor]:
+    def _batch(self, encoded: list[Row], names: list[str]) -> list[Tensor]:
         first = self.runs[self.active].classifier
         device = next(self._encoder.parameters()).device
         inputs = first.backbone.tokenizer.pad(encoded, return_tensors="pt").to(device)

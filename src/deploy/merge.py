@@ -83,7 +83,7 @@ def merge_run(path: Path, out: Path, *, rows: int = 256, tolerance: float | None
     with filled(out):
         write_plain(run, out)
         write_whole(out / REPORT, json.dumps(report, indent=2) + "\n")
-    say(f"{run.classifier.space.kind.model_class().__name__}.from_pretrained({str(out)!r}) opens the merged model")
+    say(f"{run.classifier.space.kind.opened_as().__name__}.from_pretrained({str(out)!r}) opens the merged model")
     return compared
 
 

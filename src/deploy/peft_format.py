@@ -90,6 +90,8 @@ def write_peft(classifier: Classifier, folder: Path) -> str:
         UserError: if the classifier is not a backbone plus updates that the library has, too, plus a head.
     """
     parts = _parts(classifier)
+    if classifier.space.kind.headless:  # opened as an encoder alone
+        parts = {name.removeprefix(f"{classifier.model.base_model_prefix}."): part for name, part in parts.items()}
     tensors = {f"{PREFIX}{name}.{own}": tensor for name, part in parts.items() for own, tensor in part.tensors.items()}
     head = classifier.backbone.head
     tensors |= {f"{PREFIX}{name}": classifier.model.get_parameter(name).detach() for name in head}

@@ -23,6 +23,7 @@ from src.tasks.signatures import Cell, Rows
 from src.utils.errors import UserError
 
 LONGEST = 512  # tokens, where neither the record nor the model bounds an input
+Row = dict[str, Sequence[object]]  # of each name numbers, or a list of them for each of several inputs
 AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}  # as the record names a run's precision
 
 
@@ -35,7 +36,7 @@ class Encoded:
         notes: what the task's kind makes one entry a text of the rows by, see ``TaskKind.gather``.
     """
 
-    inputs: list[dict[str, list[int]]]
+    inputs: list[Row]
     notes: dict[str, list[Cell]]
 
 
@@ -158,8 +159,8 @@ def load_run(path: str | Path) -> TrainedRun:
 @torch.no_grad()
 def batched_logits(
     model: nn.Module,
-    pad: Callable[[list[Mapping[str, Any]]], Mapping[str, Any]],
-    rows: Sequence[Mapping[str, Any]],
+    pad: Callable[[list[Row]], Mapping[str, Tensor]],
+    rows: Sequence[Row],
     batch_size: int = 64,
     precision: str = "fp32",
     progress: bool = False,
@@ -181,6 +182,6 @@ def batched_logits(
     return found
 
 
-def _longest(ids: Sequence[Any]) -> int:
+def _longest(ids: Sequence[object]) -> int:
     """Tokens of a row's input, or of the longest of its several."""
-    return max(map(len, ids)) if isinstance(ids[0], list) else len(ids)
+    return max((len(own) for own in ids if isinstance(own, list)), default=len(ids))

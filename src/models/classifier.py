@@ -149,6 +149,8 @@ def build_classifier(
     if branch(model_cfg, "head").get("train", True):
         for name in head:
             model.get_parameter(name).requires_grad_(True)
+    if space.kind.headless and not any(p.requires_grad for p in model.parameters()):
+        raise UserError(f"model={model_cfg['name']}: it trains the head alone, and {space.kind.title} has none")
     description = {
         "format_version": FORMAT_VERSION,
         "model": {key: value for key, value in named(model_cfg).items() if key in SAVED},

@@ -62,6 +62,7 @@ class TaskKind(ABC):
         answers_every_token: whether logits are (n, tokens, outputs), as long as their batch is; else (n, outputs).
         several_inputs: whether a row of a batch is several inputs of the model, (n, inputs, tokens), of which
             ``combined`` makes one answer.
+        headless: whether the model's answer is made of its encoder's states alone, those of all tokens.
         counts_from_zero: whether a label is the position of something in its row: what a source calls the numbers
             means nothing.
         text_columns: how few and how many names ``data.text`` may have.
@@ -83,6 +84,7 @@ class TaskKind(ABC):
     several_labels: ClassVar[bool] = False
     answers_every_token: ClassVar[bool] = False
     several_inputs: ClassVar[bool] = False
+    headless: ClassVar[bool] = False
     counts_from_zero: ClassVar[bool] = False
     text_columns: ClassVar[tuple[int, int]] = (1, 2)
     text_rule: ClassVar[str] = "one column, or two for a pair of texts"
@@ -224,12 +226,18 @@ class TaskKind(ABC):
     def collator(self, tokenizer: "PreTrainedTokenizerBase") -> Collator:
         """From encoded rows to a padded batch."""
 
-    def combined(self, outputs: "Tensor", present: "Tensor") -> "Tensor":
+    def opened_as(self) -> Any:
+        """The auto class of transformers that opens a merged or an exported model."""
+        return self.model_class()
+
+    def combined(self, outputs: "Tensor", present: "Tensor", mask: "Tensor") -> "Tensor":
         """Of a kind with ``several_inputs`` the logits (n, ...) of rows.
 
         Args:
-            outputs: (m, outputs) of the model for all inputs, those of a row one after the other.
+            outputs: (m, outputs) of the model for all inputs, those of a row one after the other; (m, tokens, width) of
+                a ``headless`` kind.
             present: (n, inputs), of which m are true: those that a row has.
+            mask: (m, tokens), 1 for a token and 0 for padding.
         """
         raise NotImplementedError(f"{self.title} has one input a row")
 

@@ -109,7 +109,7 @@ class MultipleChoice(SequenceKind):
     def collator(self, tokenizer: "PreTrainedTokenizerBase") -> Collator:
         return lambda rows: pad_inputs(tokenizer, rows)
 
-    def combined(self, outputs: "Tensor", present: "Tensor") -> "Tensor":
+    def combined(self, outputs: "Tensor", present: "Tensor", mask: "Tensor") -> "Tensor":
         logits = outputs.new_full(present.shape, NO_LOGIT)
         logits[present] = outputs[:, 0]
         return logits

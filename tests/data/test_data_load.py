@@ -48,7 +48,8 @@ def test_record_is_consistent(record, data_config):
     )
     assert cfg["name"] == record
     assert cfg["source"] in cfg["sources"]
-    assert task.primary_metric == PRIMARY.get(record, "accuracy" if task.space.kind.has_classes else "pearson")
+    usual = {"regression": "pearson", "similarity": "spearmanr"}.get(task.space.kind.name, "accuracy")
+    assert task.primary_metric == PRIMARY.get(record, usual)
     assert {"train", *task.evaluation_splits} <= set(cfg["rows"]) or record == "custom"
 
 
