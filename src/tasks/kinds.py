@@ -9,6 +9,7 @@ from src.tasks.label_space import LabelSpace
 from src.tasks.multi_label import MultiLabel
 from src.tasks.multiple_choice import MultipleChoice
 from src.tasks.regression import Regression
+from src.tasks.similarity import Similarity, SimilarityBySquares
 from src.tasks.token_classification import TokenClassification
 from src.utils.errors import UserError
 from src.utils.text import printable
@@ -28,7 +29,16 @@ class _Heads(TypedDict, total=False):
 
 
 KINDS: dict[str, TaskKind] = {
-    kind.name: kind for kind in (Classification(), Regression(), TokenClassification(), MultiLabel(), MultipleChoice())
+    kind.name: kind
+    for kind in (
+        Classification(),
+        Regression(),
+        TokenClassification(),
+        MultiLabel(),
+        MultipleChoice(),
+        Similarity(),
+        SimilarityBySquares(),
+    )
 }
 
 

@@ -24,6 +24,7 @@ CLASSES, VALUES = KINDS["classification"], KINDS["regression"]
 SPACES = [
     label_space(("a", "b", "c")), label_space(()), label_space(("a", "b", "c"), "token_classification"),
     label_space(("a", "b", "c"), "multi_label"), label_space((), "multiple_choice"),
+    label_space((), "similarity"), label_space((), "similarity_mse"),
     LabelSpace(ClassSets(), ("a", "b", "c")),
 ]  # fmt: skip
 each_space = pytest.mark.parametrize("space", SPACES, ids=lambda space: space.kind.name)
@@ -41,21 +42,27 @@ def model(space: LabelSpace):
 
 
 def inputs_for(space: LabelSpace, built) -> dict[str, torch.Tensor]:
-    """Two rows; of a kind with several inputs a row three, of which one row lacks the last."""
+    """Two rows; of a kind with several inputs a row two, or three, of which one row lacks the last."""
     rows = probe_batch(built)
     if not space.kind.several_inputs:
         return rows
+    if space.kind.headless:
+        return {name: torch.stack([tensor, tensor.flip(0)], dim=1) for name, tensor in rows.items()}
     found = {name: torch.stack([tensor, tensor.flip(0), tensor.flip(1)], dim=1) for name, tensor in rows.items()}
     found["attention_mask"][1, 2] = 0
     return found
 
 
 def labels_for(space: LabelSpace) -> torch.Tensor:
-    if space.kind is CLASSES or space.kind.several_inputs:
+    if space.kind is CLASSES or space.kind.note_columns == ("candidates",):
         return torch.tensor([2, 0])
     if space.kind.answers_every_token:
         return torch.tensor([[-100, 2, 0, 1, -100, 1, 0, -100], [-100, 1, -100, 0, -100, -100, -100, -100]])
-    return torch.tensor([0.5, -3.0]) if space.kind is VALUES else torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+    return (
+        torch.tensor([0.5, -3.0])
+        if isinstance(space.kind, type(VALUES))
+        else torch.tensor([[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+    )
 
 
 @each_space
@@ -64,13 +71,15 @@ def test_the_loss_is_that_of_transformers_own_model(space):
     labels = labels_for(space)
     given = built(**inputs_for(space, built), labels=labels)
     shape = (2, 8, space.outputs) if space.kind.answers_every_token else (2, space.outputs)
-    assert given.logits.shape == ((2, 3) if space.kind.several_inputs else shape)
+    assert given.logits.shape == ((2, 3) if space.kind.note_columns == ("candidates",) else shape)
     assert torch.equal(space.kind.loss(given.logits, labels), given.loss)
+    if space.kind.name == "similarity":  # of pairs of rows
+        return
     by_row = [space.kind.loss(given.logits[i : i + 1], labels[i : i + 1], reduction="sum") for i in range(2)]
     torch.testing.assert_close(space.kind.loss(given.logits, labels, reduction="sum"), sum(by_row))
 
 
-@pytest.mark.parametrize("space", SPACES[:5], ids=lambda space: space.kind.name)
+@pytest.mark.parametrize("space", SPACES[:7], ids=lambda space: space.kind.name)
 def test_a_config_is_read_as_it_was_written(space):
     assert space_of(model(space).config) == space
 
