@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import torch
 from omegaconf import DictConfig
@@ -23,7 +23,7 @@ from src.tasks.signatures import Cell, Rows
 from src.utils.errors import UserError
 
 LONGEST = 512  # tokens, where neither the record nor the model bounds an input
-Row = dict[str, Sequence[object]]  # of each name numbers, or a list of them for each of several inputs
+Row: TypeAlias = Mapping[str, Cell]  # of each name numbers, or a list of them for each of several inputs
 AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}  # as the record names a run's precision
 
 
@@ -182,6 +182,7 @@ def batched_logits(
     return found
 
 
-def _longest(ids: Sequence[object]) -> int:
+def _longest(ids: Cell) -> int:
     """Tokens of a row's input, or of the longest of its several."""
+    assert isinstance(ids, list)
     return max((len(own) for own in ids if isinstance(own, list)), default=len(ids))

@@ -226,7 +226,7 @@ class TaskKind(ABC):
     def collator(self, tokenizer: "PreTrainedTokenizerBase") -> Collator:
         """From encoded rows to a padded batch."""
 
-    def opened_as(self) -> Any:
+    def opened_as(self) -> "type[_BaseAutoModelClass]":
         """The auto class of transformers that opens a merged or an exported model."""
         return self.model_class()
 

@@ -1,17 +1,21 @@
 """Similarity of two texts, each read by itself: the cosine of their embeddings."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
-from src.tasks.kind import MARK, Place
+from src.tasks.kind import MARK
 from src.tasks.regression import Regression
 from src.tasks.side_by_side import pad_inputs, side_by_side
+from src.tasks.signatures import Cell, Collator, Place, Raw
 from src.utils.errors import UserError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from datasets.features.features import FeatureType
     from torch import Tensor
+    from transformers import PretrainedConfig, PreTrainedTokenizerBase
+    from transformers.models.auto.auto_factory import _BaseAutoModelClass
 
 SCALE = 20.0  # of cosines in CoSENT's exponents
 
@@ -39,19 +43,17 @@ class Similarity(Regression):
                 f"data.label_names={list(names)}: {self.title} has none, [], or the ends of its labels' scale, as [0,5]"
             )
 
-    def find_names(
-        self, values: Sequence[Any], names: Sequence[Any] | None, column: str, place: Place
-    ) -> tuple[str, ...]:
+    def find_names(self, values: Raw, names: Raw | None, column: str, place: Place) -> tuple[str, ...]:
         return tuple(map(str, names or ()))
 
     def read_labels(
         self,
-        values: Sequence[Any],
+        values: Raw,
         names: Sequence[str],
         label_encoding: Sequence[str | int],
         column: str,
         place: Place,
-    ) -> "tuple[Any, pa.Array]":
+    ) -> "tuple[FeatureType, pa.Array]":
         """As of a regression; with the ends of the scale labels are from 0 to 1."""
         import pyarrow.compute as pc
 
@@ -61,34 +63,37 @@ class Similarity(Regression):
         low, high = map(_number, names)
         return feature, pc.divide(pc.subtract(labels, low), high - low)
 
-    def inputs(self, rows: Mapping[str, Sequence[Any]]) -> list[list[tuple[str, ...]]]:
-        return [[(first,), (second,)] for first, second in zip(rows["text"], rows["text_pair"], strict=True)]
+    def inputs(self, rows: Mapping[str, Sequence[Cell]]) -> list[list[tuple[str, ...]]]:
+        pairs = zip(map(str, rows["text"]), map(str, rows["text_pair"]), strict=True)
+        return [[(first,), (second,)] for first, second in pairs]
 
-    def encode(self, tokenizer: Any, rows: Mapping[str, Sequence[Any]], max_length: int) -> dict[str, list[Any]]:
+    def encode(
+        self, tokenizer: "PreTrainedTokenizerBase", rows: Mapping[str, Sequence[Cell]], max_length: int
+    ) -> dict[str, list[Cell]]:
         if "text_pair" not in rows:
             raise UserError(f"data.text: {self.title} reads {self.text_rule}")
-        found: dict[str, list[Any]] = side_by_side(tokenizer, self.inputs(rows), max_length)
-        return found | ({"labels": rows["label"]} if "label" in rows else {})
+        found = side_by_side(tokenizer, self.inputs(rows), max_length)
+        return found | ({"labels": list(rows["label"])} if "label" in rows else {})
 
-    def model_class(self) -> Any:
+    def model_class(self) -> "type[_BaseAutoModelClass]":
         from transformers import AutoModelForTokenClassification
 
         return AutoModelForTokenClassification  # the encoder with its tokens' states, and no pooler in any architecture
 
-    def opened_as(self) -> Any:
+    def opened_as(self) -> "type[_BaseAutoModelClass]":
         from transformers import AutoModel
 
         return AutoModel
 
-    def configure(self, config: Any, names: Sequence[str]) -> None:
+    def configure(self, config: "PretrainedConfig", names: Sequence[str]) -> None:
         config.problem_type = None
         config.num_labels = 1
         setattr(config, MARK, self.name)
 
-    def names_of(self, config: Any) -> tuple[str, ...] | None:
+    def names_of(self, config: "PretrainedConfig") -> tuple[str, ...] | None:
         return () if getattr(config, MARK, None) == self.name else None
 
-    def collator(self, tokenizer: Any) -> Callable[[list[Mapping[str, Any]]], Mapping[str, Any]]:
+    def collator(self, tokenizer: "PreTrainedTokenizerBase") -> Collator:
         return lambda rows: pad_inputs(tokenizer, rows)
 
     def combined(self, outputs: "Tensor", present: "Tensor", mask: "Tensor") -> "Tensor":
@@ -118,7 +123,7 @@ class SimilarityBySquares(Similarity):
         return Regression.loss(self, logits, labels, reduction)
 
 
-def _number(name: Any) -> float:
+def _number(name: str) -> float:
     try:
         return float(name)
     except ValueError:

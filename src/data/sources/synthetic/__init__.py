@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from src.data.sources.synthetic import acceptability, choice, entailment, mentions, paraphrase, roles, similarity
+from src.data.sources.synthetic import acceptability, choice, entailment, mentions, paraphrase, roles, similar_pairs
 from src.data.sources.synthetic.dice import Dice
 from src.data.sources.synthetic.example import Example
 from src.data.sources.synthetic.splits import SHARES
@@ -22,7 +22,7 @@ TASKS = {
     "paraphrase": paraphrase.examples,
     "acceptability": acceptability.examples,
     "entailment": entailment.examples,
-    "similarity": similarity.examples,
+    "similarity": similar_pairs.examples,
     "tags": roles.examples,
     "mentions": mentions.examples,
     "choice": choice.examples,
