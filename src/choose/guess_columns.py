@@ -43,6 +43,8 @@ TEXTS = (
 )
 PAIRS = (("sentence1", "sentence2"), ("premise", "hypothesis"), ("question", "answer"), ("question1", "question2"),
          ("text_a", "text_b"), ("query", "passage"))  # fmt: skip
+FLAGS = {"0", "1", "0.0", "1.0", "True", "False", "true", "false"}  # of a column that is a class
+NO_COLUMN = "labels"  # what the classes of several columns are called together
 MOST_CLASSES = 50
 LOOKED_AT = 2_000  # rows
 FEWEST = 50  # rows from which on something can be learned and judged
@@ -60,6 +62,7 @@ class Guess:
         metrics: that fit the kind; none for those that ``data=custom`` has.
         rows: of the table.
         said: what was guessed and why, a sentence each.
+        columns: that are a class each, where there is no one column of labels.
     """
 
     text: tuple[str, ...]
@@ -69,6 +72,7 @@ class Guess:
     said: tuple[str, ...]
     kind: str | None = None
     metrics: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
 
 def guess_columns(path: Path, text: Sequence[str] = (), label: str | None = None) -> Guess:
@@ -86,8 +90,11 @@ def guess_columns(path: Path, text: Sequence[str] = (), label: str | None = None
     if rows < FEWEST:
         raise UserError(f"{path}: {rows} rows are too few to train on and to judge by; at least {FEWEST} are needed")
     said = []
-    chosen = label or _label(path, table, text)
-    if not label:
+    columns = () if label else _class_columns(table, text)
+    chosen = NO_COLUMN if columns else label or _label(path, table, text)
+    if columns:
+        said.append(f"a column for each of {len(columns)} classes: {', '.join(columns)} (--label says otherwise)")
+    elif not label:
         said.append(f"the label is column {chosen!r} (--label says otherwise)")
     texts = tuple(text) or _texts(path, table, chosen)
     if not text:
@@ -97,8 +104,18 @@ def guess_columns(path: Path, text: Sequence[str] = (), label: str | None = None
         raise UserError(f"--text {' '.join(texts)}: one column, or two of a pair of texts")
     if chosen in texts:
         raise UserError(f"--label {chosen}: the column is a text to read, and cannot be the label, too")
-    if _are_lists(table.values[chosen]) and len(texts) == 1 and _are_lists(table.values[texts[0]]):
+    if columns:
+        return _several(len(columns), texts, chosen, rows, said, columns)
+    if len(texts) == 1 and _are_lists(table.values[texts[0]]):
+        if not _are_lists(table.values[chosen]):
+            raise UserError(
+                f"{path}: column {texts[0]!r} holds lists of words, and {chosen!r} no list of a tag a word; "
+                "--label NAME names that, or --text NAME a column of whole texts; other tasks: data=custom in a study"
+            )
         return _tagged(table, texts, chosen, rows, said)
+    if _are_lists(table.values[chosen]) or _are_cells(table.values[chosen]):
+        names = find_kind("multi_label").find_names(table.values[chosen], None, chosen, table.place)
+        return _several(len(names), texts, chosen, rows, said)
     classes = _classes(table.values[chosen])
     said.append("it is a number to predict" if classes is None else f"it has {classes} classes")
     return Guess(texts, chosen, classes, rows, tuple(said))
@@ -106,6 +123,30 @@ def guess_columns(path: Path, text: Sequence[str] = (), label: str | None = None
 
 def _are_lists(values: Sequence[Any]) -> bool:
     return all(isinstance(value, list) for value in values[:LOOKED_AT])
+
+
+def _are_cells(values: Sequence[Any]) -> bool:
+    """Whether a cell holds several classes, with the one mark between them that no name has by accident."""
+    return any(isinstance(value, str) and "|" in value for value in values[:LOOKED_AT])
+
+
+def _class_columns(table: Columns, text: Sequence[str]) -> tuple[str, ...]:
+    """The columns of 0 and 1, where there are several and none is called a label."""
+    names = [name for name in table.values if name not in text]
+    if any(name.casefold() in LABELS for name in names):
+        return ()
+    found = {name: set(map(str, table.values[name][:LOOKED_AT])) for name in names}
+    flags = {name: values for name, values in found.items() if values <= FLAGS}
+    return tuple(flags) if sum(len(values) > 1 for values in flags.values()) > 1 else ()
+
+
+def _several(
+    classes: int, texts: tuple[str, ...], label: str, rows: int, said: list[str], columns: tuple[str, ...] = ()
+) -> Guess:
+    """Any number of classes a text."""
+    said.append(f"a text has any number of {classes} classes")
+    metrics = ("multilabel_f1_micro", "multilabel_f1_macro")
+    return Guess(texts, label, classes, rows, tuple(said), "multi_label", metrics, columns)
 
 
 def _tagged(table: Columns, texts: tuple[str, ...], label: str, rows: int, said: list[str]) -> Guess:

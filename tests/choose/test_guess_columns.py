@@ -1,12 +1,16 @@
 """Which columns a table's text and label are guessed to be."""
 
 import csv
+import json
 
 import pytest
 
 from src.choose.guess_columns import FEWEST, guess_columns
-from src.choose.table_study import LEAST_EPOCHS, MOST_EPOCHS, epochs_for
+from src.choose.table_study import LEAST_EPOCHS, MOST_EPOCHS, epochs_for, task_overrides
+from src.config import validate
+from src.data.load import load_data
 from src.utils.errors import UserError
+from tests.conftest import NANO, compose_config
 
 WORDS = ["a", "film", "to", "see", "twice", "with", "friends", "who", "like", "long", "evenings"]
 
@@ -42,6 +46,39 @@ def test_guesses(columns, expected, tmp_path):
     guess = guess_columns(table(tmp_path / "t.csv", columns))
     assert (guess.text, guess.label, guess.classes) == expected
     assert len(guess.said) == 3 and guess.rows == 60
+
+
+def lists_of(row):
+    return [name for bit, name in enumerate("abc") if row >> bit & 1]
+
+
+SEVERAL = {
+    "lists": {"body": text, "labels": lists_of},
+    "cells": {"body": text, "topic": lambda row: "|".join(lists_of(row))},
+    "columns": {"body": text, **{name: lambda row, name=name: int(name in lists_of(row)) for name in "abc"}},
+}
+
+
+@pytest.mark.parametrize("columns", SEVERAL.values(), ids=SEVERAL)
+def test_any_number_of_classes_a_text(columns, tmp_path):
+    rows = [{name: column(row) for name, column in columns.items()} for row in range(60)]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    guess = guess_columns(tmp_path / "t.jsonl", label="topic" if "topic" in columns else None)
+    assert (guess.text, guess.classes, guess.kind) == (("body",), 3, "multi_label")
+    config = compose_config(*NANO, *task_overrides(tmp_path / "t.jsonl", guess))
+    validate(config)
+    data = load_data(config.data, holdout=False)
+    assert data.task.label_names == ("a", "b", "c") and data.task.primary_metric == "multilabel_f1_micro"
+    train = data.splits["train"]
+    for number, labels in zip(train["text"][:5], train["label"][:5], strict=True):
+        assert labels == [int(name in lists_of(int(number.split()[-1]))) for name in "abc"]
+
+
+def test_words_without_tags_are_refused_with_the_way_to_do_it(tmp_path):
+    rows = [{"tokens": ["a", "b"], "label": row % 2} for row in range(60)]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(UserError, match=r"'label' no list of a tag a word; --label NAME names that, .* in a study"):
+        guess_columns(tmp_path / "t.jsonl")
 
 
 def test_what_is_given_is_not_guessed(tmp_path):
