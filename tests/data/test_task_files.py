@@ -68,3 +68,74 @@ def test_a_folder_is_found_above_beside_and_itself(tmp_path):
     (tmp_path / "more" / "RTE").mkdir(parents=True)
     with pytest.raises(UserError, match="several folders are named RTE"):
         task_folder(str(tmp_path), "RTE", "files")
+
+
+def multirc(paragraphs: int) -> str:
+    """As SuperGLUE writes it: a line a passage, with its questions, with their answers."""
+    lines = []
+    for number in range(paragraphs):
+        questions = [
+            {"question": f"q{number}{which}?", "idx": which,
+             "answers": [{"text": f"a{number}{which}{n}", "label": (number + n) % 2} for n in range(1 + which)]}
+            for which in range(2)
+        ]  # fmt: skip
+        lines.append({"idx": number, "version": 1.1, "passage": {"text": f"p{number}.", "questions": questions}})
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+def test_nested_answers_become_rows_of_their_paragraph(tmp_path):
+    (tmp_path / "MultiRC").mkdir()
+    for name in ("train", "val"):
+        (tmp_path / "MultiRC" / f"{name}.jsonl").write_text(multirc(4))
+    unlabelled = multirc(2).replace(', "label": 0', "").replace(', "label": 1', "")
+    (tmp_path / "MultiRC" / "test.jsonl").write_text(unlabelled)
+    own = task_records(["multirc", "mrpc"], "files", str(tmp_path))["multirc"]
+    data = load_data({**own, **COMMON}, holdout=False)
+    rows = data.splits["validation"]
+    assert rows["text"][:3] == ["p0.", "p0.", "p0."] and rows["text_pair"][:3] == [
+        "q00? a000",
+        "q01? a010",
+        "q01? a011",
+    ]
+    assert rows["label"][:6] == [0, 0, 1, 1, 1, 0] and len(rows) == 12
+    assert [data.clusters["validation"][row] for row in (0, 2, 3, 11)] == ["p0.", "p0.", "p1.", "p3."]
+    assert len(data.splits["test"]) == 6 and "label" not in data.splits["test"].column_names
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ({"passage": {"text": "p", "questions": 3}}, r"line 1: no list at passage.questions"),
+        ({"passage": {"text": "p", "questions": ["q"]}}, r"line 1: no object with the key 'answers'"),
+        ({"passage": "p"}, r"line 1: no object with the key 'questions'"),
+    ],
+)
+def test_what_is_nested_otherwise_is_named(line, message, tmp_path):
+    (tmp_path / "MultiRC").mkdir()
+    (tmp_path / "MultiRC" / "train.jsonl").write_text(json.dumps(line) + "\n")
+    own = task_records(["multirc", "mrpc"], "files", str(tmp_path))["multirc"]
+    with pytest.raises(UserError, match=message):
+        load_data({**own, **COMMON}, holdout=False)
+
+
+def test_xnli_is_read_as_published(tmp_path):
+    from tests.conftest import compose_config
+
+    train, dev = tmp_path / "XNLI-MT-1.0" / "multinli", tmp_path / "XNLI-1.0"
+    names = ["entailment", "neutral", "contradictory"]
+    for language in ("en", "de"):
+        rows = [[f"{language} p{n}", f"h{n}", names[n % 3]] for n in range(12)]
+        write(train / f"multinli.train.{language}.tsv", ["premise", "hypo", "label"], rows, ".tsv")
+    names[2] = "contradiction"
+    rows = [[language, names[n % 3], f'{language} "p{n}', f"h{n}"] for n in range(6) for language in ("de", "en")]
+    for name in ("dev", "test"):
+        write(dev / f"xnli.{name}.tsv", ["language", "gold_label", "sentence1", "sentence2"], rows, ".tsv")
+    common = ["data=xnli", "data.source=official", f"data.dir={tmp_path}"]
+    for language, more in (("en", []), ("de", ["data.sources.official.only.language=de"])):
+        data = load_data(compose_config(*common, *more).data, holdout=False)
+        assert data.splits["train"]["text"][0] == f"{language} p0" and data.splits["train"]["label"][:3] == [0, 1, 2]
+        assert data.splits["validation"]["text"][:] == [f'{language} "p{n}' for n in range(6)]
+    config = compose_config(*common, "data.sources.official.only.language=fr").data
+    (train / "multinli.train.fr.tsv").write_text((train / "multinli.train.de.tsv").read_text())
+    with pytest.raises(UserError, match=r"xnli.dev.tsv line 2: no row of this file has language 'fr'; choices: de, en"):
+        load_data(config, holdout=False)

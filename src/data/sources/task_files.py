@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datasets import Dataset
 
 from src.data.normalise import normalise
+from src.data.sources.file_shapes import only_rows, renamed, unnested
 from src.data.sources.table_files import read_table
 from src.data.sources.tsv import task_folder
 from src.data.task import is_test
@@ -24,6 +25,11 @@ def load_files(
     label_encoding: Sequence[str | int] | None = None,
     join: Mapping[str, Sequence[str]] | None = None,
     ending: str | None = None,
+    cluster: str | None = None,
+    nested: Mapping[str, str] | None = None,
+    columns: Mapping[str, Sequence[str]] | None = None,
+    only: Mapping[str, str] | None = None,
+    aliases: Mapping[str, str] | None = None,
 ) -> dict[str, Dataset]:
     """Read one task's files, as its YAML describes them.
 
@@ -38,6 +44,11 @@ def load_files(
         label_encoding: how the files write the classes, in that order.
         join: columns that are made of others, with a space between them.
         ending: what the files are, where their own endings do not say.
+        cluster: the column that says what a row is part of, see ``src.data.cluster_column``.
+        nested: where columns stand in nested objects, see ``unnested``.
+        columns: what columns are called in one file or another, see ``renamed``.
+        only: the rows that are meant, by the values of columns, see ``only_rows``.
+        aliases: labels that a file writes otherwise.
 
     Raises:
         UserError: a folder, file or column that is missing; a malformed row, named by file and line.
@@ -48,18 +59,21 @@ def load_files(
         path = home / name
         if is_test(split) and not path.is_file():
             continue
-        columns = read_table(path, ending)
-        joined(columns.values, join or {}, columns.place)
-        labelled = label in columns.values and any(value is not None for value in columns.values[label])
+        table = only_rows(renamed(unnested(read_table(path, ending), nested or {}), columns or {}), only or {})
+        joined(table.values, join or {}, table.place)
+        if aliases and label in table.values:
+            table.values[label] = [aliases.get(value, value) for value in table.values[label]]
+        labelled = label in table.values and any(value is not None for value in table.values[label])
         splits[split] = normalise(
-            columns.values,
+            table.values,
             text=text,
             label=None if is_test(split) and not labelled else label,
             label_names=label_names,
             kind=kind,
             label_encoding=label_encoding,
-            place=columns.place,
+            place=table.place,
             allow_empty_text=True,
+            cluster=cluster,
         )
     return splits
 
