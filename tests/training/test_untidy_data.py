@@ -11,8 +11,8 @@ from datasets import Dataset
 from src.config import validate
 from src.data.cut import cut_inputs, warn_of_cuts
 from src.packed.launch import why_alone
-from src.tasks import label_space
-from src.training.class_weights import class_weights, weighted_loss
+from src.tasks import KINDS, LabelSpace, label_space
+from src.training.class_weights import check_sampling, class_weights, weighted_loss
 from src.training.run import run_job
 from src.training.sampler import StratifiedSampler, by_class
 from src.utils.errors import UserError
@@ -45,6 +45,19 @@ def test_balanced_weights_are_scikit_learns():
 def test_weights_that_do_not_fit_are_refused(setting, spaces, labels, message):
     with pytest.raises(UserError, match=message):
         class_weights(setting, spaces, labels)
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+def test_every_kind_is_weighed_and_drawn_by_class_or_says_why_not(kind):
+    names = ("no", "yes") if kind.has_classes else ()
+    space = LabelSpace(kind, names)
+    if kind.picks_one:
+        assert class_weights("balanced", [space], LABELS).shape == (2,)
+        check_sampling("balanced", [space])
+        return
+    for refused in (lambda: class_weights("balanced", [space], []), lambda: check_sampling("stratified", [space])):
+        with pytest.raises(UserError, match=f"{kind.title} has no one class an example"):
+            refused()
 
 
 def test_the_loss_counts_an_example_as_often_as_its_weight():
