@@ -20,7 +20,7 @@ from src.data.sources.synthetic import (
     morphology,
     roles,
     rows,
-    similarity,
+    similar_pairs,
     violations,
 )
 from src.data.sources.synthetic.changes import swap_roles
@@ -153,10 +153,10 @@ def test_similarity_is_the_stated_function():
     lawyer = PEOPLE["professional"][1]
     help_, thank = (next(v for v in CLASSES["person_person"] if v.names[0] == name) for name in ("help", "thank"))
     event = Event(help_, agent=Entity(doctor, "person"), patient=Entity(thief, "person"))
-    assert similarity.score(event, event) == 5
+    assert similar_pairs.score(event, event) == 5
 
     def changed(**parts: object) -> float:
-        return similarity.score(
+        return similar_pairs.score(
             event, Event(**({"verb": help_, "agent": event.agent, "patient": event.patient} | parts))
         )
 
@@ -167,9 +167,11 @@ def test_similarity_is_the_stated_function():
     assert changed(agent=Entity(lawyer, "person")) == pytest.approx(5 * (weight - 2 * 0.25) / weight, abs=0.005)
     assert changed(time=Dice("t").pick(CLASSES["manner"])) == pytest.approx(5 * weight / (weight + 1), abs=0.005)
     # roles exchanged: the participants keep number and modifiers, but not the noun
-    assert similarity.score(event, swap_roles(event, Dice("x"))) == pytest.approx(5 * (weight - 2) / weight, abs=0.005)
+    assert similar_pairs.score(event, swap_roles(event, Dice("x"))) == pytest.approx(
+        5 * (weight - 2) / weight, abs=0.005
+    )
     for example in suite("similarity", "train"):
-        assert example.label == similarity.score(*example.origin)
+        assert example.label == similar_pairs.score(*example.origin)
 
 
 def test_unacceptable_sentences_differ_from_their_source_in_one_place():
