@@ -23,6 +23,7 @@ import src.config.resolvers  # noqa: F401  what our configs refer to
 from src.config import unknown_key, validate
 from src.config.choices import is_choice
 from src.config.composing import composed
+from src.config.launchers import missing_launcher
 from src.config.overrides import as_text, open_training, prepare
 from src.config.validate import explain_interpolation
 from src.utils import resume_hint as resume
@@ -173,6 +174,8 @@ def _refused_by_hydra(error: Exception) -> str:
         return found
     if isinstance(error, OSError):
         return f"the run's folder cannot be made: {error}; hydra.run.dir=FOLDER puts it elsewhere"
+    if missing := missing_launcher(str(error)):
+        return missing
     return f"Hydra cannot start the run with the values of its own keys, hydra.*: {type(error).__name__}: {error}"
 
 

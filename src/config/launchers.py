@@ -1,5 +1,6 @@
 """The rules of what starts the jobs of a sweep: every key of every file in ``conf/hydra/launcher``."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -74,6 +75,15 @@ _RAY = {
     "remote.max_calls": "int >= 0",
     "remote.max_retries": "int >= -1",
 }
+
+
+def missing_launcher(text: str) -> str | None:
+    """What to install, where Hydra's message says that it does not know a launcher's class; None of another message."""
+    found = re.match(r"Unknown plugin class : 'hydra_plugins\.(hydra_\w+_launcher)\.[\w.]+'", text)
+    if found is None:
+        return None
+    package = found[1].replace("_", "-")
+    return f"this launcher needs the package {package}: pip install -r requirements-sweep.txt -c constraints.txt"
 
 
 def check_launcher(launcher: Mapping[str, Any]) -> None:
