@@ -9,9 +9,8 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
+from src.config.type_rules import type_rule
 from src.utils.paths import ROOT
-
-_PLAIN = {"str": "str", "str | None": "str | null", "tuple[str, ...]": "list[str]"}
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,28 @@ def constructor(file: Path, name: str) -> tuple[Argument, ...]:
     return constructor(file, base.id) if isinstance(base, ast.Name) else ()
 
 
+def parameters(target: str) -> tuple[Argument, ...]:
+    """The named arguments of one of our functions, their rules from their types; see ``type_rule``.
+
+    Args:
+        target: ``src.data.sources.hub.load_hub``; none are known of a function that is not ours.
+    """
+    module, _, name = target.rpartition(".")
+    place = ROOT / module.replace(".", "/")
+    file = next((own for own in (place.with_suffix(".py"), place / "__init__.py") if own.is_file()), None)
+    node = _definition(file, name)[1] if file is not None and module.startswith("src.") else None
+    if not isinstance(node, ast.FunctionDef):
+        return ()
+    plain = node.args.args
+    missing = {one.arg for one in plain[: len(plain) - len(node.args.defaults)]}
+    missing |= {one.arg for one, own in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if own is None}
+    return tuple(
+        Argument(one.arg, type_rule(one.annotation), one.arg in missing) for one in (*plain, *node.args.kwonlyargs)
+    )
+
+
 def field_rules(file: Path, name: str) -> dict[str, str]:
-    """The rules of a dataclass's fields, from their types: ``str``, ``tuple[str, ...]``, each perhaps ``| None``.
+    """The rules of a dataclass's fields, from their types; see ``type_rule``.
 
     Args:
         file: that the class is in.
@@ -61,7 +80,7 @@ def field_rules(file: Path, name: str) -> dict[str, str]:
     if not isinstance(cls, ast.ClassDef):
         raise LookupError(f"{file} holds no class {name}")
     fields = [node for node in cls.body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
-    found = {ast.unparse(node.target): _PLAIN.get(ast.unparse(node.annotation)) for node in fields}
+    found = {ast.unparse(node.target): type_rule(node.annotation) for node in fields}
     return {key: rule for key, rule in found.items() if rule is not None}
 
 

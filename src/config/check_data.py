@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from src.config.annotations import parameters
 from src.config.key_rules import MIX_RULES
 from src.config.nodes import check_complete, check_keys, check_value, select
 from src.config.rules import broken, check_rule
@@ -32,9 +33,9 @@ def check_data(config: Mapping[str, Any], rules: Mapping[str, str]) -> None:
             if not check_rule(node, "map[str|null]"):
                 raise broken(path, node, "map[str|null]")
             check_complete(path, node, ("train",))
+    for name, node in data["sources"].items():
+        _check_source(f"data.sources.{name}", node, rules)
     chosen = data["sources"][data["source"]]
-    for key in chosen.keys() & rules.keys():  # a source's argument of the same name is the same thing
-        check_value(f"{source}.{key}", chosen[key], rules[key])
     kind = stated_kind(data)
     least, most = TaskKind.text_columns if kind is None else kind.text_columns
     for path, columns in (("data.text", data["text"]), (f"{source}.text", chosen.get("text", data["text"]))):
@@ -54,6 +55,17 @@ def check_data(config: Mapping[str, Any], rules: Mapping[str, str]) -> None:
     check_smoothing(config["training"].get("label_smoothing_factor"), data["name"], kind)
 
 
+def _check_source(path: str, node: Mapping[str, Any], rules: Mapping[str, str]) -> None:
+    """Check what a source's loader is given; its argument of the name of a task's key is the same thing."""
+    given = parameters(str(node.get("_target_")))
+    table = {one.name: rules.get(one.name) or one.rule or "any" for one in given}
+    for key in node.keys() & rules.keys() if not given else ():  # a loader of the user's own
+        check_value(f"{path}.{key}", node[key], rules[key])
+    if given:
+        check_keys(path, node, table)
+        check_complete(path, node, (one.name for one in given if one.required))
+
+
 def check_mix(config: Mapping[str, Any]) -> None:
     """Check a mix of tasks, whose records are there already."""
     data = config["data"]
@@ -61,9 +73,10 @@ def check_mix(config: Mapping[str, Any]) -> None:
     check_keys("data.mix", data["mix"], MIX_RULES)
     if data["source"] not in data["sources"]:
         raise UserError(f"data.source={data['source']} breaks the rule: {' | '.join(data['sources'])}")
-    records = select(data["sources"][data["source"]], "records")
-    if not isinstance(records, dict):
-        raise UserError(f"data.sources.{data['source']}.records is missing: data=mix fills it in")
+    for source, node in data["sources"].items():
+        if not isinstance(node.get("records"), dict):
+            raise UserError(f"data.sources.{source}.records is missing: data=mix fills it in")
+    records = data["sources"][data["source"]]["records"]
     check_fixed_keys(data)
     for name, record in records.items():
         if (kind := stated_kind(record)) is not None and kind.several_inputs:

@@ -11,6 +11,8 @@ from typing import Any
 
 from src.config.class_defaults import class_defaults
 from src.config.method_names import package_of
+from src.config.rules import check_rule
+from src.config.type_rules import type_rule
 from src.utils.errors import UserError
 
 # What the framework decides itself, or what only matters to the library's own files.
@@ -24,7 +26,6 @@ DECIDED = (
     "peft_version",
     "modules_to_save",  # model.train_parameters trains more of the model
 )
-_RULES = {"int": "int", "float": "float", "bool": "bool", "str": "str"}
 
 
 def config_of(method: str) -> str:
@@ -112,6 +113,9 @@ def _fields(name: str, classes: dict[str, ast.ClassDef]) -> dict[str, str]:
 
 
 def _own_fields(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    defaults = class_defaults(node)
     for item in node.body:
         if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
-            yield item.target.id, _RULES.get(ast.unparse(item.annotation), "any")
+            name, rule = item.target.id, type_rule(item.annotation) or "any"
+            lacks_null = rule != "any" and not check_rule(None, rule) and defaults.get(name, ...) is None
+            yield name, f"{rule} | null" if lacks_null else rule

@@ -60,7 +60,12 @@ def _is_number(value: Any, kind: str) -> bool:
 
 
 def broken(key: str, value: Any, rule: str) -> UserError:
-    """The error for a value that breaks its key's rule."""
+    """The error for a value that breaks its key's rule; of a map it names the item that does."""
+    for alternative in rule.split(" | ") if isinstance(value, dict) else ():
+        if alternative.startswith("map["):
+            inner = alternative.removeprefix("map[").removesuffix("]").replace("|", " | ")
+            name, item = next((name, item) for name, item in value.items() if not check_rule(item, inner))
+            return broken(f"{key}.{name}", item, inner)
     return UserError(f"{key}={show(value)} breaks the rule: {rule}")
 
 

@@ -39,8 +39,18 @@ def validate(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         UserError: naming key, value, rule and the nearest valid name, for the first thing that is wrong.
     """
-    _check_written(plain(cfg, resolve=False))
+    check_written(plain(cfg, resolve=False))
     config = resolved(cfg)
+    check_resolved(config)
+    return config
+
+
+def check_resolved(config: dict[str, Any]) -> None:
+    """Check a config of plain containers without interpolations, which ``validate`` has found whole.
+
+    Raises:
+        UserError: as ``validate``.
+    """
     _check_targets(config)
     model, data = config["model"], config["data"]
     rules = _closed_rules(config)
@@ -59,13 +69,12 @@ def validate(cfg: DictConfig) -> dict[str, Any]:
     for path, table in OPEN.items():
         if node := select(config, path):
             check_keys(path, node, table)
-    _check_search(model["search"])
+    _check_search(model["search"], rules)
     check_training(config["training"])
     if "tasks" in data:
         check_mix(config)
     else:
         check_data(config, rules["data"])
-    return config
 
 
 def resolved(cfg: DictConfig) -> dict[str, Any]:
@@ -99,7 +108,7 @@ def check_node(path: str, node: Mapping[str, Any]) -> None:
     check_keys(path, plain, RULES[path])
 
 
-def _check_written(config: dict[str, Any]) -> None:
+def check_written(config: dict[str, Any]) -> None:
     """Check that every key is there and that what stands there literally has the right type."""
     for path, table in _closed_rules(config).items():
         node = select(config, path)
@@ -137,9 +146,13 @@ def _closed_rules(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     return rules
 
 
-def _check_search(search: Mapping[str, Any]) -> None:
+def _check_search(search: Mapping[str, Any], known: Mapping[str, Mapping[str, str]]) -> None:
     """The form of what ``python -m src tune`` draws from; whether a range makes sense is its own affair."""
     for name, entry in search.items():
         path, rules = f"model.search.{name}", SEARCH[0 if "choices" in entry else 1]
         check_complete(path, entry, rules)
         check_keys(path, entry, rules)
+        node, _, key = entry["key"].rpartition(".")
+        rule = known.get(node, {}).get(key, "any")
+        for choice in entry.get("choices", ()):
+            check_value(f"{path}.choices", choice, rule)

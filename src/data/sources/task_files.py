@@ -22,7 +22,7 @@ def load_files(
     label: str,
     label_names: Sequence[str],
     kind: str | None = None,
-    label_encoding: Sequence[str | int] | None = None,
+    label_encoding: Sequence[str | int | bool] | None = None,
     join: Mapping[str, Sequence[str]] | None = None,
     ending: str | None = None,
     cluster: str | None = None,
