@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from src.backbones.cache_argument import accept_old_name
 from src.backbones.heads import MultiTask
 from src.backbones.probe import SAME, probe_logits
+from src.backbones.several_inputs import SideBySide
 from src.config.known_names import TARGET
 from src.models.inject import ALL_LINEAR, match_targets, refuse_shared, shared_modules
 from src.models.method import Adaptation, Method
@@ -131,6 +132,11 @@ class PeftMethod(Method):
         if config.is_prompt_learning and isinstance(model, MultiTask):
             raise UserError(
                 f"{self.node[TARGET]} has its own forward pass, which knows of one head: data=mix needs several"
+            )
+        if config.is_prompt_learning and isinstance(model, SideBySide):
+            title = model.task_kind.title
+            raise UserError(
+                f"{self.node[TARGET]} has its own forward pass, which takes one input a row: {title} has several"
             )
         try:
             with warnings.catch_warnings():  # it asks for a name that transformers is about to drop
