@@ -52,6 +52,8 @@ def check_data(config: Mapping[str, Any], rules: Mapping[str, str]) -> None:
         kind.check_metrics(data["metrics"], data["label_names"])
     if data["primary_metric"] not in data["metrics"]:
         raise UserError(f"data.primary_metric={data['primary_metric']} is none of data.metrics={data['metrics']}")
+    if data["long"] == "window" and kind is not None and not kind.windows_texts:
+        raise UserError(f"data.long=window: the inputs of {kind.title} are not read in windows; choices: cut")
     check_smoothing(config["training"].get("label_smoothing_factor"), data["name"], kind)
 
 
@@ -88,5 +90,7 @@ def check_mix(config: Mapping[str, Any]) -> None:
             raise UserError(
                 f"data.tasks: {name}'s {record['primary_metric']} is an error, which no mean of scores holds"
             )
+    if data["long"] != "cut":
+        raise UserError(f"data.long={data['long']}: a mix draws rows by their task, not texts; choices: cut")
     if config["training"].get("label_smoothing_factor"):
         raise UserError("training.label_smoothing_factor does not fit data=mix: its heads differ in their classes")

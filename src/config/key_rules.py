@@ -63,6 +63,7 @@ RULES: dict[str, dict[str, str]] = {
         "sources": "map[map]",
         "dir": "str | null",
         "max_length": "int >= 4",
+        "long": "cut | window",
         "cluster": "str | null",
         "max_train_samples": "int >= 1 | null",
         "max_eval_samples": "int >= 1 | null",

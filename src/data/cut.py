@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+CUT, WINDOW = "cut", "window"  # data.long: what becomes of a text that is longer than data.max_length
 LOOKED_AT = 2000  # rows of the full length in a split: of more, every k-th one stands for k
 WARNED_ABOVE = 0.01
 
@@ -60,6 +61,17 @@ def cut_inputs(
         "rows": float(each * len(np.unique(owner[whole > max_length])) / len(lengths)),
         "tokens": float(lost / (lengths.sum() + lost)),
     }
+
+
+def windows_in(encoded: Dataset) -> int | None:
+    """How many rows a split's texts became, where they are more than the texts."""
+    index = np.asarray(encoded["idx"][:])
+    return len(index) if len(np.unique(index)) < len(index) else None
+
+
+def one_a_text(encoded: Dataset) -> np.ndarray:
+    """The number of the first row of each text, in the order of the rows."""
+    return np.sort(np.unique(np.asarray(encoded["idx"][:]), return_index=True)[1])
 
 
 def warn_of_cuts(cut: Mapping[str, Mapping[str, float]], max_length: int) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pyarrow as pa
 from datasets import Dataset, Features, List, Value
 
+from src.data.cut import CUT
 from src.data.load import TaskData
 from src.data.partition import fingerprint
 from src.data.sources.stored import stored
@@ -25,7 +26,11 @@ VERSION = 1  # part of the cache key; raise it when the layout below changes
 
 
 def encode(
-    data: TaskData, tokenizer: "PreTrainedTokenizerBase", max_length: int, splits: Iterable[str] | None = None
+    data: TaskData,
+    tokenizer: "PreTrainedTokenizerBase",
+    max_length: int,
+    splits: Iterable[str] | None = None,
+    long: str = CUT,
 ) -> dict[str, Dataset]:
     """Tokenise splits, without padding (the collator pads each batch to its longest row).
 
@@ -34,6 +39,7 @@ def encode(
         tokenizer: the backbone's tokenizer.
         max_length: tokens per example, special tokens included; of a pair, the longer text is cut first.
         splits: which splits; by default all but the test splits, which no run scores.
+        long: what becomes of longer texts: ``cut``, or ``window`` for several rows with the ``idx`` of their text.
 
     Returns:
         Per split, the columns ``input_ids``, ``attention_mask``, ``token_type_ids`` if the tokenizer makes them,
@@ -47,32 +53,34 @@ def encode(
     # Workers of a DataLoader never tokenise; without this, each of them would print a warning about the fork.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     kind = data.task.space.kind
-    key = f"{_tokenizer_key(tokenizer)}-{max_length}-{kind.name}-{VERSION}"
+    key = f"{_tokenizer_key(tokenizer)}-{max_length}-{kind.name}-{VERSION}" + (f"-{long}" if long != CUT else "")
     if splits is None:
         splits = [name for name in data.splits if not is_test(name) or name in data.task.evaluation_splits]
     return {
         # The split itself is kept beside its tokens, so that no other can get its id.
         name: _ENCODED.get(
             (id(data.splits[name]), key),
-            lambda split=data.splits[name]: (split, _encode_split(split, tokenizer, max_length, key, kind)),  # type: ignore[misc]
+            lambda split=data.splits[name]: (split, _encode_split(split, tokenizer, max_length, key, kind, long)),  # type: ignore[misc]
         )[1]
         for name in splits
     }
 
 
 def _encode_split(
-    data: Dataset, tokenizer: "PreTrainedTokenizerBase", max_length: int, key: str, kind: TaskKind
+    data: Dataset, tokenizer: "PreTrainedTokenizerBase", max_length: int, key: str, kind: TaskKind, long: str
 ) -> Dataset:
     name = hashlib.sha256(f"{fingerprint(data)}-{data.features}-{key}".encode()).hexdigest()[:32]
-    return stored("tokenized", name, lambda: _tokenise(data, tokenizer, max_length, kind))
+    return stored("tokenized", name, lambda: _tokenise(data, tokenizer, max_length, kind, long))
 
 
-def _tokenise(data: Dataset, tokenizer: "PreTrainedTokenizerBase", max_length: int, kind: TaskKind) -> pa.Table:
+def _tokenise(
+    data: Dataset, tokenizer: "PreTrainedTokenizerBase", max_length: int, kind: TaskKind, long: str
+) -> pa.Table:
     types: dict[str, Any] = {}
     chunks = []
     for start in range(0, len(data), CHUNK):
         rows = data[start : start + CHUNK]
-        columns = kind.encode(tokenizer, rows, max_length)
+        columns = (kind.encode if long == CUT else kind.encode_windows)(tokenizer, rows, max_length)
         labels = {name: columns.pop(name) for name in kind.label_columns if name in columns}
         if origins := columns.pop("origin", None):  # a row may become several
             rows["idx"] = [rows["idx"][origin] for origin in origins]

@@ -66,7 +66,8 @@ def load_data(cfg: Mapping[str, Any] | DictConfig, *, holdout: bool) -> TaskData
     """
     node = OmegaConf.to_container(_rooted(cfg), resolve=True)
     assert isinstance(node, dict)
-    node.pop("max_length", None)  # tokenisation's business: it would split the memory below for nothing
+    for key in ("max_length", "long"):  # tokenisation's business: they would split the memory below for nothing
+        node.pop(key, None)
     return _load(json.dumps(node, default=str), holdout)
 
 

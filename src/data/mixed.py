@@ -5,6 +5,7 @@ a mean over tasks) is left out here and nowhere else.
 """
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ import pyarrow as pa
 from datasets import Dataset, Features, List, Value, concatenate_datasets
 from omegaconf import DictConfig, OmegaConf
 
-from src.data.cut import cut_inputs, warn_of_cuts
+from src.data.cut import CUT, cut_inputs, warn_of_cuts, windows_in
 from src.data.encode import encode
 from src.data.list_collator import ListCollator
 from src.data.load import HOLDOUT, TaskData, load_data
@@ -24,6 +25,8 @@ from src.tasks.signatures import Collator
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
 
 MEAN, WHOLE = "mean", "validation"  # the score of several tasks, and the split that stands for theirs
 COMMON = ("input_ids", "attention_mask", "token_type_ids", "idx", "length", "task")  # columns of every kind's rows
@@ -111,8 +114,8 @@ class Mix:
         """Whether a task has a list of labels a row."""
         return any(space.kind.several_labels for space in self.spaces.values())
 
-    def encode(self, tokenizer: "PreTrainedTokenizerBase", max_length: int) -> dict[str, Dataset]:
-        """Tokenise every task; see ``encode``.
+    def encode(self, tokenizer: "PreTrainedTokenizerBase", max_length: int, long: str = CUT) -> dict[str, Dataset]:
+        """Tokenise every task; see ``encode``. Of a mix every text is one row: ``long`` is ``cut``.
 
         Returns:
             ``train`` with the rows of all tasks, and every split that is evaluated: ``SPLIT``, or ``TASK/SPLIT`` of
@@ -121,7 +124,7 @@ class Mix:
         """
         train, rows = [], {}
         for number, (name, part) in enumerate(self.parts.items()):
-            for split, encoded in encode(part, tokenizer, max_length, ["train", *part.evaluated]).items():
+            for split, encoded in encode(part, tokenizer, max_length, ["train", *part.evaluated], long).items():
                 own = _marked(encoded, number) if self.several else encoded
                 if split == "train":
                     train.append(_with_lists(own) if self.several and self._lists else own)
@@ -130,9 +133,14 @@ class Mix:
         return {"train": concatenate_datasets(train) if self.several else train[0]} | rows
 
     def cut(
-        self, rows: Mapping[str, Dataset], tokenizer: "PreTrainedTokenizerBase", max_length: int
+        self, rows: Mapping[str, Dataset], tokenizer: "PreTrainedTokenizerBase", max_length: int, long: str = CUT
     ) -> dict[str, dict[str, float]]:
         """What ``max_length`` has cut off each split of ``encode``'s; of several tasks the evaluated ones alone."""
+        if long != CUT:
+            for split, own in rows.items():
+                if windows := windows_in(own):
+                    log.info("%s: the texts are read in %d windows", split, windows)
+            return {split: {"rows": 0.0, "tokens": 0.0} for split in rows}
         found = {}
         for name, part in self.parts.items():
             for split in [*([] if self.several else ["train"]), *part.evaluated]:

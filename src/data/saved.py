@@ -21,7 +21,8 @@ RENAMED = {"spelling": "label_encoding"}  # old names of a source's keys
 # The one kind of interpolation that is followed: to another value of the same node. Resolvers are functions.
 WITHIN = re.compile(r"\$\{data(\.\w+)+\}")
 LARGEST, DEEPEST, MOST_ROWS = 2**22, 32, 10**8  # bytes of the file, nodes within nodes, any number of the node
-MAY_LACK = ("kind", "max_length", "holdout_fraction", "holdout_max", "rows")  # in an older folder, or where rows decide
+# In an older folder, or where rows decide.
+MAY_LACK = ("kind", "long", "max_length", "holdout_fraction", "holdout_max", "rows")
 RULES = {key: f"{rule} | null" if key in MAY_LACK else rule for key, rule in KEY_RULES["data"].items()} | {
     "label_names": "list[str] | list[int] | null",
     "kind": "str | null",  # of today's or not; whoever needs it looks it up

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from src.data.cut import CUT
 from src.data.normalise import check_characters
 from src.data.saved import read_data
 from src.models.classifier import Classifier, load_classifier
@@ -88,7 +89,7 @@ class TrainedRun:
             return Encoded([], {"idx": []})
         kind, tokenizer = self.classifier.space.kind, self.classifier.backbone.tokenizer
         rows = {"text": list(texts)} | ({} if pairs is None else {"text_pair": list(pairs)})
-        columns = kind.encode(tokenizer, rows, self.max_length)
+        columns = (kind.encode if self.record.long == CUT else kind.encode_windows)(tokenizer, rows, self.max_length)
         notes: dict[str, list[Cell]] = {"idx": columns.pop("origin", list(range(len(texts))))}
         notes |= {name: columns.pop(name) for name in kind.note_columns}
         inputs = cast("dict[str, list[list[int]]]", columns)
@@ -97,8 +98,6 @@ class TrainedRun:
     def gather(self, outputs: Sequence[Tensor], notes: Rows) -> Tensor:
         """What the model gave for encoded texts, one entry a text."""
         kind = self.classifier.space.kind
-        if not kind.note_columns:
-            return torch.stack(list(outputs))
         whole, _ = kind.gather(torch.nn.utils.rnn.pad_sequence(list(outputs), batch_first=True).numpy(), None, notes)
         return torch.from_numpy(whole)
 

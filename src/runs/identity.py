@@ -41,7 +41,8 @@ NOT_IDENTITY: dict[str, dict[str, str]] = {
         "profile": "times steps and changes none",
     },
 }
-UNUSED = {"data": ("cluster",)}  # keys that came later, and leave the hash as it was where they are null
+# Keys that came later, with the value at which they leave the hash as it was.
+UNUSED: dict[str, dict[str, object]] = {"data": {"cluster": None, "long": "cut"}}
 NO_PART = ("sweep", "budget", "checkpoint", "tune", "watch", "on_conflict")
 # A run's numbers depend on these folders and files of src, and on these packages.
 CODE = ("backbones", "data", "metrics", "models", "training", "utils/seeding.py")
@@ -71,7 +72,8 @@ def relevant(config: Mapping[str, object]) -> dict[str, object]:
         group: {
             key: value
             for key, value in node.items()
-            if key not in NOT_IDENTITY.get(group, ()) and not (value is None and key in UNUSED.get(group, ()))
+            if key not in NOT_IDENTITY.get(group, ())
+            and not (key in UNUSED.get(group, {}) and value == UNUSED[group][key])
         }
         if isinstance(node, dict)
         else node

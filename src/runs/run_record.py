@@ -202,6 +202,8 @@ class RunRecord(Group):
     shortcuts: object = None
     training: Training = field(default_factory=Training)
     max_length: Annotated[int | None, "1 <= int <= 1e15 | null"] = None
+    long: Annotated[str, "cut | window"] = "cut"
+    windows: Annotated[Mapping[str, int], MAP, COUNT] = field(default_factory=dict)
     processes: Annotated[int | None, BATCH] = None
     text: Annotated[Sequence[str], TEXTS] = ()
     tasks: Annotated[Sequence[str], TEXTS] = ()

@@ -27,6 +27,7 @@ class Classification(SequenceKind):
     has_classes: ClassVar[bool] = True
     picks_one: ClassVar[bool] = True
     smooths_labels: ClassVar[bool] = True
+    windows_texts: ClassVar[bool] = True
     kept_as: ClassVar[type[np.generic]] = np.int64
 
     def check_names(self, names: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from src.metrics import check_metrics, make_compute
 from src.metrics.compute import ComputeFunction
 from src.metrics.metric import Reads
 from src.tasks.signatures import Array, Cell, Collator, Place, Raw, Rows
+from src.utils.errors import UserError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,6 +60,7 @@ class TaskKind(ABC):
         reads_every_token: whether the head reads more of the last layer than the first token, so that no fast path may
             leave the others out.
         several_labels: whether a row of a batch has a list of labels, not one.
+        windows_texts: whether ``data.long=window`` means something.
         answers_every_token: whether logits are (n, tokens, outputs), as long as their batch is; else (n, outputs).
         several_inputs: whether a row of a batch is several inputs of the model, (n, inputs, tokens), of which
             ``combined`` makes one answer.
@@ -82,6 +84,7 @@ class TaskKind(ABC):
     smooths_labels: ClassVar[bool]
     reads_every_token: ClassVar[bool]
     several_labels: ClassVar[bool] = False
+    windows_texts: ClassVar[bool] = False
     answers_every_token: ClassVar[bool] = False
     several_inputs: ClassVar[bool] = False
     headless: ClassVar[bool] = False
@@ -203,6 +206,16 @@ class TaskKind(ABC):
             rows: columns ``text``, ``text_pair`` (of pairs) and ``label`` (unless it is a test split).
             max_length: tokens a row, special tokens included.
         """
+
+    def encode_windows(
+        self, tokenizer: "PreTrainedTokenizerBase", rows: Mapping[str, Sequence[Cell]], max_length: int
+    ) -> dict[str, list[Cell]]:
+        """As ``encode``, but of a text that is longer than ``max_length`` nothing is cut: it becomes several rows.
+
+        Raises:
+            UserError: if ``windows_texts`` is false.
+        """
+        raise UserError(f"data.long=window: the inputs of {self.title} are not read in windows; choices: cut")
 
     # The model.
 

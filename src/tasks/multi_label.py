@@ -37,6 +37,7 @@ class MultiLabel(SequenceKind):
     picks_one: ClassVar[bool] = False
     smooths_labels: ClassVar[bool] = False
     several_labels: ClassVar[bool] = True
+    windows_texts: ClassVar[bool] = True
     kept_as: ClassVar[type[np.generic]] = np.int64
 
     def check_names(self, names: Sequence[str]) -> None:
@@ -86,13 +87,8 @@ class MultiLabel(SequenceKind):
     def strata(self, labels: Sequence[Cell]) -> Array | None:
         return None
 
-    def encode(
-        self, tokenizer: "PreTrainedTokenizerBase", rows: Mapping[str, Sequence[Cell]], max_length: int
-    ) -> dict[str, list[Cell]]:
-        found = super().encode(tokenizer, rows, max_length)
-        if "labels" in found:
-            found["labels"] = [np.asarray(own, dtype=np.float64).tolist() for own in found["labels"]]
-        return found
+    def batch_labels(self, labels: Sequence[Cell]) -> list[Cell]:
+        return [np.asarray(own, dtype=np.float64).tolist() for own in labels]
 
     def outputs(self, names: Sequence[str]) -> int:
         return len(names)

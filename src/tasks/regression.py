@@ -32,6 +32,7 @@ class Regression(SequenceKind):
     has_classes: ClassVar[bool] = False
     picks_one: ClassVar[bool] = False
     smooths_labels: ClassVar[bool] = False
+    windows_texts: ClassVar[bool] = True
     kept_as: ClassVar[type[np.generic]] = np.float32
 
     def check_names(self, names: Sequence[str]) -> None:

@@ -45,6 +45,7 @@ class TokenClassification(TaskKind):
     smooths_labels: ClassVar[bool] = True
     reads_every_token: ClassVar[bool] = True
     several_labels: ClassVar[bool] = True
+    windows_texts: ClassVar[bool] = True
     answers_every_token: ClassVar[bool] = True
     note_columns: ClassVar[tuple[str, ...]] = ("window", "answered")
     kept_as: ClassVar[type[np.generic]] = np.int64
@@ -122,6 +123,11 @@ class TokenClassification(TaskKind):
                 for name, value in columns.items():
                     found.setdefault(name, []).append(value)
         return found
+
+    def encode_windows(
+        self, tokenizer: "PreTrainedTokenizerBase", rows: Mapping[str, Sequence[Cell]], max_length: int
+    ) -> dict[str, list[Cell]]:
+        return self.encode(tokenizer, rows, max_length)  # a long sentence is windowed anyhow
 
     def model_class(self) -> "type[_BaseAutoModelClass]":
         from transformers import AutoModelForTokenClassification

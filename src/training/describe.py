@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from datasets import Dataset
 
+from src.data.cut import CUT, one_a_text, windows_in
 from src.runs.layout import SUMMARY
 from src.runs.record import Record
 from src.training.model_summary import model_summary
@@ -30,6 +31,7 @@ def describe(record: Record, job: Job) -> None:
         log.warning("the adapted layers do not start at the base's output: a published init of that kind, or init_from")
     head = classifier.backbone.head_init
     log.info("head: %s (%s)", head.how, head.why)
+    rows = {"train": job.train_rows, **job.evaluation_rows}
     record.update(
         params=classifier.counts,
         adapted_modules=classifier.adapted,
@@ -39,11 +41,13 @@ def describe(record: Record, job: Job) -> None:
         shortcuts=list(classifier.fast_paths),
         training=job.config["training"] | {"precision": _precision(job)},
         max_length=job.config["data"]["max_length"],
+        long=job.config["data"].get("long", CUT),
+        windows={split: n for split, own in rows.items() if (n := windows_in(own))},
         processes=job.args.world_size,  # each with the config's batch size
         text=list(job.data.text),
         tasks=job.data.tasks,
         rows=job.data.rows,
-        labels=label_counts({"train": job.train_rows, **job.evaluation_rows}, job),
+        labels=label_counts(rows, job),
         cut=job.cut,
         data_fingerprint=job.data.fingerprint,
         backbone_fingerprint=classifier.backbone.fingerprint,
@@ -58,7 +62,8 @@ def label_counts(rows: Mapping[str, Dataset], job: Job) -> dict[str, dict[str, i
         return {}
     return {
         split: {
-            name: int((np.asarray(own["labels"][:]) == number).sum()) for number, name in enumerate(spaces[0].names)
+            name: int((np.asarray(own["labels"][:])[one_a_text(own)] == number).sum())
+            for number, name in enumerate(spaces[0].names)
         }
         for split, own in rows.items()
         if "labels" in own.column_names

@@ -136,6 +136,7 @@ class Fit:
             },
             kinds={split: own.space.kind for split, own in job.split_tasks.items()},
             quotas=job.data.quotas,
+            by_text=job.by_text,
         )
         trainer.remove_callback(PrinterCallback)
         trainer.remove_callback(ProgressCallback)

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 from transformers import TrainingArguments
 
+from src.data.cut import CUT, WINDOW, one_a_text
 from src.data.load import HOLDOUT
 from src.data.mixed import Mix, load_mix
 from src.data.task import Task
@@ -65,6 +66,11 @@ class Job:
             if split.rpartition("/")[2] == task.evaluation_splits[0]
         }
 
+    @property
+    def by_text(self) -> bool:
+        """Whether training rows are windows, of which an epoch shows one a text."""
+        return _by_text(self.config, self.data)
+
     def probe(self, collator: Any) -> dict[str, Tensor]:
         """The first rows of each scored split as one batch, without labels."""
         splits, size = [self.evaluation_rows[split] for split in self.scored], self.args.per_device_eval_batch_size
@@ -97,14 +103,22 @@ def prepare(cfg: DictConfig, record: Record) -> Job:
         paired.check(classifier.adaptation.pairs(), config["model"]["name"])
     if warm := warm_start(classifier, config.get("init_from")):
         record.update(init_from=warm)
-    rows = data.encode(classifier.backbone.tokenizer, config["data"]["max_length"])
-    cut = data.cut(rows, classifier.backbone.tokenizer, config["data"]["max_length"])
+    reading = config["data"]["max_length"], config["data"].get("long", CUT)
+    rows = data.encode(classifier.backbone.tokenizer, *reading)
+    cut = data.cut(rows, classifier.backbone.tokenizer, *reading)
     train = rows.pop("train")
     check_sampling(config["training"].get("sampling"), list(data.spaces.values()))
-    labels = train["labels"][:] if "labels" in train.column_names else []
+    texts = one_a_text(train) if _by_text(config, data) else None
+    labels = (train if texts is None else train.select(texts))["labels"][:] if "labels" in train.column_names else []
     weights = class_weights(config["training"].get("class_weights"), list(data.spaces.values()), labels)
     evaluated = {split: _longest_first(own) for split, own in rows.items()}
     return Job(config, args, data, classifier, train, evaluated, data.split_tasks(), paired, weights, cut)
+
+
+def _by_text(config: dict[str, Any], data: Mix) -> bool:
+    """A kind that answers every token needs every window: what it answers in one it answers in no other."""
+    kinds = [space.kind for space in data.spaces.values()]
+    return config["data"].get("long", CUT) == WINDOW and not any(kind.answers_every_token for kind in kinds)
 
 
 def _longest_first(rows: Dataset) -> Dataset:

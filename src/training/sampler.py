@@ -72,6 +72,39 @@ def by_class(sampling: str, classes: Sequence[int], generator: torch.Generator) 
     return QuotaSampler(places.tolist(), [quota + (i < rest) for i in range(len(numbers))], generator)
 
 
+class WindowSampler(Sampler[int]):
+    """Row numbers, one of each text's windows: every pass shows each text once, by a window drawn at random.
+
+    The expected gradient is that of all windows with 1/k of its weight for each of a text's k, and a pass is as long as
+    it is where texts are cut.
+
+    Args:
+        texts: the order of the texts.
+        windows: the row numbers of each text.
+        generator: the only source of randomness; every pass draws on.
+    """
+
+    def __init__(self, texts: Sampler[int], windows: Sequence[Sequence[int]], generator: torch.Generator) -> None:
+        self.texts, self.windows, self.generator = texts, windows, generator
+
+    def __len__(self) -> int:
+        return len(self.texts)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[int]:
+        order = list(self.texts)
+        drawn = torch.rand(len(order), generator=self.generator, dtype=torch.float64).tolist()
+        for text, share in zip(order, drawn, strict=True):
+            yield self.windows[text][int(share * len(self.windows[text]))]
+
+
+def windows_by_text(index: Sequence[int]) -> list[list[int]]:
+    """The row numbers of each text, by the texts' numbers at the rows; texts in the order of their first rows."""
+    found: dict[int, list[int]] = {}
+    for row, text in enumerate(index):
+        found.setdefault(text, []).append(row)
+    return list(found.values())
+
+
 class LengthGroupedSampler(Sampler[int]):
     """Row numbers such that every run of ``group_size`` rows has similar lengths, so that padding wastes little.
 

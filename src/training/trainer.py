@@ -25,7 +25,7 @@ from src.training.hooks import ACCUMULATION, ORDER, missing
 from src.training.paired_step import PairedStep
 from src.training.profile import FORWARD, STEP
 from src.training.resume import ResumableTrainer
-from src.training.sampler import LengthGroupedSampler, QuotaSampler, by_class
+from src.training.sampler import LengthGroupedSampler, QuotaSampler, WindowSampler, by_class, windows_by_text
 from src.training.schedule_callback import ScheduleCallback
 from src.utils.errors import UserError
 
@@ -50,6 +50,8 @@ class VerdictTrainer(ResumableTrainer):
         paired: what ``training.optim`` does to low-rank factors besides, if anything.
         quotas: rows to draw in an epoch from each group that the training rows' column ``task`` numbers; None draws
             every row once.
+        by_text: whether training rows with one ``idx`` are windows of one text, of which an epoch shows one at random,
+            so that a long text counts as much as any other.
         weights: of each class in the training loss; None for equal ones.
         sampling: how rows are drawn by their class, ``training.sampling``; None for ``train_sampling_strategy``.
         compute: per evaluation split, the function of logits and labels that gives its metrics.
@@ -70,6 +72,7 @@ class VerdictTrainer(ResumableTrainer):
         kinds: Mapping[str, TaskKind] | None = None,
         paired: PairedStep | None = None,
         quotas: list[int] | None = None,
+        by_text: bool = False,
         weights: Tensor | None = None,
         sampling: str | None = None,
         **kwargs: Any,
@@ -77,7 +80,7 @@ class VerdictTrainer(ResumableTrainer):
         self.head, self.head_learning_rate = head, head_learning_rate
         self.on_evaluation, self.on_log = on_evaluation, on_log
         self._outputs: dict[str, Any] = {}
-        self._quotas, self._compute, self._split = quotas, compute, ""
+        self._quotas, self._by_text, self._compute, self._split = quotas, by_text, compute, ""
         self._kinds = kinds or {}
         self._units: dict[str, tuple[Any, Any]] = {}  # logits and labels of the last evaluation, one entry a unit
         super().__init__(compute_metrics=self._metrics, **kwargs)
@@ -142,19 +145,27 @@ class VerdictTrainer(ResumableTrainer):
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler[int] | None:
         """The order of the samples is a function of the seed alone, not of what the model drew before."""
-        dataset = self.train_dataset if train_dataset is None else train_dataset
+        rows: Any = self.train_dataset if train_dataset is None else train_dataset
         generator = self._order = torch.Generator().manual_seed(self.args.data_seed)
         if self._quotas is not None:
             return QuotaSampler(self.train_dataset["task"][:], self._quotas, generator)
+        if not self._by_text:
+            return self._drawn(rows, self.train_dataset, generator)
+        windows = windows_by_text(self.train_dataset["idx"][:])
+        firsts = self.train_dataset.select([own[0] for own in windows])
+        return WindowSampler(self._drawn(firsts, firsts, generator), windows, generator)
+
+    def _drawn(self, rows: Any, described: Any, generator: torch.Generator) -> Sampler:
+        """The order of rows, whose labels and lengths another data set has: the model takes no such columns."""
         if self._sampling is not None:
-            return by_class(self._sampling, self.train_dataset["labels"][:], generator)
+            return by_class(self._sampling, described["labels"][:], generator)
         match self.args.train_sampling_strategy:
             case "sequential":
-                return SequentialSampler(dataset)
-            case "group_by_length":  # the lengths are gone from `dataset`: the model takes no such column
+                return SequentialSampler(rows)
+            case "group_by_length":
                 size = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
-                return LengthGroupedSampler(self.train_dataset["length"][:], size, generator)
-        return RandomSampler(dataset, generator=generator)
+                return LengthGroupedSampler(described["length"][:], size, generator)
+        return RandomSampler(rows, generator=generator)
 
     def _get_eval_sampler(self, eval_dataset: Dataset) -> Sampler[int]:
         """The rows in their order, always: it is in this order that their numbers are written next to predictions."""
