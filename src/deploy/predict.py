@@ -1,6 +1,7 @@
 """``python -m src predict RUN``: what a trained classifier says about a text, a file, or GLUE's test sets."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,10 @@ from src.utils.text import cell
 
 def predict_text(folder: Path, text: str, text2: str | None) -> None:
     """Print what the run says about one text, as a line of JSON."""
-    answer = load_run(folder).predict([text], None if text2 is None else [text2])[0]
+    run = load_run(folder)
+    answer = run.predict([text], None if text2 is None else [text2])[0]
+    if run.said:
+        say(run.said, file=sys.stderr)
     say(json.dumps({"label": answer.label} | ({"scores": answer.scores} if answer.scores else {}) | dict(answer.more)))
 
 
@@ -34,7 +38,7 @@ def predict_file(folder: Path, path: Path, columns: list[str] | None, out: Path,
     table = read_table(path)
     texts, pairs = _texts(run, path, table, columns)
     _write(out, run, table, run.predict(texts, pairs, batch_size=batch_size, progress=True))
-    say(f"{len(texts)} rows in {out}")
+    say(f"{len(texts)} rows in {out}" + (f"; {run.said}" if run.said else ""))
 
 
 def _texts(

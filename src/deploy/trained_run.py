@@ -136,7 +136,12 @@ class TrainedRun:
 
     def answers(self, logits: Tensor, texts: Sequence[str] = ()) -> list[Prediction]:
         """What logits of this run's head, ``(rows, outputs)``, mean, of these texts (of two the second)."""
-        return self.classifier.space.kind.answers(logits, self.label_names, texts)
+        return self.classifier.space.kind.tuned_answers(logits, self.label_names, texts, self.record.scores())
+
+    @property
+    def said(self) -> str:
+        """What its answers go by besides the logits, for people; empty for most kinds."""
+        return self.classifier.space.kind.picked_said(self.record.scores())
 
     def config(self) -> DictConfig:
         """Of the config that Hydra left in the folder the node ``data``, checked; see ``read_data``."""

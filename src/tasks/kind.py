@@ -343,6 +343,16 @@ class TaskKind(ABC):
             texts: what was asked about, for kinds whose answers are parts of it.
         """
 
+    def tuned_answers(
+        self, logits: "Tensor", names: Sequence[str], texts: Sequence[str], picked: Mapping[str, float | None]
+    ) -> list[Prediction]:
+        """As ``answers``, with what a run's record says was picked on its held-out units; see ``tuned``."""
+        return self.answers(logits, names, texts)
+
+    def picked_said(self, picked: Mapping[str, float | None]) -> str:
+        """What ``tuned_answers`` goes by, in a few words; empty where nothing is ever picked."""
+        return ""
+
     @abstractmethod
     def written(self, logits: "Tensor", label_encoding: Sequence[str], low: float, high: float) -> list[str]:
         """(n, ...) logits to what stands in a table of answers.

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from datasets.features.features import FeatureType
     from torch import Tensor
-    from transformers import PretrainedConfig, PreTrainedTokenizerBase
+    from transformers import PretrainedConfig
 
 SEPARATORS = "|;,"  # of the classes of a text in one cell of a table; the first that a column has
+HALF = 0.5  # the threshold where none is picked
 YES, NO = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no", "")
 
 
@@ -134,13 +135,17 @@ class MultiLabel(SequenceKind):
         return {name: list(column.astype(kept_as)) for name, column in columns.items()} | {"logits": list(logits)}
 
     def answers(self, logits: "Tensor", names: Sequence[str], texts: Sequence[str] = ()) -> list[Prediction]:
-        return [
-            Prediction(
-                "|".join(name for name, chance in zip(names, row, strict=True) if chance > 0.5),
-                dict(zip(names, row, strict=True)),
-            )
-            for row in logits.sigmoid().tolist()
-        ]
+        return _answers_above(HALF, logits, names)
+
+    def tuned_answers(
+        self, logits: "Tensor", names: Sequence[str], texts: Sequence[str], picked: Mapping[str, float | None]
+    ) -> list[Prediction]:
+        return _answers_above(_threshold(picked) or HALF, logits, names)
+
+    def picked_said(self, picked: Mapping[str, float | None]) -> str:
+        threshold = _threshold(picked)
+        why = "no rows were held out to pick it on" if threshold is None else "picked on the held-out rows"
+        return f"a class is answered above {threshold or HALF:g}, {why}"
 
     def written(self, logits: "Tensor", label_encoding: Sequence[str], low: float, high: float) -> list[str]:
         return [str(answer.label) for answer in self.answers(logits, label_encoding)]
@@ -158,6 +163,22 @@ class MultiLabel(SequenceKind):
 
     def labelled(self, labels: Array) -> Array:
         return np.asarray(labels).astype(np.int64)
+
+
+def _threshold(picked: Mapping[str, float | None]) -> float | None:
+    """The one that a record names, if it is one: a stranger may have written it."""
+    found = picked.get("threshold")
+    return found if found is not None and 0 < found < 1 else None
+
+
+def _answers_above(threshold: float, logits: "Tensor", names: Sequence[str]) -> list[Prediction]:
+    return [
+        Prediction(
+            "|".join(name for name, chance in zip(names, row, strict=True) if chance > threshold),
+            dict(zip(names, row, strict=True)),
+        )
+        for row in logits.sigmoid().tolist()
+    ]
 
 
 def _micro_f1(labels: Array, predictions: Array) -> float:

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from sklearn import metrics as sk
 
 from src.compare.comparison import compare_runs
@@ -12,6 +13,7 @@ from src.compare.verified import contradiction
 from src.data.load import load_data
 from src.data.normalise import rows_of
 from src.deploy.merge import merge_run
+from src.deploy.predict import predict_file, predict_text
 from src.deploy.trained_run import load_run
 from src.runs.predictions_reading import read_split
 from src.runs.reading import find_runs, load_record
@@ -93,7 +95,7 @@ def test_a_file_is_trained_on_and_asked(tmp_path):
     config = compose_config(
         *NANO, "data=custom", f"data.files.train={tmp_path}/train.csv", "data.kind=multi_label", "data.label=labels",
         f"data.metrics=[{','.join(METRICS)}]", "data.primary_metric=multilabel_f1_micro",
-        "training.max_steps=30", "training.learning_rate=5e-3",
+        "training.max_steps=30", "training.learning_rate=5e-3", "training.selection=last",
     )  # fmt: skip
     score = run_job(config, tmp_path / "run")
     kept = pq.read_table(tmp_path / "run" / "predictions.parquet").to_pydict()
@@ -103,6 +105,34 @@ def test_a_file_is_trained_on_and_asked(tmp_path):
     assert set(answer.scores) == set(NAMES)
     assert set(answer.label.split("|")) - {""} == {name for name, chance in answer.scores.items() if chance > 0.5}
     assert json.loads((tmp_path / "run" / "adapter" / "adapter.json").read_text())["kind"] == "multi_label"
+    assert load_run(tmp_path / "run").said == "a class is answered above 0.5, no rows were held out to pick it on"
+
+
+def test_a_run_answers_by_the_threshold_that_it_picked(train, tmp_path, capsys):
+    folder = train("data=synth_mentions", "training.selection=holdout")
+    run = load_run(folder)
+    threshold = run.record.scores()["threshold"]
+    rows = load_data(compose_config(*NANO, "data=synth_mentions").data, holdout=False).splits["validation"].sort("idx")
+    answers, names = run.predict(rows["text"][:]), run.label_names
+    sets = np.array([[name in answer.label.split("|") for name in names] for answer in answers])
+    chances = np.array([list(answer.scores.values()) for answer in answers])
+    assert np.array_equal(sets, chances > threshold)
+    given = sk.f1_score(np.array(rows["label"][:]), sets, average="micro", zero_division=0)
+    assert given == pytest.approx(run.record.scores()["f1_micro_at_threshold"])
+    predict_text(folder, "The doctor slept .", None)
+    printed = capsys.readouterr()
+    assert f"above {threshold:g}, picked on the held-out rows" in printed.err and json.loads(printed.out)["scores"]
+    (tmp_path / "t.csv").write_text("text\na b\n")
+    predict_file(folder, tmp_path / "t.csv", None, tmp_path / "o.tsv", 8)
+    assert f"1 rows in {tmp_path}/o.tsv; a class is answered above {threshold:g}" in capsys.readouterr().out
+
+
+def test_a_threshold_that_is_none_is_not_believed():
+    logits = torch.tensor([[-1.0, 0.1, 3.0]])
+    for picked in ({}, {"threshold": None}, {"threshold": 0.0}, {"threshold": 7.0}):
+        assert SETS.tuned_answers(logits, NAMES, (), picked) == SETS.answers(logits, NAMES)
+    assert SETS.tuned_answers(logits, NAMES, (), {"threshold": 0.9})[0].label == NAMES[2]
+    assert SETS.tuned_answers(logits, NAMES, (), {"threshold": 0.2})[0].label == "|".join(NAMES)
 
 
 def test_runs_are_compared_and_merged(tmp_path):
