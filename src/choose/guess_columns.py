@@ -114,8 +114,8 @@ def guess_columns(path: Path, text: Sequence[str] = (), label: str | None = None
             )
         return _tagged(table, texts, chosen, rows, said)
     if _are_lists(table.values[chosen]) or _are_cells(table.values[chosen]):
-        names = find_kind("multi_label").find_names(table.values[chosen], None, chosen, table.place)
-        return _several(len(names), texts, chosen, rows, said)
+        found = find_kind("multi_label").find_names(table.values[chosen], None, chosen, table.place)
+        return _several(len(found), texts, chosen, rows, said)
     classes = _classes(table.values[chosen])
     said.append("it is a number to predict" if classes is None else f"it has {classes} classes")
     return Guess(texts, chosen, classes, rows, tuple(said))

@@ -155,7 +155,7 @@ class VerdictTrainer(ResumableTrainer):
         firsts = self.train_dataset.select([own[0] for own in windows])
         return WindowSampler(self._drawn(firsts, firsts, generator), windows, generator)
 
-    def _drawn(self, rows: Any, described: Any, generator: torch.Generator) -> Sampler:
+    def _drawn(self, rows: Any, described: Any, generator: torch.Generator) -> Sampler[int]:
         """The order of rows, whose labels and lengths another data set has: the model takes no such columns."""
         if self._sampling is not None:
             return by_class(self._sampling, described["labels"][:], generator)
