@@ -308,7 +308,7 @@ def origin(tmp_path_factory) -> Iterator[Path]:
     ):
         done = run([*main, *words, *SMALL], folder)
         assert done.returncode == 0, done.stderr
-    for copy in ("RUN_MRPC", "outputs/one", "multirun/all/one", "multirun/all_one_size/one"):
+    for copy in ("RUN_MRPC", "outputs/one", "multirun/demo/one", "multirun/all/one", "multirun/all_one_size/one"):
         shutil.copytree(folder / "RUN", folder / copy)
     yield folder
 
