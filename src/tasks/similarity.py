@@ -31,6 +31,7 @@ class Similarity(Regression):
     title: ClassVar[str] = "a similarity"
     reads_every_token: ClassVar[bool] = True
     several_inputs: ClassVar[bool] = True
+    windows_texts: ClassVar[bool] = False  # a row is two inputs already
     headless: ClassVar[bool] = True
     text_columns: ClassVar[tuple[int, int]] = (2, 2)
     text_rule: ClassVar[str] = "two columns, one for each text of a pair"

@@ -163,6 +163,7 @@ def test_what_has_no_windows_is_refused():
     with pytest.raises(UserError, match=r"data.long=.*breaks the rule: cut \| window"):
         validate(compose_config(*NANO, "data.long=whole"))
     for kind in KINDS.values():  # those without say so, early and late
+        assert not (kind.windows_texts and kind.several_inputs), kind.name
         if not kind.windows_texts:
             with pytest.raises(UserError, match="not read in windows; choices: cut"):
                 kind.encode_windows(None, {}, 8)
