@@ -201,7 +201,7 @@ def with_heads(backbone: Backbone, tasks: Mapping[str, LabelSpace], seed: int) -
     """A head for each task in place of the one, drawn from the head's stream of the seed; see ``install_heads``."""
     names = install_heads(backbone.model, tasks)
     left = frozenset(name for name, _ in backbone.model.named_parameters()) & backbone.head
-    # What the tasks share of another task's head is no start for them either.
+    # What the tasks share of another task's head is no init for them either.
     fresh = names if backbone.head_init.how == NEW else names | left
     with seeded(seed, "head"):
         draw_anew(backbone.model, fresh)

@@ -74,7 +74,7 @@ class Classifier:
 
     @property
     def identity_at_start(self) -> bool:
-        """Whether the model computed at its start what the backbone did."""
+        """Whether the model computed at step 0 what the backbone did."""
         return self.adaptation.identity_at_start
 
     def require_own_adapters(self, action: str) -> None:
@@ -111,7 +111,7 @@ def build_classifier(
         backbone_cfg: the ``backbone`` node.
         label_names: the task's classes.
         seed: the run's seed; head and adapters draw from streams of their own.
-        training_texts: asked for texts where a key of the method is ``auto``, or its start depends on them.
+        training_texts: asked for texts where a key of the method is ``auto``, or its init depends on them.
         kind: of the task; None for the one that the classes imply, see ``label_space``.
         tasks: what the heads answer, by their tasks. Of several a head is built for each; a single one stands for
             ``label_names`` and ``kind``.

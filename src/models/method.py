@@ -85,7 +85,7 @@ class Adaptation:
         return found
 
     def started_elsewhere(self) -> None:
-        """Note that the start came from another run."""
+        """Note that it is a warm start from another run."""
         self.identity_at_start = False
 
     def require_own(self, action: str) -> None:

@@ -1,4 +1,4 @@
-"""Training text as batches, for a start that depends on it."""
+"""Training text as batches, for an init that depends on it."""
 
 from collections.abc import Iterator, Sequence
 

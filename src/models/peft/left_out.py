@@ -2,7 +2,7 @@
 
 OWN = "it trains as model=roberta_peft; nobody has looked for its rate and search space yet"
 ROWS = (
-    "its start takes a part out of the weights that depends on training rows, which a saved run is built again without"
+    "its init takes a part out of the weights that depends on training rows, which a saved run is built again without"
 )
 GENERATES = "it is for models that generate text"
 
@@ -29,7 +29,7 @@ METHODS = {
     "XLORA": "it mixes LoRAs that were trained before, by their folders",
 }
 
-# By what peft.LoraConfig calls it: starts that no file of conf/model has.
+# By what peft.LoraConfig calls it: inits that no file of conf/model has.
 STARTS = {
     "gaussian": "it trains as model=roberta_peft_lora +model.peft.init_lora_weights=gaussian",
     "mica": "it trains as model=roberta_peft_lora +model.peft.init_lora_weights=mica",

@@ -48,7 +48,7 @@ class PeftAdaptation(Adaptation):
     Attributes:
         handle: the library's own wrapper around it.
         base: names of the parameters and buffers that the model had before.
-        changed: those of them whose values the method's start has changed (PiSSA keeps the residual there).
+        changed: those of them whose values the method's init has changed (PiSSA keeps the residual there).
         extra_loss: what the method added to the task's loss in the last forward pass.
         config: the library's config by name.
     """
@@ -75,7 +75,7 @@ class PeftAdaptation(Adaptation):
         raise UserError(f"{action}: its adapters are those of {self.config}, not of this framework")
 
     def state(self) -> dict[str, Tensor]:
-        """The method's own tensors, frozen ones included, and the base's tensors that its start has changed.
+        """The method's own tensors, frozen ones included, and the base's tensors that its init has changed.
 
         The latter are kept because computing them again (an SVD) gives other bits on another machine.
         """
