@@ -6,16 +6,20 @@ longer one.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
+from src.tasks.signatures import Cell
 from src.utils.errors import UserError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 SHARED = 4  # a quarter of an input's tokens are in the next window, too
 
 
 def text_windows(
-    tokenizer: Any, texts: Sequence[str], pairs: Sequence[str] | None, max_length: int
-) -> dict[str, list[Any]]:
+    tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str], pairs: Sequence[str] | None, max_length: int
+) -> dict[str, list[Cell]]:
     """The columns of a model's inputs, and ``origin``, the number of the text that each row is of, in their order.
 
     Args:
@@ -31,7 +35,7 @@ def text_windows(
         raise UserError(f"data.long=window: {type(tokenizer).__name__} is no fast tokenizer; choices: cut")
     seconds = [] if pairs is None else [list(pairs)]
     whole = dict(tokenizer(list(texts), *seconds, truncation=True, max_length=max_length))
-    found: dict[str, list[Any]] = {name: [] for name in (*whole, "origin")}
+    found: dict[str, list[Cell]] = {name: [] for name in (*whole, "origin")}
     for origin, ids in enumerate(whole["input_ids"]):
         if len(ids) < max_length:
             rows = [{name: column[origin] for name, column in whole.items()}]
@@ -46,7 +50,9 @@ def text_windows(
     return found
 
 
-def _windows_of_pair(tokenizer: Any, first: str, second: str, max_length: int) -> list[dict[str, Any]]:
+def _windows_of_pair(
+    tokenizer: "PreTrainedTokenizerBase", first: str, second: str, max_length: int
+) -> list[dict[str, Cell]]:
     room = max_length - tokenizer.num_special_tokens_to_add(pair=True)
     sizes = [len(own) for own in tokenizer([first, second], add_special_tokens=False, verbose=False)["input_ids"]]
     if sum(sizes) <= room:
@@ -63,8 +69,8 @@ def _windows_of_pair(tokenizer: Any, first: str, second: str, max_length: int) -
 
 
 def _overflowing(
-    tokenizer: Any, texts: tuple[str, ...], which: str, max_length: int, room: int
-) -> list[dict[str, Any]]:
+    tokenizer: "PreTrainedTokenizerBase", texts: tuple[str, ...], which: str, max_length: int, room: int
+) -> list[dict[str, Cell]]:
     """The windows over one of the texts, of which ``room`` tokens fit beside what else is in an input."""
     special = tokenizer.num_special_tokens_to_add(pair=len(texts) == 2)
     most = max(min(room, max_length - special) - 1, 0)  # a window brings one token that is new, at least
@@ -81,7 +87,7 @@ def _overflowing(
     return [dict(zip(batch, row, strict=True)) for row in zip(*batch.values(), strict=True)]
 
 
-def _parts(tokenizer: Any, text: str, size: int) -> list[str]:
+def _parts(tokenizer: "PreTrainedTokenizerBase", text: str, size: int) -> list[str]:
     """A text cut between words, at most ``size`` tokens a part, neighbours with about a quarter in common."""
     encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     places, words = encoded["offset_mapping"], encoded.word_ids()
