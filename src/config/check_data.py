@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from src.config.also import check_also
 from src.config.annotations import parameters
 from src.config.key_rules import MIX_RULES
 from src.config.nodes import check_complete, check_keys, check_value, select
@@ -44,6 +45,7 @@ def check_data(config: Mapping[str, Any], rules: Mapping[str, str]) -> None:
     if not data["evaluation_splits"]:
         raise UserError("data.evaluation_splits=[] breaks the rule: at least one split")
     check_fixed_keys(data)
+    check_also(data)
     if kind is None:  # the rows decide
         check_metrics(data["metrics"])
     else:
@@ -90,6 +92,8 @@ def check_mix(config: Mapping[str, Any]) -> None:
             raise UserError(
                 f"data.tasks: {name}'s {record['primary_metric']} is an error, which no mean of scores holds"
             )
+    if data["also"]:
+        raise UserError(f"data.also={data['also']}: a mix is evaluated on its tasks' own splits; choices: []")
     if data["long"] != "cut":
         raise UserError(f"data.long={data['long']}: a mix draws rows by their task, not texts; choices: cut")
     if config["training"].get("label_smoothing_factor"):

@@ -64,6 +64,7 @@ RULES: dict[str, dict[str, str]] = {
         "dir": "str | null",
         "max_length": "int >= 4",
         "long": "cut | window",
+        "also": "list[str]",
         "cluster": "str | null",
         "max_train_samples": "int >= 1 | null",
         "max_eval_samples": "int >= 1 | null",

@@ -32,7 +32,7 @@ def task_records(tasks: Sequence[str], source: str, folder: str | None) -> dict[
     tasks = list(map(str, tasks))
     if len(tasks) < 2 or len(set(tasks)) < len(tasks):
         raise UserError(f"data.tasks={tasks} breaks the rule: two or more different tasks")
-    return {task: _record(task, source, folder) for task in tasks}
+    return {task: task_record(task, source, folder) for task in tasks}
 
 
 def check_fixed_keys(data: dict[str, Any]) -> None:
@@ -65,12 +65,20 @@ def check_fixed_keys(data: dict[str, Any]) -> None:
             )
 
 
-def _record(task: str, source: str, folder: str | None) -> dict[str, Any]:
+def task_record(task: str, source: str, folder: str | None, asked: str = "data.tasks") -> dict[str, Any]:
+    """One task's record; see ``task_records``.
+
+    Args:
+        task: its name.
+        source: ``own`` or a source.
+        folder: ``data.dir``.
+        asked: the key that names it, for messages.
+    """
     known = [name for name in choices("data") if name not in ("mix", "custom")]
     if task not in known:
         nearest = difflib.get_close_matches(task, known, 1)
         hint = f"did you mean {nearest[0]}?" if nearest else f"choices: {', '.join(known)}"
-        raise UserError(f"data.tasks: there is no task {task}; {hint}")
+        raise UserError(f"{asked}: there is no task {task}; {hint}")
     record: Any = OmegaConf.merge({"source": "hub", "dir": folder, "rows": {}}, written("data", task))
     if source != "own":
         record.source = next((own for own in FILES if own in record.sources), source) if source in FILES else source

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from src.config.known_names import TARGET
 from src.data.cluster_column import taken_out
+from src.data.extra_splits import extra_splits
 from src.data.partition import fingerprint, split_off, subset
 from src.data.task import Task
 from src.tasks import label_space
@@ -33,18 +34,24 @@ class TaskData:
 
     ``splits`` holds ``train``, ``holdout`` if it was asked for, each evaluation split, and the source's other splits.
     ``fingerprint`` names the rows of train, holdout and evaluation splits, and which rows are in which. ``clusters``
-    has by split what each row is part of, by its ``idx``, where ``data.cluster`` names a column.
+    has by split what each row is part of, by its ``idx``, where ``data.cluster`` names a column. ``also`` has what is
+    asked of the splits that ``data.also`` names, by their names; no fingerprint is of them.
     """
 
     task: Task
     splits: dict[str, Dataset]
     fingerprint: str
     clusters: dict[str, dict[int, str]] = field(default_factory=dict)
+    also: dict[str, Task] = field(default_factory=dict)
 
     @property
     def evaluated(self) -> list[str]:
-        """The splits that are scored: the rows held out, if any were, and the evaluation splits."""
-        return [split for split in (HOLDOUT, *self.task.evaluation_splits) if split in self.splits]
+        """The splits that are scored: the rows held out, if any were, the evaluation splits, and further sets."""
+        return [split for split in (HOLDOUT, *self.task.evaluation_splits, *self.also) if split in self.splits]
+
+    def task_of(self, split: str) -> Task:
+        """What is asked of a split."""
+        return self.also.get(split, self.task)
 
     def texts(self) -> list[str]:
         """The training texts, a pair as one."""
@@ -102,7 +109,9 @@ def _load(config: str, holdout: bool) -> TaskData:
         )
         needed.append(HOLDOUT)
     digest = hashlib.sha256(repr([(split, fingerprint(splits[split])) for split in needed]).encode())
-    return TaskData(task, splits, digest.hexdigest(), clusters)
+    extra = extra_splits(cfg, task, _read)
+    splits |= {name: rows for name, (rows, _) in extra.items()}
+    return TaskData(task, splits, digest.hexdigest(), clusters, {name: own for name, (_, own) in extra.items()})
 
 
 def _read(cfg: Mapping[str, Any]) -> dict[str, Dataset]:

@@ -87,7 +87,16 @@ class Mix:
 
     def split_tasks(self) -> dict[str, Task]:
         """The task of every split that is evaluated."""
-        return {self._split(name, split): part.task for name, part in self.parts.items() for split in part.evaluated}
+        return {
+            self._split(name, split): part.task_of(split)
+            for name, part in self.parts.items()
+            for split in part.evaluated
+        }
+
+    @property
+    def also(self) -> tuple[str, ...]:
+        """The further sets that are evaluated, of one task."""
+        return tuple(name for part in self.parts.values() for name in part.also)
 
     def clusters(self) -> dict[str, dict[int, str]]:
         """By evaluated split what each row is part of, by its ``idx``; of the tasks whose data say so."""

@@ -22,7 +22,7 @@ RENAMED = {"spelling": "label_encoding"}  # old names of a source's keys
 WITHIN = re.compile(r"\$\{data(\.\w+)+\}")
 LARGEST, DEEPEST, MOST_ROWS = 2**22, 32, 10**8  # bytes of the file, nodes within nodes, any number of the node
 # In an older folder, or where rows decide.
-MAY_LACK = ("kind", "long", "max_length", "holdout_fraction", "holdout_max", "rows")
+MAY_LACK = ("kind", "long", "also", "max_length", "holdout_fraction", "holdout_max", "rows")
 RULES = {key: f"{rule} | null" if key in MAY_LACK else rule for key, rule in KEY_RULES["data"].items()} | {
     "label_names": "list[str] | list[int] | null",
     "kind": "str | null",  # of today's or not; whoever needs it looks it up
@@ -63,6 +63,8 @@ def read_data(folder: Path) -> DictConfig:
     _check_interpolations(file, resolved, None)  # two values may make a new one together
     _check_loaders(file, resolved)
     _check_sizes(file, resolved)
+    if resolved.get("also"):
+        found.data.also = []  # further sets, which nobody asks for but a run
     return found
 
 

@@ -43,6 +43,16 @@ class Task:
             )
 
     @property
+    def has_loss(self) -> bool:
+        """Whether the head's loss on rows of this task means something."""
+        return True
+
+    @property
+    def class_numbers(self) -> tuple[int, ...]:
+        """By class, its number in the labels of rows."""
+        return tuple(range(len(self.label_names)))
+
+    @property
     def space(self) -> LabelSpace:
         """What the task's head answers."""
         return label_space(self.label_names, self.kind)

@@ -29,6 +29,7 @@ NOT_IDENTITY: dict[str, dict[str, str]] = {
     "data": {
         "rules": "what values the keys may have",
         "rows": "published counts, only checked against",
+        "stands_for": "what its classes mean to another task's head",
         "sources": "where the rows come from; what counts are the rows, by the data's own hash",
     },
     "training": {
@@ -42,7 +43,7 @@ NOT_IDENTITY: dict[str, dict[str, str]] = {
     },
 }
 # Keys that came later, with the value at which they leave the hash as it was.
-UNUSED: dict[str, dict[str, object]] = {"data": {"cluster": None, "long": "cut"}}
+UNUSED: dict[str, dict[str, object]] = {"data": {"cluster": None, "long": "cut", "also": []}}
 NO_PART = ("sweep", "budget", "checkpoint", "tune", "watch", "on_conflict")
 # A run's numbers depend on these folders and files of src, and on these packages.
 CODE = ("backbones", "data", "metrics", "models", "training", "utils/seeding.py")

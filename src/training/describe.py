@@ -63,11 +63,18 @@ def label_counts(rows: Mapping[str, Dataset], job: Job) -> dict[str, dict[str, i
     return {
         split: {
             name: int((np.asarray(own["labels"][:])[one_a_text(own)] == number).sum())
-            for number, name in enumerate(spaces[0].names)
+            for name, number in _classes(split, job)
         }
         for split, own in rows.items()
         if "labels" in own.column_names
     }
+
+
+def _classes(split: str, job: Job) -> list[tuple[str, int]]:
+    """The classes of a split, and their numbers in its labels."""
+    if (task := job.split_tasks.get(split)) is None:
+        return [(name, number) for number, name in enumerate(next(iter(job.data.spaces.values())).names)]
+    return list(zip(task.label_names, task.class_numbers, strict=True))
 
 
 def _write_summary(record: Record, job: Job) -> None:

@@ -24,6 +24,8 @@ def with_tuned(evaluation: Evaluation, tasks: Mapping[str, Task]) -> dict[str, d
         if own != HOLDOUT and held in evaluation.logits and np.isfinite(evaluation.logits[held]).all():
             picked = evaluation.logits[held], evaluation.labels[held]
             found[split] |= task.space.kind.tuned(*picked, evaluation.logits[split], evaluation.labels[split])
+        if not task.has_loss:
+            found[split].pop("loss", None)
     return found
 
 
@@ -41,11 +43,12 @@ def record_evaluation(record: Record, evaluation: Evaluation, diagnostics: dict[
 def record_scores(record: Record, selector: Selector, job: Job) -> float:
     """Record the last, best and selected epoch's scores; return the selected primary metric."""
     metric = job.data.primary_metric
+    splits = (*job.data.evaluation_splits, *job.data.also)
     chosen = {"last": selector.last, "best": selector.best, "selected": selector.selected}
     found = {name: evaluation for name, evaluation in chosen.items() if evaluation is not None}
     selected = found["selected"]
     value = selected.metrics[selector.split][metric]
-    metrics = {name: _metrics(evaluation, job.data.evaluation_splits) for name, evaluation in found.items()}
+    metrics = {name: _metrics(evaluation, splits) for name, evaluation in found.items()}
     if HOLDOUT in selected.metrics:
         metrics[HOLDOUT] = selected.metrics[HOLDOUT]
     record.update(
