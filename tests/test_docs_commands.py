@@ -86,6 +86,7 @@ def write_files(folder: Path) -> None:
         "".join(json.dumps({"text": text, "score": stars / 2}) + "\n" for text, stars in rows)
     )
     (folder / "train.conll").write_text("\n".join(f"Anna{n} B-person\nsleeps O\n" for n in range(60)), encoding="utf-8")
+    (folder / "train.csv").write_text("text,labels\n" + "".join(f'"{text}",good;film\n' for text, _ in rows))
     (folder / "passages.txt").write_text("".join(f"{text}\n" for text, _ in TEXTS))
     (folder / "examples").mkdir()
     shutil.copy(ROOT / "examples" / "published_rte.csv", folder / "examples")

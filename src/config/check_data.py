@@ -36,6 +36,7 @@ def check_data(config: Mapping[str, Any], rules: Mapping[str, str]) -> None:
             check_complete(path, node, ("train",))
     for name, node in data["sources"].items():
         _check_source(f"data.sources.{name}", node, rules)
+    check_fixed_keys(data)
     chosen = data["sources"][data["source"]]
     kind = stated_kind(data)
     least, most = TaskKind.text_columns if kind is None else kind.text_columns
@@ -44,7 +45,6 @@ def check_data(config: Mapping[str, Any], rules: Mapping[str, str]) -> None:
             raise UserError(f"{path}={columns} breaks the rule: {(kind or TaskKind).text_rule}")
     if not data["evaluation_splits"]:
         raise UserError("data.evaluation_splits=[] breaks the rule: at least one split")
-    check_fixed_keys(data)
     check_also(data)
     if kind is None:  # the rows decide
         check_metrics(data["metrics"])

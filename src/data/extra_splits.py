@@ -66,7 +66,7 @@ def _of_file(entry: str, cfg: Mapping[str, Any], task: Task) -> tuple[Dataset, T
     table, kind = read_table(Path(entry).expanduser()), task.space.kind
     values = dict(table.values)
     if (made := kind.column_of(values, task.label, task.label_names)) is not None:
-        values[task.label] = made
+        values[task.label] = list(made)
     if task.label not in values:
         raise UserError(f"{table.place(0)}: no column {task.label!r}; the columns are {', '.join(map(repr, values))}")
     labels = decide_labels(values[task.label], task.label, table.place, task.label_names, task.kind)
@@ -97,11 +97,12 @@ def _of_record(entry: str, cfg: Mapping[str, Any], task: Task, read: Read) -> tu
     if split not in found or "label" not in found[split].column_names:
         raise UserError(f"data.also={entry}: no split {split} with labels; it has {', '.join(found)}")
     taken_out(found)
-    rows, groups = subset(found[split], cfg.get("max_eval_samples")), ()
+    rows = subset(found[split], cfg.get("max_eval_samples"))
+    groups: tuple[tuple[int, ...], ...] = ()
     if task.space.kind.picks_one:
         groups = class_groups(task.label_names, record["label_names"], record.get("stands_for") or {}, entry)
         numbers = [groups[label][0] for label in rows["label"]]
-        rows = rows.remove_columns("label").add_column("label", numbers)  # type: ignore[call-arg]
+        rows = rows.remove_columns("label").add_column("label", numbers)
         rows = Dataset(rows.with_format("arrow")[:])
         groups = () if groups == tuple((n,) for n in range(len(groups))) else groups
     own = {"label_names": tuple(record["label_names"]), "metrics": tuple(record["metrics"])}

@@ -1,12 +1,11 @@
 """Classes of which each is one or several of a head's: HANS's non-entailment is MNLI's neutral and contradiction."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from src.tasks.classification import Classification
-from src.tasks.kind import Array
+from src.tasks.signatures import Array, Rows
 
 
 class JoinedClasses(Classification):
@@ -22,12 +21,12 @@ class JoinedClasses(Classification):
     def __init__(self, groups: Sequence[Sequence[int]]) -> None:
         self.groups = tuple(map(tuple, groups))
 
-    def gather(self, logits: Array, labels: Array | None, rows: Any) -> tuple[Array, Array | None]:
+    def gather(self, logits: Array, labels: Array | None, rows: Rows) -> tuple[Array, Array | None]:
         whole, given = super().gather(logits, labels, rows)
         joined = np.stack([whole[:, list(group)].max(axis=1) for group in self.groups], axis=1)
         return joined, None if given is None else self._joined(given)
 
-    def same_labels(self, found: Any, rows: Any) -> bool:
+    def same_labels(self, found: Array, rows: Rows) -> bool:
         _, own = super().gather(np.zeros((len(rows["labels"][:]), 1)), np.asarray(rows["labels"][:]), rows)
         return own is not None and np.array_equal(found, self._joined(own))
 

@@ -7,7 +7,8 @@ from src.config import validate
 from src.config.choices import choices
 from src.config.task_records import FIXED_KEYS, FOLDER
 from src.metrics import metric_names
-from src.tasks import label_space
+from src.tasks import TaskKind, label_space
+from src.tasks.kinds import stated_kind
 from src.utils.errors import UserError
 from tests.conftest import compose_config
 
@@ -18,20 +19,25 @@ CASES = [
     for source in OmegaConf.to_container(OmegaConf.load(FOLDER / f"{name}.yaml"))["sources"]
     for key in FIXED_KEYS
 ]
-OTHER = {"text": "[nope]", "label": "nope", "label_names": "[no,nope]"}
+OTHER = {"label": "nope", "label_names": "[no,nope]"}
 
 
 @pytest.mark.parametrize(("name", "source", "key"), CASES)
 def test_another_value_reaches_the_source_or_is_refused(name, source, key):
     options = [f"data={name}", f"data.source={source}", "data.dir=."]
     validate(compose_config(*options))
+    kind = stated_kind(OmegaConf.to_container(compose_config(*options).data, resolve=True)) or TaskKind
+    other = OTHER | {"text": f"[{','.join(['nope', 'never'][: kind.text_columns[0]])}]"}
     space = label_space(("no", "nope"), compose_config(*options).data.get("kind"))
     fitting = metric_names(space.kind.reads(space.names))[0]
     metric = [f"data.metrics=[{fitting}]", f"data.primary_metric={fitting}"] if key == "label_names" else []
-    cfg = compose_config(*options, *metric, f"data.{key}={OTHER[key]}")
+    cfg = compose_config(*options, *metric, f"data.{key}={other[key]}")
     node = OmegaConf.to_container(cfg.data.sources[source], resolve=True)
     by_position = key == "label_names" and "label_encoding" in node
-    if node.get(key) == OmegaConf.to_container(cfg.data)[key] and not by_position:
+    if key == "label_names" and not space.kind.has_classes:
+        with pytest.raises(UserError, match=r"data\.label_names=.*(has none, \[\]|has a fixed)"):
+            validate(cfg)
+    elif node.get(key) == OmegaConf.to_container(cfg.data)[key] and not by_position:
         validate(cfg)
     else:
         with pytest.raises(UserError, match=rf"data\.{key}=.*: data={name} from source {source} has a fixed {key}"):
