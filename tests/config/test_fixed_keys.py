@@ -1,7 +1,10 @@
 """A key of a task either reaches its source or is refused: none is recorded and ignored."""
 
+import functools
+from copy import deepcopy
+
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from src.config import validate
 from src.config.choices import choices
@@ -19,19 +22,26 @@ CASES = [
     for source in OmegaConf.to_container(OmegaConf.load(FOLDER / f"{name}.yaml"))["sources"]
     for key in FIXED_KEYS
 ]
-OTHER = {"label": "nope", "label_names": "[no,nope]"}
+
+
+@functools.cache
+def composed(name: str, source: str) -> DictConfig:
+    cfg = compose_config(f"data={name}", f"data.source={source}", "data.dir=.")
+    validate(cfg)
+    return cfg
 
 
 @pytest.mark.parametrize(("name", "source", "key"), CASES)
 def test_another_value_reaches_the_source_or_is_refused(name, source, key):
-    options = [f"data={name}", f"data.source={source}", "data.dir=."]
-    validate(compose_config(*options))
-    kind = stated_kind(OmegaConf.to_container(compose_config(*options).data, resolve=True)) or TaskKind
-    other = OTHER | {"text": f"[{','.join(['nope', 'never'][: kind.text_columns[0]])}]"}
-    space = label_space(("no", "nope"), compose_config(*options).data.get("kind"))
+    cfg = deepcopy(composed(name, source))
+    kind = stated_kind(OmegaConf.to_container(cfg.data, resolve=True)) or TaskKind
+    space = label_space(("no", "nope"), cfg.data.get("kind"))
     fitting = metric_names(space.kind.reads(space.names))[0]
-    metric = [f"data.metrics=[{fitting}]", f"data.primary_metric={fitting}"] if key == "label_names" else []
-    cfg = compose_config(*options, *metric, f"data.{key}={other[key]}")
+    if key == "label_names":
+        cfg.data.metrics, cfg.data.primary_metric = [fitting], fitting
+    cfg.data[key] = {"text": ["nope", "never"][: kind.text_columns[0]], "label": "nope", "label_names": ["no", "nope"]}[
+        key
+    ]
     node = OmegaConf.to_container(cfg.data.sources[source], resolve=True)
     by_position = key == "label_names" and "label_encoding" in node
     if key == "label_names" and not space.kind.has_classes:
