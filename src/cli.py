@@ -49,7 +49,7 @@ _given: list[str] = []  # the command's words as the user wrote them
 _begun = False  # whether the job, or the sweep, has begun: what fails before is the config's fault
 
 
-def run_app(main: Callable[[], Any], command: Sequence[str] | None = None) -> None:
+def run_app(main: Callable[[], Any], command: Sequence[str] | None = None, as_it_is: bool = False) -> None:
     """Call a Hydra main; a user's mistake becomes one message on stderr and exit status 2.
 
     The last line of one that was cut short is the command that goes on.
@@ -57,12 +57,13 @@ def run_app(main: Callable[[], Any], command: Sequence[str] | None = None) -> No
     Args:
         main: the decorated function.
         command: what the user called; by default this process's program and arguments.
+        as_it_is: the command goes on as it is, see ``resume_hint.called``.
     """
     global _begun
     prepare_process()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing, so that the message can be ours
     logging.raiseExceptions = False  # on a full disk every line of the log would be a traceback
-    resume.called(command or resume.python(*sys.argv))
+    resume.called(command or resume.python(*sys.argv), as_it_is)
     _given[:], _begun = sys.argv[1:], False
     try:
         with answered(begun=False):

@@ -32,8 +32,9 @@ def main(arguments: list[str]) -> None:
     from src.choose.keep_best import keep_best
     from src.commands.study import main as run_study
     from src.utils.keys import override
+    from src.utils.resume_hint import python
 
-    run_study([str(study), override("sweep.dir", str(out))])
+    run_study([str(study), override("sweep.dir", str(out))], python("-m", "src", "choose", *arguments))
     run, model = keep_best(out)
     text = '"..."'
     say(f"\nThe best run is in {run}. To use it:\n  python -m src predict {shlex.quote(str(run))} --text {text}")

@@ -1,8 +1,10 @@
 """``python -m src study NAME``: a question with its locked plan, its runs, and the answer."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from src.utils import resume_hint as resume
 from src.utils.errors import UserError
 from src.utils.keys import override
 
@@ -28,8 +30,12 @@ ACTIONS = ("plan", "run", *AFTER)
 WEIGHTS = "--weights"  # of pack
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str], command: Sequence[str] | None = None) -> None:
     """Plan, run, report or pack a study, or hold it against common habits.
+
+    Args:
+        arguments: after ``study``.
+        command: what the user called in their place, if it was another command: it is what goes on with the study.
 
     Raises:
         UserError: if there is no such study, or its folder holds none.
@@ -43,7 +49,7 @@ def main(arguments: list[str]) -> None:
     if action in AFTER:
         _after(name, action, overrides)
     else:
-        _run(name, action, overrides, arguments)
+        _run(name, action, overrides, command or resume.python("-m", "src", "study", *arguments), command is not None)
 
 
 def parse(arguments: list[str]) -> tuple[str, str, list[str]]:
@@ -60,11 +66,10 @@ def parse(arguments: list[str]) -> tuple[str, str, list[str]]:
     return names[0], actions[0], [word for word in arguments if word not in words]
 
 
-def _run(name: str, action: str, overrides: list[str], arguments: list[str]) -> None:
+def _run(name: str, action: str, overrides: list[str], command: Sequence[str], as_it_is: bool) -> None:
     from main import main as app
     from src.cli import run_app
     from src.study.question import load_question
-    from src.utils import resume_hint as resume
 
     changes = [word for word in overrides if word.startswith("study.")]
     question = load_question(name, changes)
@@ -74,7 +79,7 @@ def _run(name: str, action: str, overrides: list[str], arguments: list[str]) -> 
     hydra = {"study": name, "action": action, "changes": changes}
     own = [override(f"hydra.sweeper.{key}", value) for key, value in hydra.items()]
     sys.argv = ["main.py", "--multirun", "hydra/sweeper=study", *own, *rest]
-    run_app(app, resume.python("-m", "src", "study", *arguments))
+    run_app(app, command, as_it_is)
 
 
 def default_folder(name: str) -> Path:

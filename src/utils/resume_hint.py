@@ -14,13 +14,19 @@ from src.utils.redact import MASK, shown_word
 PLAIN = re.compile(r"[\w./+-]+( [\w./+-]+)*")  # what Hydra takes as a value without quotes
 
 _command: list[str] = []  # what the user called
+_as_it_is = False  # whether it goes on without a word of where
 _pending: str | None = None  # the command that goes on, while there is something to go on with
 
 
-def called(command: Sequence[str]) -> None:
-    """Remember the command as the user wrote it: interpreter, program and arguments."""
-    global _pending
-    _command[:], _pending = command, None
+def called(command: Sequence[str], as_it_is: bool = False) -> None:
+    """Remember the command as the user wrote it: interpreter, program and arguments.
+
+    Args:
+        command: its words.
+        as_it_is: it finds its folder by itself, and takes no override that names one.
+    """
+    global _as_it_is, _pending
+    _command[:], _as_it_is, _pending = command, as_it_is, None
 
 
 def shown_command(*words: str | Sequence[str]) -> str:
@@ -46,7 +52,8 @@ def offer(key: str, folder: str | Path) -> None:
     path = Path(folder)
     name = str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
     value = name if PLAIN.fullmatch(name) else quoted(name)
-    _pending = shlex.join([*map(shown_word, kept), f"{key}={value}"]) if _command else None
+    where = [] if _as_it_is else [f"{key}={value}"]
+    _pending = shlex.join([*map(shown_word, kept), *where]) if _command else None
 
 
 def withdraw() -> None:

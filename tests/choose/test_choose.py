@@ -2,12 +2,14 @@
 
 import csv
 import random
+import shlex
 
 import pytest
 from transformers import AutoModelForSequenceClassification
 
 from src.choose.asked import goes_on, write_asked
 from src.commands.choose import main as choose
+from src.utils import resume_hint
 from src.utils.errors import UserError
 
 GOOD, BAD = ("good", "warm", "clear"), ("bad", "cold", "dull")
@@ -72,3 +74,18 @@ def test_whatever_is_asked_otherwise_is_another_question(key, tmp_path):
     write_asked(tmp_path, ASKED)
     with pytest.raises(UserError, match=rf"{key} .*, now 'other'.*--out DIR"):
         goes_on(tmp_path, ASKED | {key: "other"})
+
+
+def test_what_goes_on_is_the_users_own_command(table, tmp_path, monkeypatch, capsys):
+    """The study's would end without the best run and the line that asks it."""
+    arguments = [str(table), "--backbone", "nano", "--out", str(tmp_path / "out")]
+
+    def cut_short(*_, **__):
+        resume_hint.offer("sweep.dir", tmp_path / "out")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("src.cli._start", cut_short)
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        choose(arguments)
+    _, told, line = capsys.readouterr().err.strip().rpartition("To go on where it stopped:\n")
+    assert told and shlex.split(line)[1:] == ["-m", "src", "choose", *arguments]
