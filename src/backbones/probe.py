@@ -28,7 +28,7 @@ def probe_logits(model: Any) -> Tensor:
     training = model.training
     try:
         outputs = model.eval()(**probe_batch(model))
-        return outputs.logits if "logits" in outputs else outputs.last_hidden_state
+        return outputs.logits if hasattr(outputs, "logits") else outputs.last_hidden_state
     finally:
         model.train(training)
 

@@ -184,6 +184,7 @@ def test_inits_are_compared_each_at_its_best_held_out_rate(tmp_path, monkeypatch
     assert isinstance(svd_init.compare_inits(runs[1:]), str)
 
 
+@pytest.mark.slow
 def test_the_command_draws_every_part_it_has_the_runs_for(train, tmp_path, monkeypatch, capsys):
     hydra = [
         train(*SHORT, "model=roberta_hydralora", f"data={data}", f"seed={seed}")

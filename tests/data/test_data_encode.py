@@ -122,6 +122,7 @@ def test_two_processes_may_race(tokenizer, tmp_path):
     assert [path.suffix for path in cache_dir("tokenized").iterdir()] == [".arrow"]
 
 
+@pytest.mark.slow
 def test_real_task(glue_dir, data_config, tokenizer):
     data = load_data(data_config("rte", "data.source=tsv", f"data.dir={glue_dir}"), holdout=True)
     encoded = encode(data, tokenizer, 64)

@@ -44,7 +44,7 @@ class KilledError(Exception):
         (5, ["checkpoint.every=epoch"]),
         pytest.param(5, ["checkpoint.every=2", "training.train_sampling_strategy=random"], marks=pytest.mark.slow),
         (4, ["checkpoint.every=2", "training.gradient_accumulation_steps=2", "training.max_steps=5"]),
-        (5, ["checkpoint.every=2", *MIX, "data.mix.sampling=equal"]),
+        pytest.param(5, ["checkpoint.every=2", *MIX, "data.mix.sampling=equal"], marks=pytest.mark.slow),
     ],
 )
 def test_a_killed_training_goes_on_with_the_same_bits(at, options, train, tmp_path, monkeypatch):

@@ -39,6 +39,7 @@ def runs(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_runs_are_compared_example_by_example(runs, tmp_path):
     found = find_runs([runs])
     assert [contradiction(run) for run in found] == [None] * 6
@@ -56,11 +57,12 @@ def test_runs_are_compared_example_by_example(runs, tmp_path):
     assert "synth_choice" in (tmp_path / "report.html").read_text()
 
 
-def test_it_is_merged_and_scores_candidates_as_a_plain_model(runs, tmp_path):
+def test_it_is_merged_and_scores_candidates_as_a_plain_model(tmp_path):
     from transformers import AutoModelForSequenceClassification
 
-    run = load_run(runs / "head0")
-    found = merge_run(runs / "head0", tmp_path / "merged", rows=8)
+    run_job(compose_config(*NANO, *CHOICE, "model=roberta_head"), tmp_path / "run")
+    run = load_run(tmp_path / "run")
+    found = merge_run(tmp_path / "run", tmp_path / "merged", rows=8)
     assert all(own.holds and own.largest_logit < 1e3 for own in found.values())
     plain = AutoModelForSequenceClassification.from_pretrained(tmp_path / "merged").eval()
     tokenizer = run.classifier.backbone.tokenizer
