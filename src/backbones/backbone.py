@@ -34,6 +34,7 @@ from src.backbones.head_init import (
 )
 from src.backbones.heads import install_heads
 from src.backbones.initialise import draw_anew
+from src.backbones.own_loss import take_own_loss
 from src.backbones.packages import locate_package
 from src.backbones.probe import require_plain_text
 from src.backbones.remote_code import NO_REMOTE_CODE, refuse_adapter, why, without_code
@@ -123,6 +124,8 @@ def _load(source: str, revision: str | None, attention: str, space: LabelSpace) 
         missing, start = _init_head(source, model, info, theirs, space)
         if space.kind.several_inputs:
             take_several_inputs(model, space.kind)
+        if space.kind.own_loss:
+            take_own_loss(model, space.kind)
         missing &= {name for name, _ in model.named_parameters()}  # a head may be gone
         head = head_names(model, missing, space.kind)
         tokenizer = AutoTokenizer.from_pretrained(source, **options, **where)

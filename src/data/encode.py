@@ -104,7 +104,10 @@ def _feature(name: str, value: Any) -> Any:
         return List(_feature(name, value[0]))
     if isinstance(value, list):
         numbers = {"input_ids": "int32", "labels": "float32" if value and isinstance(value[0], float) else "int64"}
+        numbers |= dict.fromkeys(("starts", "ends"), "int32")  # characters of a text
         return List(Value(numbers.get(name, "int8")))
+    if isinstance(value, str):
+        return Value("string")
     return Value("float32" if isinstance(value, float) else "int64")
 
 

@@ -92,7 +92,8 @@ def _compare(before: Tensor, after: Tensor, precision: str, run: TrainedRun, tol
     kind = run.classifier.space.kind
     largest = kind.present(before).abs().max().item()
     flips = kind.flips(before.numpy(), after.numpy())
-    return Comparison((before - after).abs().max().item(), largest, flips, len(before), share * max(1.0, largest))
+    difference = kind.compared(before) - kind.compared(after)
+    return Comparison(difference.abs().max().item(), largest, flips, len(before), share * max(1.0, largest))
 
 
 def write_plain(run: TrainedRun, out: Path) -> None:

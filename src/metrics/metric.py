@@ -20,6 +20,7 @@ class Reads(Enum):
     CHANCES = "a probability for each class by itself"  # any number of them may be there
     WORDS = "the predicted class of every word"  # a row of classes an example, filled up with -1
     ENTITIES = "the predicted tag of every word, O, B-TYPE and I-TYPE in this order"  # likewise
+    ANSWERS = "the words of the predicted answer"  # as numbers, see src/metrics/answers.py
 
     @property
     def predicted_class(self) -> bool:
@@ -28,8 +29,8 @@ class Reads(Enum):
 
     @property
     def several_classes(self) -> bool:
-        """Whether an example's label and prediction are rows of classes, as whole numbers."""
-        return self in (Reads.SETS, Reads.WORDS, Reads.ENTITIES)
+        """Whether an example's label and prediction are rows of whole numbers."""
+        return self in (Reads.SETS, Reads.WORDS, Reads.ENTITIES, Reads.ANSWERS)
 
 
 class Scale(Enum):

@@ -64,6 +64,7 @@ class TaskKind(ABC):
         answers_every_token: whether logits are (n, tokens, outputs), as long as their batch is; else (n, outputs).
         several_inputs: whether a row of a batch is several inputs of the model, (n, inputs, tokens), of which
             ``combined`` makes one answer.
+        own_loss: whether the loss is another than that of transformers' model with such a head.
         headless: whether the model's answer is made of its encoder's states alone, those of all tokens.
         counts_from_zero: whether a label is the position of something in its row: what a source calls the numbers
             means nothing.
@@ -87,6 +88,7 @@ class TaskKind(ABC):
     windows_texts: ClassVar[bool] = False
     answers_every_token: ClassVar[bool] = False
     several_inputs: ClassVar[bool] = False
+    own_loss: ClassVar[bool] = False
     headless: ClassVar[bool] = False
     counts_from_zero: ClassVar[bool] = False
     text_columns: ClassVar[tuple[int, int]] = (1, 2)
@@ -323,6 +325,10 @@ class TaskKind(ABC):
 
     def present(self, logits: "Tensor") -> "Tensor":
         """Of (n, ...) logits those that are outputs of the model, and do not fill up shorter units."""
+        return logits
+
+    def compared(self, logits: "Tensor") -> "Tensor":
+        """What of (n, ...) logits of one model is held against another's, entry by entry."""
         return logits
 
     def score_names(self, names: Sequence[str]) -> tuple[str, ...]:

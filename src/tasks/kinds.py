@@ -8,6 +8,7 @@ from src.tasks.kind import TaskKind
 from src.tasks.label_space import LabelSpace
 from src.tasks.multi_label import MultiLabel
 from src.tasks.multiple_choice import MultipleChoice
+from src.tasks.question_answering import QuestionAnswering, QuestionAnsweringOrNone
 from src.tasks.regression import Regression
 from src.tasks.similarity import Similarity, SimilarityBySquares
 from src.tasks.token_classification import TokenClassification
@@ -38,6 +39,8 @@ KINDS: dict[str, TaskKind] = {
         MultipleChoice(),
         Similarity(),
         SimilarityBySquares(),
+        QuestionAnswering(),
+        QuestionAnsweringOrNone(),
     )
 }
 

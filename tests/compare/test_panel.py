@@ -31,9 +31,12 @@ REFERENCES = {
     "multilabel_f1_micro": lambda y, p: sk.f1_score(y, p, average="micro"),
     "multilabel_f1_macro": lambda y, p: sk.f1_score(y, p, average="macro"),
     "subset_accuracy": lambda y, p: (y == p).all(1).mean(),
+    "exact_match": lambda y, p: np.mean([max(own == b for own in a) for a, b in _answers(y, p)]),
+    "answer_f1": lambda y, p: np.mean([max(_overlap(own, b) for own in a) for a, b in _answers(y, p)]),
 }
 SETS = ("multilabel_f1_micro", "multilabel_f1_macro", "subset_accuracy")
 OF_THE_ORDER = {"mean_average_precision"}  # of all examples by their scores, which no sums tell
+ANSWERS = ("exact_match", "answer_f1")
 TAGS = ("entity_f1", "entity_precision", "entity_recall", "token_accuracy")
 BINARY = ("f1", "precision", "recall")
 CASES = [(name, 2) for name in REFERENCES] + [(name, 3) for name in REFERENCES if name not in BINARY]
@@ -49,6 +52,20 @@ def _entities(labels: np.ndarray, predictions: np.ndarray) -> tuple[int, int, in
     return len(found[0] & found[1]), len(found[1]), len(found[0])
 
 
+def _answers(labels: np.ndarray, predictions: np.ndarray) -> list[tuple[list[list[int]], list[int]]]:
+    """The right answers of each question and the given one: two of three words and one, of words above 1."""
+
+    def words(row):
+        return [int(word) for word in row if word > 1]
+
+    return [([words(y[:3]), words(y[4:7])], words(p[:3])) for y, p in zip(labels, predictions, strict=True)]
+
+
+def _overlap(right: list[int], answer: list[int]) -> float:
+    both = sum(min(right.count(word), answer.count(word)) for word in set(right))
+    return 2 * both / (len(right) + len(answer)) if right and answer else float(right == answer)
+
+
 def example(metric: str, classes: int, seed: int) -> tuple[np.ndarray, np.ndarray, int | None]:
     """Labels, predictions that are right more often than not, and the number of classes (None for regression)."""
     rng = np.random.default_rng(seed)
@@ -60,6 +77,11 @@ def example(metric: str, classes: int, seed: int) -> tuple[np.ndarray, np.ndarra
         predictions = np.where(rng.random((N, 6)) < 0.8, labels, rng.integers(0, 2 * classes - 1, (N, 6)))
         missing = np.arange(6) >= rng.integers(1, 7, N)[:, None]
         return np.where(missing, -1, labels), np.where(missing, -1, predictions), None
+    if metric in ANSWERS:
+        labels = np.zeros((N, 8), dtype=int)
+        labels[:, [0, 1, 2, 4, 5, 6]] = rng.integers(2, 2 + 2 * classes, (N, 6))
+        given = np.where(rng.random((N, 1)) < 0.4, labels[:, :3], rng.integers(2, 2 + 2 * classes, (N, 3)))
+        return labels, np.concatenate([given, np.zeros((N, 1), int), np.full((N, 4), -1)], axis=1), None
     if metric in SETS:
         labels = rng.integers(0, 2, (N, 2 * classes))
         return labels, np.where(rng.random(labels.shape) < 0.9, labels, 1 - labels), None

@@ -43,6 +43,7 @@ PINNED = {  # the first 20 rows of train from seed 0
     "tags": "d74ce575c8e6e272",
     "mentions": "a591162ab038190a",
     "choice": "f732d3eaf4b80a37",
+    "questions": "d90391dd165b1124",
 }
 
 

@@ -10,6 +10,7 @@ import torch
 from datasets import ClassLabel, Value
 from transformers import AutoConfig
 
+from src.backbones.own_loss import take_own_loss
 from src.backbones.probe import probe_batch
 from src.backbones.several_inputs import take_several_inputs
 from src.data.normalise import rows_of
@@ -25,6 +26,7 @@ SPACES = [
     label_space(("a", "b", "c")), label_space(()), label_space(("a", "b", "c"), "token_classification"),
     label_space(("a", "b", "c"), "multi_label"), label_space((), "multiple_choice"),
     label_space((), "similarity"), label_space((), "similarity_mse"),
+    label_space((), "question_answering"), label_space((), "question_answering_or_none"),
     LabelSpace(ClassSets(), ("a", "b", "c")),
 ]  # fmt: skip
 each_space = pytest.mark.parametrize("space", SPACES, ids=lambda space: space.kind.name)
@@ -38,6 +40,8 @@ def model(space: LabelSpace):
     built = space.kind.model_class().from_config(config).eval()
     if space.kind.several_inputs:
         take_several_inputs(built, space.kind)
+    if space.kind.own_loss:
+        take_own_loss(built, space.kind)
     return built
 
 
@@ -56,6 +60,8 @@ def inputs_for(space: LabelSpace, built) -> dict[str, torch.Tensor]:
 def labels_for(space: LabelSpace) -> torch.Tensor:
     if space.kind is CLASSES or space.kind.note_columns == ("candidates",):
         return torch.tensor([2, 0])
+    if space.kind.own_loss:
+        return torch.tensor([[3, 5], [0, 0]])
     if space.kind.answers_every_token:
         return torch.tensor([[-100, 2, 0, 1, -100, 1, 0, -100], [-100, 1, -100, 0, -100, -100, -100, -100]])
     return (
@@ -79,7 +85,7 @@ def test_the_loss_is_that_of_transformers_own_model(space):
     torch.testing.assert_close(space.kind.loss(given.logits, labels, reduction="sum"), sum(by_row))
 
 
-@pytest.mark.parametrize("space", SPACES[:7], ids=lambda space: space.kind.name)
+@pytest.mark.parametrize("space", SPACES[:9], ids=lambda space: space.kind.name)
 def test_a_config_is_read_as_it_was_written(space):
     assert space_of(model(space).config) == space
 

@@ -1,4 +1,4 @@
-"""Local tables of any common kind: CSV, TSV, JSONL, Parquet and CoNLL, read into columns of Python values."""
+"""Local tables of any common kind: CSV, TSV, JSONL, Parquet, CoNLL, SQuAD's JSON, read into columns of values."""
 
 import csv
 import functools
@@ -12,6 +12,7 @@ from typing import Any
 from src.data.normalise import Place, check_characters, check_header, lines_of, rows_of
 from src.data.sources.conll import read_conll
 from src.data.sources.file_columns import Columns
+from src.data.sources.squad import read_squad
 from src.data.sources.tsv import parse_tsv
 from src.utils.errors import UserError
 from src.utils.foreign import memory
@@ -23,7 +24,7 @@ def read_table(path: Path, ending: str | None = None) -> Columns:
     """Read a table by the ending of its name, or as one that ends otherwise.
 
     ``.csv`` is real CSV (quotes, line breaks within quotes); ``.tsv`` knows no quotes, tabs and line feeds alone divide
-    it. Both start with a header. ``.conll`` has the columns ``tokens`` and ``tags``.
+    it. Both start with a header. ``.conll`` has the columns ``tokens`` and ``tags``; ``.json`` is SQuAD's.
 
     Raises:
         UserError: no such file, an unknown ending, or a malformed row, named by its line.
@@ -136,6 +137,10 @@ def _read_conll(path: Path) -> Columns:
     return read_conll(_text(path), str(path))
 
 
+def _read_squad(path: Path) -> Columns:
+    return read_squad(_text(path), str(path))
+
+
 def _text(path: Path) -> str:
     data = path.read_bytes()
     try:
@@ -151,4 +156,5 @@ READERS: dict[str, Callable[[Path], Columns]] = {
     ".jsonl": _read_jsonl,
     ".parquet": _read_parquet,
     ".conll": _read_conll,
+    ".json": _read_squad,
 }
