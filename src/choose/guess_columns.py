@@ -1,6 +1,6 @@
 """Which columns of a table are the texts and which is the label, guessed from their names and values, and said."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from src.data.sources.file_columns import Columns
 from src.data.sources.table_files import read_table
 from src.metrics.names import all_metrics
+from src.tasks.answer_texts import read_spans
 from src.tasks.kinds import find_kind
 from src.tasks.tag_schemes import entity_types
 from src.utils.errors import UserError
@@ -43,6 +44,7 @@ TEXTS = (
 )
 PAIRS = (("sentence1", "sentence2"), ("premise", "hypothesis"), ("question", "answer"), ("question1", "question2"),
          ("text_a", "text_b"), ("query", "passage"))  # fmt: skip
+QUESTION = ("question", "context")
 FLAGS = {"0", "1", "0.0", "1.0", "True", "False", "true", "false"}  # of a column that is a class
 NO_COLUMN = "labels"  # what the classes of several columns are called together
 MOST_CLASSES = 50
@@ -63,6 +65,7 @@ class Guess:
         rows: of the table.
         said: what was guessed and why, a sentence each.
         columns: that are a class each, where there is no one column of labels.
+        cluster: the column that says what a row is part of; None where rows stand for themselves.
     """
 
     text: tuple[str, ...]
@@ -73,6 +76,7 @@ class Guess:
     kind: str | None = None
     metrics: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    cluster: str | None = None
 
 
 def guess_columns(path: Path, text: Sequence[str] = (), label: str | None = None) -> Guess:
@@ -89,6 +93,8 @@ def guess_columns(path: Path, text: Sequence[str] = (), label: str | None = None
     rows = len(next(iter(table.values.values()), []))
     if rows < FEWEST:
         raise UserError(f"{path}: {rows} rows are too few to train on and to judge by; at least {FEWEST} are needed")
+    if spans := [name for name in ([label] if label else names) if _are_spans(table.values[name])]:
+        return _asked(path, table, tuple(text), spans[0], rows)
     said = []
     columns = () if label else _class_columns(table, text)
     chosen = NO_COLUMN if columns else label or _label(path, table, text)
@@ -119,6 +125,23 @@ def guess_columns(path: Path, text: Sequence[str] = (), label: str | None = None
     classes = _classes(table.values[chosen])
     said.append("it is a number to predict" if classes is None else f"it has {classes} classes")
     return Guess(texts, chosen, classes, rows, tuple(said))
+
+
+def _are_spans(values: Sequence[Any]) -> bool:
+    """Whether a column holds answers that stand in another column's text, as SQuAD writes them."""
+    seen = [own for value in values[:LOOKED_AT] for own in (value if isinstance(value, list) else [value])]
+    return bool(seen) and all(isinstance(own, Mapping) and {"text", "answer_start"} <= own.keys() for own in seen)
+
+
+def _asked(path: Path, table: Columns, text: tuple[str, ...], label: str, rows: int) -> Guess:
+    """Questions about texts that hold their answers."""
+    texts = text or QUESTION
+    if len(texts) != 2 or any(name not in table.values for name in texts):
+        raise UserError(f"{path}: column {label!r} holds answers: --text QUESTION CONTEXT names what they are about")
+    none = any(not own for own in read_spans(table.values[label], label, table.place))
+    said = (f"column {label!r} holds the answers to {texts[0]!r} in {texts[1]!r}" + (", or none" if none else ""),)
+    kind = find_kind("question_answering_or_none" if none else "question_answering")
+    return Guess(texts, label, None, rows, said, kind.name, ("answer_f1", "exact_match"), cluster=texts[1])
 
 
 def _are_lists(values: Sequence[Any]) -> bool:

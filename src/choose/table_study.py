@@ -27,6 +27,8 @@ def task_overrides(file: Path, guess: Guess) -> list[str]:
     if guess.kind is not None:
         found += [f"data.kind={guess.kind}", override("data.metrics", list(guess.metrics))]
         found += [f"data.primary_metric={guess.metrics[0]}"]
+        if guess.cluster:
+            found.append(override("data.cluster", guess.cluster))
         if guess.columns:
             found.append(override("data.label_names", list(guess.columns)))
     elif guess.classes is None:

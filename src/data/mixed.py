@@ -17,10 +17,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from src.data.cut import CUT, cut_inputs, warn_of_cuts, windows_in
 from src.data.encode import encode
-from src.data.list_collator import ListCollator
 from src.data.load import HOLDOUT, TaskData, load_data
 from src.data.task import Task
 from src.tasks import LabelSpace
+from src.tasks.list_collator import ListCollator
 from src.tasks.signatures import Collator
 
 if TYPE_CHECKING:

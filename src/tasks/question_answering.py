@@ -135,7 +135,7 @@ class QuestionAnswering(TaskKind):
         return () if config.num_labels == 2 and getattr(config, MARK, None) == self.name else None
 
     def collator(self, tokenizer: "PreTrainedTokenizerBase") -> Collator:
-        from src.data.list_collator import ListCollator
+        from src.tasks.list_collator import ListCollator  # needs torch
 
         return ListCollator(tokenizer)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import json
 import subprocess
 import sys
 from collections import Counter
@@ -18,6 +19,7 @@ from src.data.sources.synthetic import (
     load_synthetic,
     mentions,
     morphology,
+    questions,
     roles,
     rows,
     similar_pairs,
@@ -296,6 +298,24 @@ def test_tags_mark_who_does_it_however_it_is_said():
         for name in ("place", "time"):
             if getattr(event, name):
                 assert found[name][0] in {own.lower() for own in getattr(event, name).names}
+
+
+def test_questions_are_answered_by_the_event():
+    asked = {question: name for name, question in questions.QUESTIONS.items()}
+    for example in suite("questions", "train"):
+        (event,), (question, text) = example.origin, example.texts
+        ((start, answer),) = json.loads(example.label)
+        assert text[start : start + len(answer)] == answer and example.cluster == text
+        name = asked[question]
+        if name in event.roles:
+            names = event.roles[name].noun.names
+            assert answer.lower().split(" ")[-1] in {
+                form.lower() for own in names for form in (own, morphology.plural(own))
+            }
+        else:
+            assert answer.lower() in {own.lower() for own in getattr(event, name).names}
+    clusters = Counter(example.cluster for example in suite("questions", "train"))
+    assert set(clusters.values()) == {1, 2}
 
 
 def test_mentions_are_those_of_the_event():

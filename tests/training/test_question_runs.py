@@ -6,6 +6,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from src.choose.guess_columns import guess_columns
+from src.choose.table_study import task_overrides
 from src.compare.comparison import compare_runs
 from src.compare.report import write_report
 from src.compare.verified import contradiction
@@ -133,6 +135,18 @@ def test_a_file_of_ones_own(kind, tmp_path):
     assert load_record(tmp_path / "run").status == "ok"
     kept = pq.read_table(tmp_path / "run" / "predictions.parquet")
     assert "lives in town" in kept["cluster"][0].as_py()
+
+
+def test_a_table_of_questions_is_chosen_from(tmp_path):
+    write_squad(tmp_path / "t.json", 60)
+    guess = guess_columns(tmp_path / "t.json")
+    assert (guess.text, guess.label, guess.kind) == (("question", "context"), "answers", "question_answering")
+    assert guess.rows == 120 and "answers to 'question' in 'context'" in guess.said[0]
+    config = compose_config(*NANO, *task_overrides(tmp_path / "t.json", guess))
+    data = load_data(config.data, holdout=True)
+    assert data.task.primary_metric == "answer_f1" and "lives in town" in next(iter(data.clusters["train"].values()))
+    with pytest.raises(UserError, match="--text QUESTION CONTEXT names what they are about"):
+        guess_columns(tmp_path / "t.json", text=["question"])
 
 
 def test_what_it_refuses(tmp_path):
