@@ -26,6 +26,7 @@ from src.utils.errors import UserError
 from src.verify.consistent import check_run
 from src.verify.finding import Verdict
 from tests.conftest import NANO, compose_config
+from tests.packed.test_pack import TINY, assert_same, start
 from tests.tasks.test_question_answering import official
 
 ASKED = ["data=synth_questions", "data.max_length=16"]  # most are read in windows
@@ -157,6 +158,15 @@ def test_what_it_refuses(tmp_path):
     ):
         with pytest.raises(UserError, match=message):
             run_job(compose_config(*NANO, *ASKED, change, "data.primary_metric=answer_f1"), tmp_path / "run")
+
+
+def test_a_pack_trains_what_each_job_does_alone(tmp_path):
+    jobs = {name: [f"model=roberta_{name}"] for name in ("lora", "hydralora")}
+    options = [*ASKED, *TINY]
+    start(tmp_path / "pack", jobs, *options)
+    for name, own in jobs.items():
+        run_job(compose_config(*NANO, *options, *own), tmp_path / "alone" / name)
+        assert_same(tmp_path / "pack" / name, tmp_path / "alone" / name, 1e-3)
 
 
 @pytest.mark.slow
