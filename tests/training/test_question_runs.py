@@ -32,6 +32,10 @@ from tests.tasks.test_question_answering import official
 ASKED = ["data=synth_questions", "data.max_length=16"]  # most are read in windows
 
 
+PROMPTS = ["model.peft._target_=peft.PromptTuningConfig", "~model.peft.target_modules",
+           "+model.peft.num_virtual_tokens=8"]  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def run(train):
     return train(*ASKED, "training.learning_rate=1e-2", "training.num_train_epochs=4", "data.max_train_samples=300")
@@ -154,10 +158,13 @@ def test_what_it_refuses(tmp_path):
     for change, message in (
         ("training.label_smoothing_factor=0.1", "is for classes, and synth_questions is an extractive"),
         ("training.class_weights=balanced", "extractive question answering"),
+        ("model=roberta_peft", "puts tokens before a text's own"),
         ("data.metrics=[accuracy]", "does not fit question_answering"),
     ):
         with pytest.raises(UserError, match=message):
-            run_job(compose_config(*NANO, *ASKED, change, "data.primary_metric=answer_f1"), tmp_path / "run")
+            more = PROMPTS if change.startswith("model") else []
+            config = compose_config(*NANO, *ASKED, change, *more, "data.primary_metric=answer_f1")
+            run_job(config, tmp_path / "run")
 
 
 def test_a_pack_trains_what_each_job_does_alone(tmp_path):

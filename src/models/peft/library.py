@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from src.backbones.cache_argument import accept_old_name
 from src.backbones.heads import MultiTask
+from src.backbones.own_loss import OwnLoss
 from src.backbones.probe import SAME, probe_logits
 from src.backbones.several_inputs import SideBySide
 from src.config.known_names import TARGET
@@ -138,6 +139,9 @@ class PeftMethod(Method):
             raise UserError(
                 f"{self.node[TARGET]} has its own forward pass, which takes one input a row: {title} has several"
             )
+        if config.is_prompt_learning and isinstance(model, OwnLoss) and config.peft_type != peft.PeftType.PREFIX_TUNING:
+            title = model.task_kind.title
+            raise UserError(f"{self.node[TARGET]} puts tokens before a text's own: {title} answers by their places")
         try:
             with warnings.catch_warnings():  # it asks for a name that transformers is about to drop
                 warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
@@ -255,10 +259,14 @@ def _route(found: PeftAdaptation, outer: Any) -> None:
                 outputs.loss = task_loss.clone()  # the library adds to it in place
             return outputs
         inside, task_loss, found.extra_loss = True, None, None
+        # Around prompts the library computes a token classification's loss itself.
+        labels = kwargs.pop("labels", None) if outer is found.handle and isinstance(model, OwnLoss) else None
         try:
             outputs = outer.forward(*args, **kwargs)
         finally:
             inside = False
+        if labels is not None:
+            outputs.loss = model.task_kind.loss(outputs.logits, labels)
         if task_loss is not None:
             found.extra_loss = outputs.loss - task_loss
             outputs.loss = task_loss
