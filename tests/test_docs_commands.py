@@ -87,7 +87,9 @@ def write_files(folder: Path) -> None:
         "".join(json.dumps({"text": text, "score": stars / 2}) + "\n" for text, stars in rows)
     )
     (folder / "train.conll").write_text("\n".join(f"Anna{n} B-person\nsleeps O\n" for n in range(60)), encoding="utf-8")
-    (folder / "train.csv").write_text("text,labels\n" + "".join(f'"{text}",good;film\n' for text, _ in rows))
+    choice = "text,labels,premise,question,choice1,choice2,label\n"
+    own = "".join(f'"{text}",good;film,"{text}",Why?,It is.,It is not.,{int(stars > 2)}\n' for text, stars in rows)
+    (folder / "train.csv").write_text(choice + own, encoding="utf-8")
     (folder / "passages.txt").write_text("".join(f"{text}\n" for text, _ in TEXTS))
     (folder / "examples").mkdir()
     shutil.copy(ROOT / "examples" / "published_rte.csv", folder / "examples")
