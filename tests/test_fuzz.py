@@ -90,7 +90,7 @@ def test_every_key_refuses_odd_values_or_runs_with_them(base, tmp_path):
     words = [f"{key}={next(odd)}" for key in keys(OmegaConf.to_container(base)) for _ in range(PER_KEY)]
     outcomes = {word: outcome(base, word, tmp_path) for word in words}
     assert len(outcomes) > 200
-    assert 8 < list(outcomes.values()).count("runs") < len(outcomes) / 2, outcomes
+    assert 4 < list(outcomes.values()).count("runs") < len(outcomes) / 2, outcomes
 
 
 def test_a_config_without_a_key_is_refused_or_runs(base, tmp_path):

@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -127,9 +128,18 @@ def _place(name: str, folder: Path, way_out: str) -> Finding:
         free = shutil.disk_usage(there).free
     except OSError as error:
         return Finding(name, f"{folder} cannot be written ({error.strerror or error}); {way_out}", bad=True)
-    size = sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_symlink()) if name == "cache" else None
+    size = _size(folder) if name == "cache" else None
     used = "" if size is None else f", {size / GIB:.2f} GiB used"
     return Finding(name, f"{folder}: can be written{used}, {free / GIB:.0f} GiB free", bad=free < GIB / 4)
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the files in a folder; one that another process takes away meanwhile has none."""
+    size = 0
+    for file in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            size += 0 if file.is_symlink() else file.lstat().st_size
+    return size
 
 
 def machine() -> Iterator[Finding]:

@@ -76,3 +76,10 @@ def test_versions_and_places_need_no_torch(monkeypatch):
     for part in (doctor.packages, doctor.extras, doctor.places):
         assert list(part())
     assert by_name(doctor.machine())["GPU"].bad
+
+
+def test_a_file_that_is_taken_away_meanwhile_has_no_size(tmp_path, monkeypatch):
+    (tmp_path / "one").write_bytes(b"12345")
+    found = [tmp_path / "one", tmp_path / "gone"]
+    monkeypatch.setattr(type(tmp_path), "rglob", lambda *_: iter(found))
+    assert doctor._size(tmp_path) == 5

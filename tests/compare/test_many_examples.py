@@ -26,7 +26,12 @@ def panels(metric: str, n: int, k: int = 2, seed: int = 0):
 
 
 @pytest.mark.parametrize(
-    "metric", [name for name in metric_names() if name not in ("spearmanr", "mean_average_precision")]
+    "metric",  # answers are words of a text each, and hardly two examples are alike
+    [
+        name
+        for name in metric_names()
+        if name not in ("spearmanr", "mean_average_precision", "answer_f1", "exact_match")
+    ],
 )
 def test_examples_of_a_kind_are_drawn_together_with_the_same_distribution(metric, monkeypatch):
     """Against drawing each example on its own: mean, spread and tails, within what 20,000 draws leave open."""

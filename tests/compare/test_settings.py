@@ -23,7 +23,7 @@ from tests.conftest import compose_config
 # Spelled out, so that a key that is excused has to be excused here, too.
 EXCUSED = {
     "seed", "model.recorded_as", "model.rules", "model.budget", "model.search", "data.rules", "data.rows",
-    "data.sources", "data.dir", "data.cluster", "data.files", "data.metrics", "training.report_to",
+    "data.sources", "data.dir", "data.cluster", "data.files", "data.stands_for", "data.metrics", "training.report_to",
     "training.logging_steps", "training.disable_tqdm", "training.dataloader_num_workers", "training.run_name",
     "training.log_level", "training.profile", "training.per_device_eval_batch_size", *NO_PART,
 }  # fmt: skip

@@ -20,6 +20,7 @@ CONF = Path(__file__).parents[2] / "conf" / "data"
 # The synthetic suite has its own tests, and so has a mix, which has no columns of its own.
 RECORDS = [name for name in choices("data") if not name.startswith("synth") and name != "mix"]
 PRIMARY = {"cola": "matthews_correlation", "stsb": "pearson", "wnut17": "entity_f1", "multirc": "f1"}
+PRIMARY |= dict.fromkeys(("squad", "squad_v2"), "answer_f1")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Sources of files in a folder: every record that has one reads files of its own layout."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from src.utils.paths import CONF
 
 RECORDS = [
     path.stem for path in sorted((CONF / "data").glob("*.yaml"))
-    if "load_files" in (text := path.read_text("utf-8")) and "kind: multiple_choice" not in text  # test_choice_records
+    if "load_files" in (text := path.read_text("utf-8"))
+    and not re.search("kind: (multiple_choice|question)", text)  # test_choice_records, test_question_records
 ]  # fmt: skip
 COMMON = {"holdout_fraction": 0.2, "holdout_max": None}
 
