@@ -90,6 +90,18 @@ def write_files(folder: Path) -> None:
     choice = "text,labels,premise,question,choice1,choice2,label\n"
     own = "".join(f'"{text}",good;film,"{text}",Why?,It is.,It is not.,{int(stars > 2)}\n' for text, stars in rows)
     (folder / "train.csv").write_text(choice + own, encoding="utf-8")
+    (folder / "train.jsonl").write_text(
+        "".join(
+            json.dumps({"article": text, "question": "Why?", "options": ["Yes.", "No."], "answer": "AB"[stars > 2]})
+            + "\n"
+            for text, stars in rows
+        )
+    )
+    asked = {"id": "0", "question": "Of what?", "answers": [{"text": "film", "answer_start": 2}]}
+    paragraphs = [{"context": "A film to see twice.", "qas": [asked | {"id": str(row)}]} for row in range(60)]
+    (folder / "train.json").write_text(
+        json.dumps({"version": "1.1", "data": [{"title": "t", "paragraphs": paragraphs}]})
+    )
     (folder / "passages.txt").write_text("".join(f"{text}\n" for text, _ in TEXTS))
     (folder / "examples").mkdir()
     shutil.copy(ROOT / "examples" / "published_rte.csv", folder / "examples")
