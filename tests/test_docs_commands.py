@@ -102,6 +102,9 @@ def write_files(folder: Path) -> None:
     (folder / "train.json").write_text(
         json.dumps({"version": "1.1", "data": [{"title": "t", "paragraphs": paragraphs}]})
     )
+    (folder / "pairs.csv").write_text(
+        "first,second,score\n" + "".join(f'"{text}",It is good.,{stars}\n' for text, stars in rows)
+    )
     (folder / "passages.txt").write_text("".join(f"{text}\n" for text, _ in TEXTS))
     (folder / "examples").mkdir()
     shutil.copy(ROOT / "examples" / "published_rte.csv", folder / "examples")
