@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from src.utils.redact import look_again, scrubbed
 from src.utils.text import shown
+from src.utils.threads import share_the_cores
 
 VARIABLE, OLD = "PEFT_VERDICT_", "PEFT_ARENA_"  # how this project's environment variables begin, and began
 
@@ -21,7 +22,8 @@ def say(text: object = "", *, file: TextIO | None = None, flush: bool = False) -
 
 
 def prepare_process() -> None:
-    """Let the standard streams outlive their readers, take every character, and every traceback be text."""
+    """Let the standard streams outlive their readers, take every character, tracebacks be text, and threads share cores."""
+    share_the_cores()
     look_again()
     prepare_log()
     for name in sorted(os.environ):
