@@ -22,7 +22,7 @@ def say(text: object = "", *, file: TextIO | None = None, flush: bool = False) -
 
 
 def prepare_process() -> None:
-    """Let the standard streams outlive their readers, take every character, tracebacks be text, and threads share cores."""
+    """Let streams outlive their readers and take every character, tracebacks be text, and threads share the cores."""
     share_the_cores()
     look_again()
     prepare_log()
