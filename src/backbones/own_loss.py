@@ -4,6 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
+from src.backbones.mix_in import given, mix_in
 from src.tasks import TaskKind
 
 
@@ -21,16 +22,13 @@ class OwnLoss:
         **kwargs: Any,
     ) -> Any:
         """The model's outputs, and with ``labels`` the loss."""
-        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
         own: Any = super()
-        outputs = own.forward(**{name: tensor for name, tensor in inputs.items() if tensor is not None}, **kwargs)
+        outputs = own.forward(**given(input_ids, attention_mask, token_type_ids), **kwargs)
         if labels is not None:
             outputs["loss"] = self.task_kind.loss(outputs.logits, labels)
         return outputs
 
 
 def take_own_loss(model: Any, kind: TaskKind) -> None:
-    """Have a model compute the loss of a kind. Its class keeps its name, by which transformers saves and opens it."""
-    own = type(model)
-    model.__class__ = type(own.__name__, (OwnLoss, own), {"__module__": own.__module__})
-    model.task_kind = kind
+    """Have a model compute the loss of a kind."""
+    mix_in(model, OwnLoss, kind)

@@ -5,6 +5,7 @@ from typing import Any
 from torch import Tensor, nn
 from transformers.modeling_outputs import SequenceClassifierOutput
 
+from src.backbones.mix_in import given, mix_in
 from src.tasks import TaskKind
 
 
@@ -29,14 +30,13 @@ class SideBySide:
         **kwargs: Any,
     ) -> Any:
         """Logits, and with ``labels`` the kind's loss."""
-        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "token_type_ids": token_type_ids}
-        given = {name: tensor for name, tensor in inputs.items() if tensor is not None}
+        inputs = given(input_ids, attention_mask, token_type_ids)
         own: Any = super()
         if input_ids is None or input_ids.ndim < 3:
-            return own.forward(**given, **({} if labels is None else {"labels": labels}), **kwargs)
+            return own.forward(**inputs, **({} if labels is None else {"labels": labels}), **kwargs)
         assert attention_mask is not None  # says which inputs are there
         present = attention_mask.any(-1)
-        flat = {name: tensor[present] for name, tensor in given.items()}
+        flat = {name: tensor[present] for name, tensor in inputs.items()}
         outputs = own.forward(**flat, **kwargs).logits.float()
         logits = self.task_kind.combined(outputs, present, flat["attention_mask"])
         loss = None if labels is None else self.task_kind.loss(logits, labels)
@@ -44,13 +44,8 @@ class SideBySide:
 
 
 def take_several_inputs(model: Any, kind: TaskKind) -> None:
-    """Have a model take rows of several inputs; of a kind without a head, what stands behind its encoder is taken out.
-
-    Its class keeps its name, by which transformers saves and opens it.
-    """
-    own = type(model)
+    """Have a model take rows of several inputs; a headless kind takes out what stands behind its encoder."""
     if kind.headless:
         for name in [name for name, child in model.named_children() if child is not model.base_model]:
             setattr(model, name, nn.Identity())
-    model.__class__ = type(own.__name__, (SideBySide, own), {"__module__": own.__module__})
-    model.task_kind = kind
+    mix_in(model, SideBySide, kind)

@@ -7,7 +7,7 @@ import numpy as np
 
 from src.metrics.metric import Reads
 from src.tasks.class_names import write_names, written_names
-from src.tasks.kind import Prediction
+from src.tasks.prediction import Prediction
 from src.tasks.sequence import SequenceKind
 from src.tasks.signatures import Array, Cell, Place, Raw
 from src.utils.errors import UserError

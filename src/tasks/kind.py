@@ -4,9 +4,8 @@ Whatever differs between kinds is asked for here, so nothing else in ``src`` bra
 beside this one and its entry in the table.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -15,12 +14,11 @@ from numpy.typing import DTypeLike
 from src.metrics import check_metrics, make_compute
 from src.metrics.compute import ComputeFunction
 from src.metrics.metric import Reads
-from src.tasks.signatures import Array, Cell, Collator, Place, Raw, Rows
-from src.utils.errors import UserError
+from src.tasks.prediction import Prediction
+from src.tasks.reads_data import ReadsData
+from src.tasks.signatures import Array, Collator, Rows
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-    from datasets.features.features import FeatureType
     from torch import Tensor
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
     from transformers.models.auto.auto_factory import _BaseAutoModelClass
@@ -29,22 +27,7 @@ MARK = "task_kind"  # in a model's config, of kinds that its outputs alone do no
 NO_LOGIT = float(np.finfo(np.float32).min)  # of what a unit lacks and a larger one has
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """One example's answer: the class with the probabilities of all, or a number alone.
-
-    Attributes:
-        label: the answer.
-        scores: probabilities by class.
-        more: what else a kind says of it, by name, as values that JSON can hold.
-    """
-
-    label: str | float
-    scores: dict[str, float]
-    more: Mapping[str, object] = field(default_factory=dict)
-
-
-class TaskKind(ABC):
+class TaskKind(ReadsData):
     """One kind of task, for tasks with any classes: it has no state, and there is one object of it.
 
     The classes (``names``, in the order of their numbers; empty where the kind has none) come with every call.
@@ -98,126 +81,6 @@ class TaskKind(ABC):
     kept_as: ClassVar[type[np.generic]]
     peft_type: ClassVar[str]
     model_title: ClassVar[str]
-
-    # The texts, the classes and the column of labels.
-
-    def read_text(self, values: Raw, column: str, place: Place) -> Raw:
-        """A source's column of texts as one text a row; what is no text is refused by the caller.
-
-        Args:
-            values: as the source has them.
-            column: its name, for messages.
-            place: where a row came from.
-        """
-        return values
-
-    def columns_read(self, text: Sequence[str]) -> list[str]:
-        """The columns of a source that the names in ``data.text`` are of."""
-        return list(text)
-
-    def read_texts(self, columns: Mapping[str, Raw], text: Sequence[str], place: Place) -> dict[str, Raw]:
-        """A source's columns as one text a row, or two, by the names that messages call them.
-
-        Args:
-            columns: the source's, by name; those of ``columns_read`` are there.
-            text: the names in ``data.text``.
-            place: where a row came from.
-        """
-        return {name: self.read_text(columns[name], name, place) for name in text}
-
-    def column_of(self, values: Mapping[str, Raw], label: str, names: Raw | None) -> Raw | None:
-        """The column of labels of a table, one a row; None if it has none.
-
-        Args:
-            values: the table's columns.
-            label: the name that the user gives.
-            names: the classes that the user names.
-        """
-        return values.get(label)
-
-    def find_names(self, values: Raw, names: Raw | None, column: str, place: Place) -> tuple[str, ...]:
-        """The classes of a column of labels that ``picks_one`` is not true of, where the user names some or none.
-
-        Args:
-            values: the labels of the train rows.
-            names: the user's; None where they are to be found in the values.
-            column: its name, for messages.
-            place: where a row came from.
-        """
-        return tuple(map(str, names or ()))
-
-    @abstractmethod
-    def check_names(self, names: Sequence[str]) -> None:
-        """Raise a UserError unless a task of this kind can have these classes."""
-
-    @abstractmethod
-    def read_labels(
-        self,
-        values: Raw,
-        names: Sequence[str],
-        label_encoding: Sequence[str | int],
-        column: str,
-        place: Place,
-    ) -> "tuple[FeatureType, pa.Array]":
-        """A source's column of labels as one of ours.
-
-        Args:
-            values: as the source has them.
-            names: the classes.
-            label_encoding: how the source writes them, in that order.
-            column: its name, for messages.
-            place: where a row came from.
-
-        Returns:
-            The feature of ``datasets`` that describes the column, and its values.
-
-        Raises:
-            UserError: for a value that is no label.
-        """
-
-    def check_rows(self, texts: Sequence[str], labels: Sequence[Cell], place: Place) -> None:  # noqa: B027
-        """Raise a UserError for a row whose label, as ``read_labels`` gave it, does not fit its (second) text."""
-
-    @abstractmethod
-    def names_in(self, feature: "FeatureType") -> tuple[str, ...] | None:
-        """The classes that a feature of ``datasets`` describes; None if a column of this kind has another."""
-
-    @abstractmethod
-    def strata(self, labels: Sequence[Cell]) -> Array | None:
-        """The stratum of each row, of which a held-out part has its share; None where rows are drawn freely."""
-
-    def inputs(self, rows: Mapping[str, Sequence[Cell]]) -> list[list[tuple[str, ...]]]:
-        """The inputs of the model that each row is, one of most kinds: a text, or two.
-
-        Args:
-            rows: as of ``encode``.
-        """
-        texts = [list(map(str, rows[name])) for name in ("text", "text_pair") if name in rows]
-        return [[own] for own in zip(*texts, strict=True)]
-
-    @abstractmethod
-    def encode(
-        self, tokenizer: "PreTrainedTokenizerBase", rows: Mapping[str, Sequence[Cell]], max_length: int
-    ) -> dict[str, list[Cell]]:
-        """Rows as a model takes them, not padded: its inputs and, where the rows have a label, ``label_columns``.
-
-        A row may become several; a column ``origin`` then says, for each, the number of the row that it is of.
-
-        Args:
-            tokenizer: the backbone's.
-            rows: columns ``text``, ``text_pair`` (of pairs) and ``label`` (unless it is a test split).
-            max_length: tokens a row, special tokens included.
-        """
-
-    def encode_windows(
-        self, tokenizer: "PreTrainedTokenizerBase", rows: Mapping[str, Sequence[Cell]], max_length: int
-    ) -> dict[str, list[Cell]]:
-        """As ``encode``, but of a text that is longer than ``max_length`` nothing is cut: it becomes several rows.
-
-        Raises:
-            UserError: if ``windows_texts`` is false.
-        """
-        raise UserError(f"data.long=window: the inputs of {self.title} are not read in windows; choices: cut")
 
     # The model.
 

@@ -10,7 +10,7 @@ from src.metrics.decomposition import f1
 from src.metrics.label_sets import counts_by_class, mean_f1, set_counts
 from src.metrics.metric import Reads
 from src.tasks.class_names import names_in_list, write_names, written_names
-from src.tasks.kind import Prediction
+from src.tasks.prediction import Prediction
 from src.tasks.sequence import SequenceKind
 from src.tasks.signatures import Array, Cell, Place, Raw
 from src.utils.errors import UserError
@@ -84,9 +84,6 @@ class MultiLabel(SequenceKind):
 
     def names_in(self, feature: "FeatureType") -> tuple[str, ...] | None:
         return names_in_list(feature)
-
-    def strata(self, labels: Sequence[Cell]) -> Array | None:
-        return None
 
     def batch_labels(self, labels: Sequence[Cell]) -> list[Cell]:
         return [np.asarray(own, dtype=np.float64).tolist() for own in labels]

@@ -8,7 +8,8 @@ from numpy.typing import DTypeLike
 
 from src.metrics.metric import Reads
 from src.tasks.candidates import BETWEEN, candidate_lists, candidates_of, contexts, parts_of, positions
-from src.tasks.kind import MARK, NO_LOGIT, Prediction
+from src.tasks.kind import MARK, NO_LOGIT
+from src.tasks.prediction import Prediction
 from src.tasks.sequence import SequenceKind
 from src.tasks.side_by_side import pad_inputs, side_by_side
 from src.tasks.signatures import Array, Cell, Collator, Place, Raw, Rows
@@ -75,9 +76,6 @@ class MultipleChoice(SequenceKind):
         from datasets import Value
 
         return () if isinstance(feature, Value) and feature.dtype == "int64" else None
-
-    def strata(self, labels: Sequence[Cell]) -> Array | None:
-        return None
 
     def inputs(self, rows: Mapping[str, Sequence[Cell]]) -> list[list[tuple[str, ...]]]:
         pairs = zip(map(str, rows["text"]), map(str, rows["text_pair"]), strict=True)

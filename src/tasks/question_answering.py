@@ -10,9 +10,11 @@ from src.metrics.answers import NOTHING
 from src.metrics.metric import Reads
 from src.tasks.answer_texts import WordNumbers, filled, read_spans, spans_in, trimmed, written_spans
 from src.tasks.class_names import write_names
-from src.tasks.kind import MARK, NO_LOGIT, Prediction, TaskKind
+from src.tasks.kind import MARK, NO_LOGIT
+from src.tasks.prediction import Prediction
 from src.tasks.question_windows import NONE, best_spans, question_windows
 from src.tasks.signatures import Array, Cell, Collator, Place, Raw, Rows
+from src.tasks.token_kind import TokenKind, add_row
 from src.utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,14 +22,13 @@ if TYPE_CHECKING:
     from datasets.features.features import FeatureType
     from torch import Tensor
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
-    from transformers.models.auto.auto_factory import _BaseAutoModelClass
 
 BEST = 20  # spans of a question that are kept
 SHOWN = 5  # of these in an answer
 WIDTH = 32  # words of an answer that are kept, and its end
 
 
-class QuestionAnswering(TaskKind):
+class QuestionAnswering(TokenKind):
     """Two scores a token, as the first and as the last one of the answer: the mean of two cross entropies over tokens.
 
     A row has the question as ``text``, what it is asked about as ``text_pair``, and as ``label`` the right answers with
@@ -40,20 +41,12 @@ class QuestionAnswering(TaskKind):
     title: ClassVar[str] = "an extractive question answering"
     unit: ClassVar[str] = "question"
     has_classes: ClassVar[bool] = False
-    picks_one: ClassVar[bool] = False
     smooths_labels: ClassVar[bool] = False
-    reads_every_token: ClassVar[bool] = True
-    several_labels: ClassVar[bool] = True
-    windows_texts: ClassVar[bool] = True
-    answers_every_token: ClassVar[bool] = True
     own_loss: ClassVar[bool] = True
     may_be_none: ClassVar[bool] = False
     text_columns: ClassVar[tuple[int, int]] = (2, 2)
     text_rule: ClassVar[str] = "two columns, the question's and that of the text it is asked about"
     note_columns: ClassVar[tuple[str, ...]] = ("roles", "starts", "ends", "context", "answers")
-    kept_as: ClassVar[type[np.generic]] = np.int64
-    peft_type: ClassVar[str] = "TOKEN_CLS"
-    model_title: ClassVar[str] = "token classifier"
 
     def check_names(self, names: Sequence[str]) -> None:
         if len(names):
@@ -88,9 +81,6 @@ class QuestionAnswering(TaskKind):
 
         return () if isinstance(feature, Value) and feature.dtype == "string" else None
 
-    def strata(self, labels: Sequence[Cell]) -> Array | None:
-        return None
-
     def encode(
         self, tokenizer: "PreTrainedTokenizerBase", rows: Mapping[str, Sequence[Cell]], max_length: int
     ) -> dict[str, list[Cell]]:
@@ -109,19 +99,8 @@ class QuestionAnswering(TaskKind):
                 label = str(rows["label"][window.origin])
                 columns["answers"] = label if first else ""
                 columns["labels"] = window.tokens_of(next(iter(spans_in(label)), None))
-            for name, value in columns.items():
-                found.setdefault(name, []).append(value)
+            add_row(found, columns)
         return found
-
-    def encode_windows(
-        self, tokenizer: "PreTrainedTokenizerBase", rows: Mapping[str, Sequence[Cell]], max_length: int
-    ) -> dict[str, list[Cell]]:
-        return self.encode(tokenizer, rows, max_length)  # a long text is windowed anyhow
-
-    def model_class(self) -> "type[_BaseAutoModelClass]":
-        from transformers import AutoModelForTokenClassification
-
-        return AutoModelForTokenClassification
 
     def outputs(self, names: Sequence[str]) -> int:
         return 2

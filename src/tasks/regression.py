@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from src.metrics.metric import Reads
-from src.tasks.kind import Prediction
+from src.tasks.prediction import Prediction
 from src.tasks.sequence import SequenceKind
-from src.tasks.signatures import Array, Cell, Place, Raw
+from src.tasks.signatures import Array, Place, Raw
 from src.utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -56,9 +56,6 @@ class Regression(SequenceKind):
         from datasets import Value
 
         return () if isinstance(feature, Value) else None
-
-    def strata(self, labels: Sequence[Cell]) -> Array | None:
-        return None
 
     def outputs(self, names: Sequence[str]) -> int:
         return 1

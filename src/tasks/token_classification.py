@@ -12,10 +12,12 @@ from src.metrics.decomposition import f1
 from src.metrics.entities import NOTHING, entity_counts
 from src.metrics.metric import Reads
 from src.tasks.class_names import names_in_list, write_names, written_names
-from src.tasks.kind import NO_LOGIT, Prediction, TaskKind
+from src.tasks.kind import NO_LOGIT
+from src.tasks.prediction import Prediction
 from src.tasks.signatures import Array, Cell, Collator, Place, Raw, Rows
 from src.tasks.tag_schemes import as_iob2, entity_types, is_marked, marks_entities, tags_of
 from src.tasks.tagged_words import entities_in, read_tags, split_words, words_of
+from src.tasks.token_kind import TokenKind, add_row
 from src.tasks.word_windows import windows_of_all
 from src.utils.errors import UserError
 
@@ -24,12 +26,11 @@ if TYPE_CHECKING:
     from datasets.features.features import FeatureType
     from torch import Tensor
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
-    from transformers.models.auto.auto_factory import _BaseAutoModelClass
 
 IGNORED = -100  # the label of a token that is not the first of its word: no loss
 
 
-class TokenClassification(TaskKind):
+class TokenClassification(TokenKind):
     """C >= 2 classes a word, as of parts of speech or entities: cross entropy over C logits of a word's first token.
 
     A row is a sentence: ``text`` has its words with a space between them, ``label`` the class of each. Tags of entities
@@ -41,16 +42,8 @@ class TokenClassification(TaskKind):
     title: ClassVar[str] = "a token classification"
     unit: ClassVar[str] = "sentence"
     has_classes: ClassVar[bool] = True
-    picks_one: ClassVar[bool] = False
     smooths_labels: ClassVar[bool] = True
-    reads_every_token: ClassVar[bool] = True
-    several_labels: ClassVar[bool] = True
-    windows_texts: ClassVar[bool] = True
-    answers_every_token: ClassVar[bool] = True
     note_columns: ClassVar[tuple[str, ...]] = ("window", "answered")
-    kept_as: ClassVar[type[np.generic]] = np.int64
-    peft_type: ClassVar[str] = "TOKEN_CLS"
-    model_title: ClassVar[str] = "token classifier"
 
     def read_text(self, values: Raw, column: str, place: Place) -> Raw:
         return split_words(values, column, place)
@@ -100,9 +93,6 @@ class TokenClassification(TaskKind):
     def names_in(self, feature: "FeatureType") -> tuple[str, ...] | None:
         return names_in_list(feature)
 
-    def strata(self, labels: Sequence[Cell]) -> Array | None:
-        return None
-
     def encode(
         self, tokenizer: "PreTrainedTokenizerBase", rows: Mapping[str, Sequence[Cell]], max_length: int
     ) -> dict[str, list[Cell]]:
@@ -120,19 +110,8 @@ class TokenClassification(TaskKind):
                     labels = np.full(len(answered), IGNORED)
                     labels[window.tokens] = np.asarray(rows["label"][origin])[window.words]
                     columns["labels"] = labels.tolist()
-                for name, value in columns.items():
-                    found.setdefault(name, []).append(value)
+                add_row(found, columns)
         return found
-
-    def encode_windows(
-        self, tokenizer: "PreTrainedTokenizerBase", rows: Mapping[str, Sequence[Cell]], max_length: int
-    ) -> dict[str, list[Cell]]:
-        return self.encode(tokenizer, rows, max_length)  # a long sentence is windowed anyhow
-
-    def model_class(self) -> "type[_BaseAutoModelClass]":
-        from transformers import AutoModelForTokenClassification
-
-        return AutoModelForTokenClassification
 
     def outputs(self, names: Sequence[str]) -> int:
         return len(names)

@@ -10,8 +10,9 @@ from datasets import List, Value
 from torch import Tensor
 
 from src.metrics.metric import Reads
-from src.tasks.kind import Array, Place, Prediction
+from src.tasks.prediction import Prediction
 from src.tasks.sequence import SequenceKind
+from src.tasks.signatures import Array, Place
 from src.utils.errors import UserError
 
 

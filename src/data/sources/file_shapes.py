@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from src.data.sources.file_columns import Columns
-from src.tasks.kind import Place
+from src.tasks.signatures import Place
 from src.utils.errors import UserError
 
 EACH = "[]"  # behind a key of a list: a row for each of its entries
