@@ -100,7 +100,7 @@ def held_fixed(run: Run, metric: str | None = None) -> dict[str, object]:
         "epochs": f"{steps} steps" if steps > 0 else training.num_train_epochs,
         "batch size": rows and rows * micro_batches * (record.processes or 1),
         "max_length": record.max_length,
-        "long texts": record.long,
+        "long texts": None if record.long == "cut" else "in windows",
         "training rows": record.rows.get("train"),
         "data fingerprint": str(record.data_fingerprint)[:8],
         "backbone fingerprint": str(record.backbone_fingerprint)[:8],

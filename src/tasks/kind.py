@@ -38,6 +38,7 @@ class TaskKind(ReadsData):
         unit: what one row of ``predictions.parquet`` stands for. Statistics resample these rows, so they have to be
             independent of each other: a kind that answers every token has one row a sentence.
         has_classes: whether answers are among classes; else they are numbers.
+        instead_of_classes: why there are none, as the end of a message.
         picks_one: whether a label is exactly one of the classes, and a column of labels is read as such.
         smooths_labels: whether ``training.label_smoothing_factor`` means something.
         reads_every_token: whether the head reads more of the last layer than the first token, so that no fast path may

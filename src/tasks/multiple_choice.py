@@ -33,6 +33,7 @@ class MultipleChoice(SequenceKind):
     name: ClassVar[str] = "multiple_choice"
     title: ClassVar[str] = "a multiple choice"
     has_classes: ClassVar[bool] = False
+    instead_of_classes: ClassVar[str] = ": a label is a position"
     picks_one: ClassVar[bool] = False
     smooths_labels: ClassVar[bool] = False
     several_inputs: ClassVar[bool] = True
@@ -49,10 +50,6 @@ class MultipleChoice(SequenceKind):
         first, *names = text
         lists = candidate_lists(columns, names, place)
         return {first: contexts(columns, first, place), ", ".join(names): [BETWEEN.join(own) for own in lists]}
-
-    def check_names(self, names: Sequence[str]) -> None:
-        if len(names):
-            raise UserError(f"data.label_names={list(names)}: a multiple choice has none, []: a label is a position")
 
     def read_labels(
         self,

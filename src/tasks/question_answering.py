@@ -41,16 +41,13 @@ class QuestionAnswering(TokenKind):
     title: ClassVar[str] = "an extractive question answering"
     unit: ClassVar[str] = "question"
     has_classes: ClassVar[bool] = False
+    instead_of_classes: ClassVar[str] = ": an answer is part of a text"
     smooths_labels: ClassVar[bool] = False
     own_loss: ClassVar[bool] = True
     may_be_none: ClassVar[bool] = False
     text_columns: ClassVar[tuple[int, int]] = (2, 2)
     text_rule: ClassVar[str] = "two columns, the question's and that of the text it is asked about"
     note_columns: ClassVar[tuple[str, ...]] = ("roles", "starts", "ends", "context", "answers")
-
-    def check_names(self, names: Sequence[str]) -> None:
-        if len(names):
-            raise UserError(f"data.label_names={list(names)}: {self.title} has none, []: an answer is part of a text")
 
     def read_labels(
         self,

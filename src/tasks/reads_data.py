@@ -17,6 +17,7 @@ class ReadsData(ABC):
     """The texts, the classes and the column of labels; the attributes are those of ``TaskKind``."""
 
     title: ClassVar[str]
+    instead_of_classes: ClassVar[str] = ""
 
     def read_text(self, values: Raw, column: str, place: Place) -> Raw:
         """A source's column of texts as one text a row; what is no text is refused by the caller.
@@ -63,9 +64,10 @@ class ReadsData(ABC):
         """
         return tuple(map(str, names or ()))
 
-    @abstractmethod
     def check_names(self, names: Sequence[str]) -> None:
         """Raise a UserError unless a task of this kind can have these classes."""
+        if len(names):
+            raise UserError(f"data.label_names={list(names)}: {self.title} has none, []{self.instead_of_classes}")
 
     @abstractmethod
     def read_labels(

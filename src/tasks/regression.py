@@ -35,10 +35,6 @@ class Regression(SequenceKind):
     windows_texts: ClassVar[bool] = True
     kept_as: ClassVar[type[np.generic]] = np.float32
 
-    def check_names(self, names: Sequence[str]) -> None:
-        if len(names):
-            raise UserError(f"data.label_names={list(names)}: a regression has none, []")
-
     def read_labels(
         self,
         values: Raw,

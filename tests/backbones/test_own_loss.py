@@ -2,13 +2,10 @@
 
 import pytest
 import torch
-from transformers.models.auto.modeling_auto import MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES
 
-from src.backbones.backbone import load_backbone
-from src.models.classifier import build_classifier
 from src.tasks import KINDS
-from src.utils.errors import UserError
 from tests.backbones import zoo
+from tests.backbones.kinds_on import built_on
 
 KINDS_WITH_ONE = [name for name, kind in KINDS.items() if kind.own_loss]
 LORA = {"_target_": "src.models.lora.LoRALinear", "r": 2, "alpha": 4.0, "target_modules": "all-linear"}
@@ -21,17 +18,8 @@ QUICK = ("roberta", "distilbert")
 
 
 def check(architecture: str, kind: str, folder) -> None:
-    backbone = {"name": architecture, "path": zoo.build(architecture, folder)}
-    if architecture not in MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES:
-        with pytest.raises(UserError, match="transformers has no token classifier"):
-            load_backbone(backbone, label_names=(), kind=kind, seed=0)
+    if (built := built_on(architecture, kind, folder, LORA, of_tokens=True)) is None:
         return
-    try:
-        built = build_classifier({"name": "roberta_lora", "adapter": LORA}, backbone, kind=kind, seed=0)
-    except UserError as error:
-        with pytest.raises(UserError):  # the architecture, or the method on it
-            build_classifier({"name": "roberta_lora", "adapter": LORA}, backbone, label_names=("a", "b"), seed=0)
-        pytest.skip(f"refused as a classifier is: {str(error)[:80]}")
     own, model = built.space.kind, built.model
     columns = own.encode(built.backbone.tokenizer, ROWS, 32)
     inputs = {name: values for name, values in columns.items() if name not in (*own.note_columns, "origin")}

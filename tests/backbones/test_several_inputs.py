@@ -2,13 +2,10 @@
 
 import pytest
 import torch
-from transformers.models.auto.modeling_auto import MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES
 
-from src.backbones.backbone import load_backbone
-from src.models.classifier import build_classifier
 from src.tasks import KINDS
-from src.utils.errors import UserError
 from tests.backbones import zoo
+from tests.backbones.kinds_on import built_on
 
 KINDS_OF_SEVERAL = [name for name, kind in KINDS.items() if kind.several_inputs]
 LORA = {"_target_": "src.models.lora.LoRALinear", "r": 2, "alpha": 4.0, "target_modules": "all-linear"}
@@ -23,17 +20,8 @@ UNUSED = {("squeezebert", "similarity"): "its layers are convolutions: no Linear
 
 
 def check(architecture: str, kind: str, folder) -> None:
-    backbone = {"name": architecture, "path": zoo.build(architecture, folder)}
-    if kind != "multiple_choice" and architecture not in MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES:
-        with pytest.raises(UserError, match="transformers has no token classifier"):
-            load_backbone(backbone, label_names=(), kind=kind, seed=0)
+    if (built := built_on(architecture, kind, folder, LORA, of_tokens=kind != "multiple_choice")) is None:
         return
-    try:
-        built = build_classifier({"name": "roberta_lora", "adapter": LORA}, backbone, kind=kind, seed=0)
-    except UserError as error:
-        with pytest.raises(UserError):  # the architecture, or the method on it
-            build_classifier({"name": "roberta_lora", "adapter": LORA}, backbone, label_names=("a", "b"), seed=0)
-        pytest.skip(f"refused as a classifier is: {str(error)[:80]}")
     own = built.space.kind
     columns = own.encode(built.backbone.tokenizer, ROWS, 32)
     columns = {name: values for name, values in columns.items() if name not in own.note_columns}

@@ -23,6 +23,7 @@ from src.utils.errors import UserError
 from src.verify.consistent import check_run
 from src.verify.finding import Verdict
 from tests.conftest import NANO, compose_config
+from tests.training.every_method import train_with
 
 CHOICE = ["data=synth_choice", "training.max_steps=4"]
 PROMPTS = "roberta_peft_prefix_tuning"  # has a forward of its own
@@ -100,12 +101,5 @@ def test_it_is_exported_as_a_model_that_scores_a_candidate(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("model", choices("model"))
 def test_every_method_chooses(model, tmp_path):
-    if model == "roberta_peft":
-        pytest.skip("names no method: model.peft._target_ does")
-    config = compose_config(*NANO, *CHOICE, f"model={model}")
-    if model == PROMPTS:
-        with pytest.raises(UserError, match="takes one input a row"):
-            run_job(config, tmp_path / "run")
-        return
-    run_job(config, tmp_path / "run")
-    assert load_record(tmp_path / "run").status == "ok"
+    refused = "takes one input a row" if model == PROMPTS else None
+    train_with(model, CHOICE, tmp_path / "run", refused)

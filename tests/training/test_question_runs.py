@@ -28,6 +28,7 @@ from src.verify.finding import Verdict
 from tests.conftest import NANO, compose_config
 from tests.packed.test_pack import TINY, assert_same, start
 from tests.tasks.test_question_answering import official
+from tests.training.every_method import train_with
 
 ASKED = ["data=synth_questions", "data.max_length=16"]  # most are read in windows
 
@@ -179,7 +180,4 @@ def test_a_pack_trains_what_each_job_does_alone(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("model", choices("model"))
 def test_every_method_answers(model, tmp_path):
-    if model == "roberta_peft":
-        pytest.skip("names no method: model.peft._target_ does")
-    run_job(compose_config(*NANO, *ASKED, f"model={model}", "training.max_steps=4"), tmp_path / "run")
-    assert load_record(tmp_path / "run").status == "ok"
+    train_with(model, [*ASKED, "training.max_steps=4"], tmp_path / "run")

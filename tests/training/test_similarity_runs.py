@@ -13,12 +13,12 @@ from src.deploy.export import export_run, import_peft
 from src.deploy.merge import merge_run
 from src.deploy.trained_run import load_run
 from src.runs.predictions_reading import read_split
-from src.runs.reading import find_runs, load_record
+from src.runs.reading import find_runs
 from src.training.run import run_job
-from src.utils.errors import UserError
 from src.verify.consistent import check_run
 from src.verify.finding import Verdict
 from tests.conftest import NANO, compose_config
+from tests.training.every_method import train_with
 
 PAIRS = ["data=synth_similarity_pairs", "training.max_steps=4"]
 NO_HEAD = "roberta_head"  # trains nothing else
@@ -80,12 +80,5 @@ def test_it_is_merged_and_exported_as_an_encoder(runs, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("model", [model for model in choices("model") if model != NO_HEAD])
 def test_every_method_embeds(model, tmp_path):
-    if model == "roberta_peft":
-        pytest.skip("names no method: model.peft._target_ does")
-    config = compose_config(*NANO, *PAIRS, f"model={model}")
-    if model == PROMPTS:
-        with pytest.raises(UserError, match="takes one input a row"):
-            run_job(config, tmp_path / "run")
-        return
-    run_job(config, tmp_path / "run")
-    assert load_record(tmp_path / "run").status == "ok"
+    refused = "takes one input a row" if model == PROMPTS else None
+    train_with(model, PAIRS, tmp_path / "run", refused)

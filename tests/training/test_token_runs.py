@@ -27,6 +27,7 @@ from src.utils.errors import UserError
 from src.verify.consistent import check_run
 from src.verify.finding import Verdict
 from tests.conftest import NANO, compose_config
+from tests.training.every_method import train_with
 
 TAGS = ["data=synth_tags", "data.max_length=12"]  # half of the sentences are longer
 
@@ -142,8 +143,4 @@ def test_conll_fields():
 @pytest.mark.slow
 @pytest.mark.parametrize("model", choices("model"))
 def test_every_method_tags_words(model, tmp_path):
-    config = compose_config(*NANO, *TAGS, f"model={model}", "training.max_steps=4")
-    if model == "roberta_peft":
-        pytest.skip("names no method: model.peft._target_ does")
-    run_job(config, tmp_path / "run")
-    assert load_record(tmp_path / "run").status == "ok"
+    train_with(model, [*TAGS, "training.max_steps=4"], tmp_path / "run")
